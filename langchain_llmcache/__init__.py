@@ -1,0 +1,33 @@
+"""A cache of LLM answers for LangChain, in Valkey: right, fail-open, and fast."""
+
+from langchain_llmcache._entries import NewEntry
+from langchain_llmcache._latency import Latency
+from langchain_llmcache._near import NearCache
+from langchain_llmcache._observe import CacheStats
+from langchain_llmcache._savings import ModelStats
+from langchain_llmcache.cache import LLMCache
+from langchain_llmcache.errors import (
+    ConfigurationError,
+    LLMCacheError,
+    StoreError,
+    UnsupportedOperationError,
+)
+from langchain_llmcache.events import CacheEvent
+from langchain_llmcache.options import cache_options
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CacheEvent",
+    "CacheStats",
+    "ConfigurationError",
+    "LLMCache",
+    "LLMCacheError",
+    "Latency",
+    "ModelStats",
+    "NearCache",
+    "NewEntry",
+    "StoreError",
+    "UnsupportedOperationError",
+    "cache_options",
+]

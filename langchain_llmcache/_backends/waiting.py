@@ -1,0 +1,50 @@
+"""Waiting on an event loop: for a while, or for a call that blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+if sys.version_info >= (3, 11, 3):  # earlier ones can lose a cancellation
+    from asyncio import timeout  # type: ignore[attr-defined]  # mypy looks at 3.11 only
+else:
+    from async_timeout import timeout
+
+__all__ = ["in_thread", "timeout"]
+
+T = TypeVar("T")
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Return what a blocking call returns.
+
+    Not with ``asyncio.to_thread``: ``asyncio.run`` waits for its threads, and this one may
+    hang in a name server or a metadata service.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    threading.Thread(target=work, name="llmcache-wait", daemon=True).start()
+    return await future

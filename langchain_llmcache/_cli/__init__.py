@@ -1,0 +1,1 @@
+"""The commands of ``llmcache``, one module each. Needs the extra ``cli``."""

@@ -1,0 +1,342 @@
+"""``llmcache ls``, ``show``, ``delete`` and ``clear``: what is in there, and away with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from langchain_llmcache._admin import Administration, Held, each_once, find
+from langchain_llmcache._cli.output import BAD_CONFIGURATION, fail, shown_url, stderr, stdout
+from langchain_llmcache._cli.stores import (
+    DEFAULT_TIMEOUT,
+    Json,
+    Model,
+    Namespace,
+    Prefix,
+    Timeout,
+    Url,
+    checked_url,
+    counting,
+    duration,
+    harmless,
+    opened_store,
+    scope_of,
+    size,
+)
+from langchain_llmcache._codec import TAG, CorruptEntryError, decode
+from langchain_llmcache._entries import StoredEntry
+from langchain_llmcache._keys import Key
+from langchain_llmcache._observe import plain_parts
+from langchain_llmcache._open import DEFAULT_PREFIX
+from langchain_llmcache._savings import model_name, tokens_of
+
+_DIGEST_SHOWN = 12
+_CANDIDATES = 10
+
+Keys = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="KEY...",
+        help="Whole keys, or the first 4 or more digits of their digests, as `llmcache ls` shows.",
+    ),
+]
+
+
+def described(key: Key) -> dict[str, Any]:
+    """Return what a key says, for JSON."""
+    return {
+        "key": key.path,
+        "model": model_name(key.space[-1]),
+        "namespace": list(plain_parts(key.space[:-1])),
+    }
+
+
+def read_entry(held: Held) -> StoredEntry | None:
+    """Return what is in an entry; None if it is sealed, or cannot be read."""
+    try:
+        return decode(held.value, key=held.key)
+    except CorruptEntryError:
+        return None
+
+
+# --- ls ----------------------------------------------------------------------------------------
+
+
+def ls(
+    *,
+    url: Url = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    namespace: Namespace = None,
+    model: Model = None,
+    limit: Annotated[int, typer.Option(min=0, help="Entries shown; 0 for all.")] = 50,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines, one object an entry, for scripts.")
+    ] = False,
+) -> None:
+    """List entries: model, namespace, age, time left, size. Never what they say (see `show`).
+
+    In no order: stores keep none.
+    """
+    rows: list[dict[str, Any]] = []
+    shown = 0
+    more = False
+    with opened_store(url, prefix, timeout) as store:
+        for keys in each_once(store.keys(scope_of(namespace, model))):
+            # One entry more than wanted tells that there are more.
+            wanted = keys if not limit else keys[: limit + 1 - shown]
+            for held in store.read(wanted):
+                if held.is_lease:
+                    continue
+                if limit and shown == limit:
+                    more = True
+                    break
+                shown += 1
+                row = _listed(held)
+                if as_json:
+                    print(json.dumps(row))
+                else:
+                    rows.append(row)
+            if more:
+                break
+    if as_json:
+        return
+    if rows:
+        _print_rows(rows)
+    else:
+        stderr().print("No entries.")
+    if more:
+        stderr().print(f"There are more than {limit}: --limit 0 shows all.")
+
+
+def _listed(held: Held) -> dict[str, Any]:
+    entry = read_entry(held)
+    return {
+        **described(held.key),
+        "bytes": len(held.value),
+        "ttl": None if held.left is None else held.left / 1000,
+        "created": None if entry is None else entry.created,
+        "seconds": None if entry is None else entry.seconds,
+        "readable": entry is not None,
+    }
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, expand=True)
+    table.add_column("key", min_width=_DIGEST_SHOWN, style="bold")
+    table.add_column("model", overflow="ellipsis", no_wrap=True, ratio=3)
+    spaces = any(row["namespace"] for row in rows)
+    if spaces:
+        table.add_column("namespace", overflow="ellipsis", no_wrap=True, ratio=2)
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("expires in", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    now = time.time()
+    for row in rows:
+        created = row["created"]
+        age = "unreadable" if created is None else duration(now - created, 1)
+        table.add_row(
+            row["key"].rpartition("/")[2][:_DIGEST_SHOWN],
+            Text(harmless(row["model"] or "-")),
+            *([Text(harmless("/".join(row["namespace"])))] if spaces else []),
+            age,
+            duration(row["ttl"], 1),
+            size(row["bytes"]),
+        )
+    stdout().print(table)
+
+
+# --- show --------------------------------------------------------------------------------------
+
+
+def show(
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="A whole key, or the first 4 or more digits of its digest, as `llmcache ls` shows."
+        ),
+    ],
+    *,
+    url: Url = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    as_json: Json = False,
+) -> None:
+    """Show one entry: the answer that it holds, and what is known about it.
+
+    The prompt is not in the store: only a digest of it is, in the key.
+    """
+    with opened_store(url, prefix, timeout) as store:
+        found = _found(store, key, prefix)
+        entries = store.read([found])
+        if not entries:
+            fail(f"the entry {found.path} is gone.")
+        [held] = entries
+        if held.is_lease:
+            fail(f"{found.path} holds no answer yet: somebody is just asking the model.")
+        entry = read_entry(held)
+        if entry is None:
+            reason = "is damaged" if held.is_readable else "is sealed (encrypted), or not an entry"
+            fail(f"the entry {found.path} cannot be shown: it {reason}.")
+        if as_json:
+            document = {**_listed(held), "generations": orjson.loads(held.value[len(TAG) :])["g"]}
+            print(json.dumps(document, indent=2))
+        else:
+            _print_entry(held, entry)
+
+
+def _found(store: Administration, text: str, prefix: str) -> Key:
+    try:
+        keys = find(store, text, prefix)
+    except ValueError as error:
+        fail(f"{text!r} is no key: {error}.", code=BAD_CONFIGURATION)
+    if not keys:
+        fail(f"there is no entry {text}.")
+    if len(keys) > 1:
+        shown = ", ".join(each.path for each in keys[:_CANDIDATES])
+        more = f", and {len(keys) - _CANDIDATES} more" if len(keys) > _CANDIDATES else ""
+        fail(f"{text} begins several keys: {shown}{more}. Give more digits, or the whole key.")
+    return keys[0]
+
+
+def _print_entry(held: Held, entry: StoredEntry) -> None:
+    console = stdout()
+    about = Table.grid(padding=(0, 2))
+    about.add_column(style="dim", no_wrap=True)
+    about.add_column(overflow="fold")
+    described_key = described(held.key)
+    left = None if held.left is None else held.left / 1000
+    created = datetime.fromtimestamp(entry.created).astimezone()
+    age = duration(time.time() - entry.created)
+    given, taken = tokens_of(entry.generations)
+    for name, value in (
+        ("key", held.key.path),
+        ("model", described_key["model"] or "-"),
+        ("namespace", "/".join(described_key["namespace"]) or "-"),
+        ("stored", f"{created:%Y-%m-%d %H:%M:%S %z} ({age} ago)"),
+        ("expires", "never" if left is None else f"in {duration(left)}"),
+        ("size", size(len(held.value))),
+        ("model took", "unknown" if entry.seconds is None else f"{entry.seconds:g} s"),
+        ("tokens", f"{given:,} in, {taken:,} out" if given or taken else "not told"),
+    ):
+        about.add_row(name, Text(harmless(value)))
+    console.print(about)
+    for number, fields in enumerate(entry.generations, 1):
+        message = fields.get("message")
+        kind = "text" if message is None else message["class"]
+        console.print()
+        console.rule(Text(f"answer {number} of {len(entry.generations)}: {kind}"), align="left")
+        parts = [fields.get("text", "")] if message is None else _parts(message["fields"])
+        for part in filter(None, parts):
+            # Not through rich's wrapping: an answer's own line breaks are part of it.
+            console.print(Text(harmless(part)), soft_wrap=True)
+
+
+def _parts(fields: dict[str, Any]) -> list[str]:
+    """Return what a message says, one text for each part of it."""
+    content = fields.get("content", "")
+    blocks = [content] if isinstance(content, str) else content
+    parts = []
+    for block in blocks:
+        if isinstance(block, str):
+            parts.append(block)
+        elif isinstance(block, dict) and isinstance(block.get("text"), str):
+            parts.append(block["text"])
+        elif not (isinstance(block, dict) and block.get("type") in {"tool_use", "tool_call"}):
+            parts.append(_compact(block))
+    for name in ("tool_calls", "invalid_tool_calls"):
+        for call in fields.get(name) or ():
+            label = name.removesuffix("s").replace("_", " ")
+            parts.append(f"{label}: {call.get('name')} {_compact(call.get('args'))}")
+    return parts
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+# --- delete and clear --------------------------------------------------------------------------
+
+
+def delete(
+    keys: Keys,
+    *,
+    url: Url = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Remove entries by key, such as one bad answer. Asks nothing.
+
+    Where one of the keys is not found, or means several, none is removed.
+    """
+    with opened_store(url, prefix, timeout) as store:
+        found = [_found(store, key, prefix) for key in keys]
+        removed = store.remove(found)
+    stdout().print(f"Removed {removed:,} {_entries(removed)}.")
+
+
+def clear(
+    *,
+    url: Url = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    namespace: Namespace = None,
+    model: Model = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be removed, and remove nothing.")
+    ] = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    as_json: Json = False,
+) -> None:
+    """Remove all entries under the prefix, or those of a namespace or a model.
+
+    Only what an LLMCache wrote is removed. In batches: interrupted, the rest stays as it was.
+    """
+    scope = scope_of(namespace, model)
+    removed = found = 0
+
+    def so_far() -> str:
+        return f"{removed:,} {_entries(removed)} removed, the rest is as it was."
+
+    with opened_store(url, prefix, timeout, interrupted=so_far) as store:
+        if not dry_run and not yes:
+            _ask(url, prefix, namespace, model)
+        with counting("counting" if dry_run else "removing") as advance:
+            for keys in each_once(store.keys(scope)):
+                if dry_run:
+                    found += len(keys)
+                    advance(len(keys))
+                elif keys:
+                    number = store.remove(keys)
+                    removed += number
+                    advance(number)
+    if as_json:
+        print(json.dumps({"dry_run": dry_run, "found": found or removed, "removed": removed}))
+    elif dry_run:
+        stdout().print(f"Would remove {found:,} {_entries(found)}.")
+    else:
+        stdout().print(f"Removed {removed:,} {_entries(removed)}.")
+
+
+def _ask(url: str | None, prefix: str, namespace: list[str] | None, model: str | None) -> None:
+    what = "all entries" if model is None else f"the entries of the model {model}"
+    where = f" in the namespace {'/'.join(namespace)}" if namespace else ""
+    question = f"Remove {what}{where} under {prefix} in {shown_url(checked_url(url))}?"
+    try:
+        sure = typer.confirm(harmless(question), err=True)
+    except typer.Abort:
+        fail("nothing was removed: nobody answered; give --yes.", code=BAD_CONFIGURATION)
+    if not sure:
+        fail("nothing was removed.")
+
+
+def _entries(number: int) -> str:
+    return "entry" if number == 1 else "entries"

@@ -1,0 +1,170 @@
+"""The options that say which store and which of its entries, and how commands get at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from langchain_llmcache._admin import Administration, open_administration
+from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, shown_url, stderr
+from langchain_llmcache._keys import Scope, encode_model, encode_part
+from langchain_llmcache.errors import (
+    ConfigurationError,
+    LLMCacheError,
+    StoreError,
+    UnsupportedOperationError,
+)
+
+Url: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        envvar="LLMCACHE_URL",
+        help="The store: valkey://, valkeys://, redis://, rediss://, unix:// or sqlite:///FILE.",
+        show_default=False,
+    ),
+]
+Prefix: TypeAlias = Annotated[
+    str, typer.Option(envvar="LLMCACHE_PREFIX", help="Prefix of the cache's keys.")
+]
+Namespace: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only entries of this namespace and below. Several go deeper, outermost first.",
+        show_default=False,
+    ),
+]
+Model: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only entries of the model of this name.", show_default=False)
+]
+Timeout: TypeAlias = Annotated[
+    float, typer.Option(min=0.01, help="Seconds that one exchange with the store may take.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+DEFAULT_TIMEOUT = 5.0
+
+
+def scope_of(namespace: Sequence[str] | None, model: str | None) -> Scope:
+    """Return the entries that ``--namespace`` and ``--model`` mean."""
+    return Scope(
+        tuple(encode_part(part) for part in namespace or ()),
+        None if model is None else encode_model(model),
+    )
+
+
+def checked_url(url: str | None) -> str:
+    """Return the store's URL, or end the command because there is none."""
+    if not url:
+        fail(
+            "which store? Give --url (valkey://host:6379, sqlite:///cache.db), or set LLMCACHE_URL.",
+            code=BAD_CONFIGURATION,
+        )
+    return url
+
+
+@contextmanager
+def opened_store(
+    url: str | None,
+    prefix: str,
+    timeout: float,
+    *,
+    must_exist: bool = True,
+    interrupted: Callable[[], str] | None = None,
+) -> Iterator[Administration]:
+    """Give a command the store; what goes wrong with it ends the command with one line.
+
+    Args:
+        url: Of the store.
+        prefix: Of the keys.
+        timeout: Seconds that one exchange may take.
+        must_exist: Whether a file that is not there is an error.
+        interrupted: Returns what to say after Ctrl-C.
+    """
+    url = checked_url(url)
+    try:
+        administration = open_administration(
+            url, prefix=prefix, timeout=timeout, must_exist=must_exist
+        )
+    except StoreError as error:
+        fail(f"cannot use the store {shown_url(url)}: {error}.", url=url)
+    except (ConfigurationError, UnsupportedOperationError) as error:
+        fail(f"{error}.", code=BAD_CONFIGURATION, url=url)
+    try:
+        yield administration
+    except LLMCacheError as error:
+        fail(f"{shown_url(url)}: {error}.", url=url)
+    except KeyboardInterrupt:
+        if interrupted is not None:
+            stderr().print(f"Interrupted: {interrupted()}", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        administration.close()
+
+
+@contextmanager
+def counting(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show progress on a terminal; give a function that counts on."""
+    console = stderr()
+    columns = (
+        (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        if total is not None
+        else (
+            SpinnerColumn(),
+            TextColumn("{task.description} {task.completed:,}"),
+            TimeElapsedColumn(),
+        )
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda number: progress.advance(task, number)
+
+
+# --- for people --------------------------------------------------------------------------------
+
+
+def size(number: float) -> str:
+    """Return a number of bytes: ``812 B``, ``1.2 kB``, ``3.4 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:  # noqa: PLR2004
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
+
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def duration(seconds: float | None, units: int = 2) -> str:
+    """Return a duration in its largest units: ``3 d 4 h``, ``12 s``, ``0.3 s``, ``never``."""
+    if seconds is None:
+        return "never"
+    if seconds < 1:
+        return f"{max(0.0, seconds):.1f} s"
+    left = int(seconds)
+    parts: list[str] = []
+    for length, unit in _UNITS:
+        number, left = divmod(left, length)
+        if number or parts:
+            parts.append(f"{number} {unit}")
+        if len(parts) == units:
+            break
+    return " ".join(part for part in parts if not part.startswith("0 "))
+
+
+def harmless(text: str) -> str:
+    """Return text without what would steer a terminal; line breaks and tabs stay."""
+    return re.sub(r"[^\S\n\t ]|[^\x20-\U0010ffff\n\t]|[\x7f-\x9f]", " ", text)

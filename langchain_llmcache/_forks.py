@@ -1,0 +1,46 @@
+"""What a fork does to objects that threads share: in the child, there is only one thread left.
+
+A lock that another thread held would never be released there, and what another thread was
+about to do will never happen.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any, Final, Protocol
+
+
+class Forgetful(Protocol):
+    """Something that other threads are about to finish."""
+
+    def forget_other_threads(self) -> None:
+        """Give up waiting for them."""
+
+
+_locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+_forgetful: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def new_lock() -> threading.Lock:
+    """Return a lock that is open in a child. It protects steps that may be left halfway."""
+    lock = threading.Lock()
+    _locks.add(lock)
+    return lock
+
+
+def tell_of_forks(forgetful: Forgetful) -> None:
+    """Have an object told, in each child, that the other threads are gone."""
+    _forgetful.add(forgetful)
+
+
+def _in_child() -> None:
+    for lock in list(_locks):
+        lock._at_fork_reinit()  # noqa: SLF001 - as the standard library does
+    for forgetful in list(_forgetful):
+        forgetful.forget_other_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,151 @@
+"""Events on their way to listeners, in a thread of their own.
+
+A listener that raises, is slow or never returns costs the application nothing but its events:
+they wait in a bounded queue, and what does not fit is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from langchain_llmcache.errors import ConfigurationError
+from langchain_llmcache.events import CacheEvent, Listener
+
+_LOG = logging.getLogger("langchain_llmcache")
+_QUEUED: Final = 10_000
+# Seconds that a close, and the end of the process, wait for listeners.
+_PATIENCE: Final = 2.0
+_LOG_INTERVAL: Final = 60.0
+
+_all: Final[weakref.WeakSet[Listeners]] = weakref.WeakSet()
+
+
+def checked_listeners(on_event: Listener | Sequence[Listener] | None) -> tuple[Listener, ...]:
+    """Return one listener, or several, as a tuple.
+
+    Raises:
+        ConfigurationError: if one of them cannot be called.
+    """
+    given: Any = () if on_event is None else on_event
+    listeners = (given,) if callable(given) else given
+    if not isinstance(listeners, (tuple, list)) or not all(map(callable, listeners)):
+        msg = f"on_event is {on_event!r}; expected a function of a CacheEvent, or several"
+        raise ConfigurationError(msg)
+    return tuple(listeners)
+
+
+class Listeners:
+    """Listeners, the events that wait for them, and the thread that brings them there.
+
+    The thread begins with the first event, ends with ``close``, and begins again with the next.
+
+    Args:
+        listeners: Called with each event, one after the other, in the order of the events.
+        queued: Events that may wait.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], queued: int = _QUEUED) -> None:
+        self._queue = _Queue(listeners, queued)
+        # The thread has the queue only: a cache that nobody holds any more ends it.
+        weakref.finalize(self, _Queue.close, self._queue, 0.0).atexit = False
+        _all.add(self)
+
+    @property
+    def dropped(self) -> int:
+        """Events that did not fit into the queue."""
+        return self._queue.dropped
+
+    def tell(self, event: CacheEvent) -> None:
+        """Queue an event. Never waits, never raises."""
+        self._queue.put(event)
+
+    def close(self, patience: float = _PATIENCE) -> None:
+        """Wait until all events are told, but only so many seconds, and end the thread."""
+        self._queue.close(patience)
+
+
+class _Queue:
+    def __init__(self, listeners: Sequence[Listener], queued: int) -> None:
+        self._listeners = tuple(listeners)
+        self._queued = queued
+        self._logged: dict[str, float] = {}
+        self.dropped = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
+        self._waiting: deque[CacheEvent] = deque()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def put(self, event: CacheEvent) -> None:
+        if self._process != os.getpid():
+            # A fork took neither the thread nor, for sure, an open lock with it.
+            self._begin()
+        with self._lock:
+            if len(self._waiting) >= self._queued:
+                self.dropped += 1
+                return
+            self._waiting.append(event)
+            if self._thread is None:
+                thread = threading.Thread(target=self._tell, name="llmcache-events", daemon=True)
+                with contextlib.suppress(RuntimeError):  # no more threads at the process's end
+                    thread.start()
+                    self._thread = thread
+            self._change.notify_all()
+
+    def close(self, patience: float) -> None:
+        if self._process != os.getpid():
+            return
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        with self._lock:
+            self._closing = True
+            self._change.notify_all()
+        thread.join(patience)
+
+    def _tell(self) -> None:
+        while True:
+            with self._lock:
+                while not self._waiting:
+                    if self._closing:
+                        self._thread, self._closing = None, False
+                        return
+                    self._change.wait()
+                event = self._waiting.popleft()
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except BaseException as error:  # noqa: BLE001 - not even SystemExit is for us
+                    self._log(listener, error)
+
+    def _log(self, listener: Listener, error: BaseException) -> None:
+        # Not the error's text: it may repeat anything.
+        name = getattr(listener, "__qualname__", type(listener).__qualname__)
+        said = f"the listener {name} raised {type(error).__name__}"
+        now = time.monotonic()
+        if now - self._logged.get(said, float("-inf")) >= _LOG_INTERVAL:
+            self._logged[said] = now
+            _LOG.warning("%s (logged at most once a minute)", said)
+
+
+def _close_all() -> None:
+    end = time.monotonic() + _PATIENCE
+    closers: list[Callable[[float], None]] = [each.close for each in _all]
+    for close in closers:
+        close(max(0.0, end - time.monotonic()))
+
+
+atexit.register(_close_all)

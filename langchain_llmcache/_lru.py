@@ -1,0 +1,84 @@
+"""A bounded map of bytes: least recently used entries go first, expired ones are gone.
+
+Shared by threads; nothing in here waits for anything.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+from langchain_llmcache._forks import new_lock
+
+K = TypeVar("K", bound=Hashable)
+
+# What an entry costs beside its bytes, roughly: key, tuple, slots of two dictionaries.
+_OVERHEAD_BYTES = 500
+
+
+class _Item(NamedTuple):
+    value: bytes
+    expires: float | None
+
+
+class Lru(Generic[K]):
+    """At most so many entries and so many bytes.
+
+    Args:
+        max_entries: Entries kept.
+        max_bytes: Bytes kept, with a guess of 500 bytes for what surrounds a value.
+        monotonic: Seconds that never go back.
+    """
+
+    def __init__(self, *, max_entries: int, max_bytes: int, monotonic: Callable[[], float]) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._monotonic = monotonic
+        self._lock = new_lock()
+        self._items: OrderedDict[K, _Item] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: K) -> bytes | None:
+        """Return the value, now the most recently used one, or None."""
+        with self._lock:
+            item = self._items.get(key)
+            if item is None:
+                return None
+            if item.expires is not None and item.expires <= self._monotonic():
+                self._remove(key)
+                return None
+            self._items.move_to_end(key)
+            return item.value
+
+    def put(self, key: K, value: bytes, seconds: float | None) -> None:
+        """Keep the value for so many seconds (None: until others push it out)."""
+        with self._lock:
+            self._remove(key)
+            if len(value) + _OVERHEAD_BYTES > self._max_bytes:
+                return
+            expires = None if seconds is None else self._monotonic() + seconds
+            self._items[key] = _Item(value, expires)
+            self._bytes += len(value) + _OVERHEAD_BYTES
+            while len(self._items) > self._max_entries or self._bytes > self._max_bytes:
+                self._remove(next(iter(self._items)))
+
+    def discard(self, predicate: Callable[[K], bool]) -> None:
+        """Remove every entry whose key fits."""
+        with self._lock:
+            for key in [key for key in self._items if predicate(key)]:
+                self._remove(key)
+
+    def keys(self) -> list[K]:
+        """Return the keys of one moment, expired ones included."""
+        with self._lock:
+            return list(self._items)
+
+    def __len__(self) -> int:
+        """Return the number of entries, expired ones included."""
+        return len(self._items)
+
+    def _remove(self, key: K) -> None:
+        item = self._items.pop(key, None)
+        if item is not None:
+            self._bytes -= len(item.value) + _OVERHEAD_BYTES

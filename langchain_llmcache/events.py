@@ -1,0 +1,81 @@
+"""Events: one frozen object for everything that a cache does.
+
+Never a prompt, an answer, an llm_string or a credential: of a request, its namespace, its
+model and the beginning of its digest; of an error, what the log says of it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from langchain_llmcache._breaker import State
+
+EventKind: TypeAlias = Literal[
+    "hit",
+    "miss",
+    "wait",
+    "bypass",
+    "store",
+    "declined",
+    "refused",
+    "uncacheable",
+    "corrupt",
+    "denied",
+    "error",
+    "skipped",
+    "delete",
+    "clear",
+    "breaker",
+]
+
+
+@dataclass(frozen=True)
+class CacheEvent:
+    """Something that a cache did. What does not apply is None, or 0 for tokens and bytes.
+
+    Attributes:
+        kind: What happened, in the words of ``CacheStats``: ``hit``, ``miss``, ``wait``
+            (somebody began to wait for another's answer; a hit or a miss follows), ``bypass``
+            (not looked up, ``read=False``), ``store``, ``declined``, ``refused``,
+            ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``skipped`` (the breaker is
+            open), ``delete``, ``clear``, ``breaker`` (it changed its state).
+        time: When, Unix seconds.
+        namespace: Of the request or of the command, outermost part first.
+        model: The model's name, where the request tells.
+        digest: The first 12 hex digits of the key's digest: enough for ``llmcache show``.
+        seconds: How long the lookup took, waiting included, or the store.
+        age: Seconds since the answer of a hit was stored.
+        saved: Seconds that the model took when it was asked, that is what a hit saves.
+        input_tokens: Of a hit, what asking the model would have used; of a store, what it used.
+        output_tokens: Likewise.
+        money: What those tokens cost by the cache's ``prices``.
+        bytes: Size of the entry.
+        reason: Why, in words.
+        error: Name of the exception's class.
+        advice: Name of a misconfiguration that is known, such as ``wrong-password``.
+        breaker: The state that it changed to: ``closed``, ``open`` or ``half-open``.
+        count: How many entries a ``delete`` or a ``clear`` removed, where the store tells.
+    """
+
+    kind: EventKind
+    time: float
+    namespace: tuple[str, ...] = ()
+    model: str | None = None
+    digest: str | None = None
+    seconds: float | None = None
+    age: float | None = None
+    saved: float | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    money: float | None = None
+    bytes: int = 0
+    reason: str | None = None
+    error: str | None = None
+    advice: str | None = None
+    breaker: State | None = None
+    count: int | None = None
+
+
+Listener: TypeAlias = Callable[[CacheEvent], object]

@@ -1,0 +1,106 @@
+"""Events as OpenTelemetry metrics. Needs the extra ``otel``.
+
+| instrument | kind, unit | attributes |
+|---|---|---|
+| ``llmcache.events`` | counter | ``llmcache.event``, ``gen_ai.request.model`` |
+| ``llmcache.lookup.duration`` | histogram, s | ``llmcache.event`` (hit, miss) |
+| ``llmcache.store.duration`` | histogram, s | |
+| ``llmcache.saved.tokens`` | counter, {token} | ``gen_ai.token.type`` (input, output), model |
+| ``llmcache.saved.time`` | counter, s | ``gen_ai.request.model`` |
+| ``llmcache.saved.cost`` | counter | ``gen_ai.request.model`` |
+| ``llmcache.io`` | counter, By | ``llmcache.direction`` (read, written) |
+| ``llmcache.breaker.state`` | gauge | 0 closed, 1 half-open, 2 open |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from langchain_llmcache.events import CacheEvent
+
+try:
+    from opentelemetry.metrics import MeterProvider, get_meter
+except ImportError as error:
+    msg = 'OpenTelemetry metrics need an extra: pip install "langchain-llmcache[otel]"'
+    raise ImportError(msg) from error
+
+_STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
+# Seconds: from the process's own memory to somebody else's model.
+_BOUNDARIES: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+
+
+class OpenTelemetryMetrics:
+    """A listener that records metrics.
+
+    Args:
+        meter_provider: Where to; by default the global one.
+        namespaces: Adds the attribute ``llmcache.namespace``. Off by default: where each tenant
+            has a namespace, each would have time series of its own.
+    """
+
+    def __init__(
+        self, meter_provider: MeterProvider | None = None, *, namespaces: bool = False
+    ) -> None:
+        meter = get_meter("langchain_llmcache", meter_provider=meter_provider)
+        self._namespaces = namespaces
+        self._events = meter.create_counter("llmcache.events", description="What the cache did.")
+        self._lookups = meter.create_histogram(
+            "llmcache.lookup.duration",
+            unit="s",
+            description="How long lookups took, waiting included.",
+            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+        )
+        self._stores = meter.create_histogram(
+            "llmcache.store.duration",
+            unit="s",
+            description="How long it took to store.",
+            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+        )
+        self._tokens = meter.create_counter(
+            "llmcache.saved.tokens", unit="{token}", description="Tokens that hits saved."
+        )
+        self._time = meter.create_counter(
+            "llmcache.saved.time", unit="s", description="Seconds of the model that hits saved."
+        )
+        self._cost = meter.create_counter(
+            "llmcache.saved.cost", description="Money that hits saved, by the cache's prices."
+        )
+        self._io = meter.create_counter(
+            "llmcache.io", unit="By", description="Size of the entries read and written."
+        )
+        self._breaker = meter.create_gauge(
+            "llmcache.breaker.state", description="0: closed, 1: half-open, 2: open."
+        )
+
+    def __call__(self, event: CacheEvent) -> None:
+        """Record one event."""
+        about: dict[str, str] = {}
+        if self._namespaces and event.namespace:
+            about["llmcache.namespace"] = "/".join(event.namespace)
+        kind = {**about, "llmcache.event": event.kind}
+        model = about if event.model is None else {**about, "gen_ai.request.model": event.model}
+        self._events.add(1, {**model, **kind})
+        match event.kind:
+            case "hit":
+                self._hit(event, about, model)
+                self._lookups.record(event.seconds or 0.0, kind)
+            case "miss":
+                self._lookups.record(event.seconds or 0.0, kind)
+            case "store":
+                self._stores.record(event.seconds or 0.0, about)
+                self._io.add(event.bytes, {**about, "llmcache.direction": "written"})
+            case "breaker" if event.breaker is not None:
+                self._breaker.set(_STATES[event.breaker])
+            case _:
+                pass
+
+    def _hit(self, event: CacheEvent, about: dict[str, str], model: dict[str, str]) -> None:
+        self._io.add(event.bytes, {**about, "llmcache.direction": "read"})
+        self._tokens.add(event.input_tokens, {**model, "gen_ai.token.type": "input"})
+        self._tokens.add(event.output_tokens, {**model, "gen_ai.token.type": "output"})
+        self._time.add(event.saved or 0.0, model)
+        if event.money is not None:
+            self._cost.add(event.money, model)

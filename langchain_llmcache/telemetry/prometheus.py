@@ -1,0 +1,122 @@
+"""Events as Prometheus metrics. Needs the extra ``prometheus``.
+
+| metric | kind | labels |
+|---|---|---|
+| ``llmcache_events_total`` | counter | ``event``, ``model`` |
+| ``llmcache_lookup_seconds`` | histogram | ``event`` (hit, miss) |
+| ``llmcache_store_seconds`` | histogram | |
+| ``llmcache_saved_tokens_total`` | counter | ``type`` (input, output), ``model`` |
+| ``llmcache_saved_seconds_total`` | counter | ``model`` |
+| ``llmcache_saved_cost_total`` | counter | ``model`` |
+| ``llmcache_bytes_total`` | counter | ``direction`` (read, written) |
+| ``llmcache_breaker_state`` | gauge: 0 closed, 1 half-open, 2 open | |
+
+The label ``model`` is empty where a request or an event tells none.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from langchain_llmcache.events import CacheEvent
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+except ImportError as error:
+    msg = 'Prometheus metrics need an extra: pip install "langchain-llmcache[prometheus]"'
+    raise ImportError(msg) from error
+
+_STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
+# Seconds: from the process's own memory to somebody else's model.
+_BUCKETS: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+
+
+class _Metrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = Counter(
+            "llmcache_events", "What the cache did.", ["event", "model"], registry=registry
+        )
+        self.lookups = Histogram(
+            "llmcache_lookup_seconds",
+            "How long lookups took, waiting included.",
+            ["event"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.stores = Histogram(
+            "llmcache_store_seconds",
+            "How long it took to store.",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.tokens = Counter(
+            "llmcache_saved_tokens", "Tokens that hits saved.", ["type", "model"], registry=registry
+        )
+        self.seconds = Counter(
+            "llmcache_saved_seconds",
+            "Seconds of the model that hits saved.",
+            ["model"],
+            registry=registry,
+        )
+        self.cost = Counter(
+            "llmcache_saved_cost",
+            "Money that hits saved, by the cache's prices.",
+            ["model"],
+            registry=registry,
+        )
+        self.bytes = Counter(
+            "llmcache_bytes",
+            "Size of the entries read and written.",
+            ["direction"],
+            registry=registry,
+        )
+        self.breaker = Gauge(
+            "llmcache_breaker_state", "0: closed, 1: half-open, 2: open.", registry=registry
+        )
+
+
+_lock: Final = threading.Lock()
+# A registry takes each name once: the caches of a process share its metrics.
+_of_registry: Final[WeakKeyDictionary[CollectorRegistry, _Metrics]] = WeakKeyDictionary()
+
+
+class PrometheusMetrics:
+    """A listener that counts into a registry. Several caches may have one each.
+
+    Args:
+        registry: Where to; by default that of ``prometheus_client``.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        with _lock:
+            metrics = _of_registry.get(registry)
+            if metrics is None:
+                metrics = _of_registry[registry] = _Metrics(registry)
+        self._metrics = metrics
+
+    def __call__(self, event: CacheEvent) -> None:
+        """Count one event."""
+        metrics, model = self._metrics, event.model or ""
+        metrics.events.labels(event.kind, model).inc()
+        match event.kind:
+            case "hit":
+                metrics.lookups.labels("hit").observe(event.seconds or 0.0)
+                metrics.bytes.labels("read").inc(event.bytes)
+                metrics.tokens.labels("input", model).inc(event.input_tokens)
+                metrics.tokens.labels("output", model).inc(event.output_tokens)
+                metrics.seconds.labels(model).inc(event.saved or 0.0)
+                metrics.cost.labels(model).inc(event.money or 0.0)
+            case "miss":
+                metrics.lookups.labels("miss").observe(event.seconds or 0.0)
+            case "store":
+                metrics.stores.observe(event.seconds or 0.0)
+                metrics.bytes.labels("written").inc(event.bytes)
+            case "breaker" if event.breaker is not None:
+                metrics.breaker.set(_STATES[event.breaker])
+            case _:
+                pass

@@ -1,0 +1,256 @@
+"""Fixtures for every test: real servers, a clean environment, no global cache left behind.
+
+A test that needs a real server takes one of the fixtures below and thereby gets the marker
+``server``. Without a server on the machine it is skipped, or fails where the environment
+promises one (``LLMCACHE_REQUIRE_SERVER=1`` or ``CI=true``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from langchain_core.globals import set_llm_cache
+from valkey.cluster import ValkeyCluster
+
+from langchain_llmcache import LLMCache
+from tests.support import acl
+from tests.support.certificates import Certificates
+from tests.support.proxy import FaultProxy
+from tests.support.servers import (
+    Server,
+    StartCluster,
+    StartServer,
+    ValkeyClusterServers,
+    ValkeyServer,
+    find_server_binary,
+)
+from tests.support.targets import Half, Target, all_targets
+
+SERVER_FIXTURES = frozenset(
+    {
+        "cluster",
+        "cluster_url",
+        "fault_proxy",
+        "minimal_cluster",
+        "minimal_server",
+        "own_valkey_server",
+        "server",
+        "valkey_cluster",
+        "valkey_server",
+        "valkey_url",
+    }
+)
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted.
+
+    A job in a shell's background ignores Ctrl-C, and so does whatever it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server."""
+    for item in items:
+        if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+
+
+def require_server_binary() -> None:
+    """Skip, or fail where a server is promised, unless this machine has one."""
+    if find_server_binary() is not None:
+        return
+    reason = "needs valkey-server (or redis-server) on the PATH; see CONTRIBUTING.md"
+    if _says_yes("LLMCACHE_REQUIRE_SERVER") or _says_yes("CI"):
+        pytest.fail(f"A server is promised here, but this test {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def _says_yes(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in {"1", "true", "yes"}
+
+
+# ---------------------------------------------------------------------------- every test
+
+
+@pytest.fixture(autouse=True)
+def _no_global_cache() -> Iterator[None]:
+    """A cache that a test installs must not answer the next one."""
+    yield
+    set_llm_cache(None)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer has configured for an application is not for the tests."""
+    for name in ("URL", "PREFIX", "TTL", "NAMESPACE"):
+        monkeypatch.delenv(f"LLMCACHE_{name}", raising=False)
+
+
+# ---------------------------------------------------------------------------- servers
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Server]:
+    """The server that tests share: ours, or the one at ``LLMCACHE_TEST_URL``.
+
+    Take ``server`` or ``valkey_url``, which empty it first. Not for breaking.
+    """
+    url = os.environ.get("LLMCACHE_TEST_URL")
+    if url:
+        shared = Server(url)
+        with contextlib.closing(shared.client()) as client:
+            if keys := client.dbsize():
+                pytest.fail(
+                    f"LLMCACHE_TEST_URL holds {keys} keys, and the tests wipe that database: "
+                    "point it at an empty one",
+                    pytrace=False,
+                )
+        yield shared
+        shared.flush()
+        return
+    require_server_binary()
+    with ValkeyServer(unix_socket=True) as own:
+        yield own
+
+
+@pytest.fixture
+def server(valkey_server: Server) -> Server:
+    """The shared server, emptied: ``.url``, ``.client()``, ``.monitor()``, ``.flush()``."""
+    valkey_server.flush()
+    return valkey_server
+
+
+@pytest.fixture
+def valkey_url(server: Server) -> str:
+    """URL of the shared server, emptied."""
+    return server.url
+
+
+@pytest.fixture
+def own_valkey_server() -> Iterator[StartServer]:
+    """Start a server of one's own: ``own_valkey_server("maxmemory 1mb", password="x")``.
+
+    It can be killed, frozen, restarted; as many as wanted; all are gone after the test.
+    """
+    require_server_binary()
+    with contextlib.ExitStack() as stack:
+
+        def start(*directives: str, **options: Any) -> ValkeyServer:
+            return stack.enter_context(ValkeyServer(*directives, **options))
+
+        yield start
+
+
+@pytest.fixture
+def valkey_cluster() -> Iterator[StartCluster]:
+    """Start a cluster of one's own: ``valkey_cluster(primaries=3, replicas=3)``.
+
+    The arguments are those of ``ValkeyClusterServers``. About two seconds without replicas.
+    """
+    require_server_binary()
+    with contextlib.ExitStack() as stack:
+
+        def start(*args: Any, **options: Any) -> ValkeyClusterServers:
+            return stack.enter_context(ValkeyClusterServers(*args, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[ValkeyClusterServers]:
+    """Three primaries with a replica each, for tests to share. Take ``cluster``, which empties it.
+
+    Not for breaking.
+    """
+    require_server_binary()
+    with ValkeyClusterServers(primaries=3, replicas=3) as own:
+        yield own
+
+
+@pytest.fixture
+def cluster(shared_cluster: ValkeyClusterServers) -> ValkeyClusterServers:
+    """The shared cluster, emptied: ``.url``, ``.client()``, ``.monitor()``, ``.nodes``."""
+    shared_cluster.flush()
+    return shared_cluster
+
+
+@pytest.fixture
+def cluster_url(request: pytest.FixtureRequest) -> str:
+    """URL of an emptied cluster: the shared one, or the one at ``LLMCACHE_TEST_CLUSTER_URL``."""
+    url = os.environ.get("LLMCACHE_TEST_CLUSTER_URL")
+    if url is None:
+        own: ValkeyClusterServers = request.getfixturevalue("cluster")
+        return own.url
+    with contextlib.closing(ValkeyCluster.from_url(url)) as client:
+        client.flushall(target_nodes=ValkeyCluster.PRIMARIES)
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared_minimal_server(certificates: Certificates) -> Iterator[ValkeyServer]:
+    """A TLS server with a user that has only the documented rights. Take ``minimal_server``."""
+    require_server_binary()
+    with ValkeyServer(certificates=certificates, users=acl.rules(acl.SINGLE)) as own:
+        yield own
+
+
+@pytest.fixture
+def minimal_server(shared_minimal_server: ValkeyServer) -> list[ValkeyServer]:
+    """That server, emptied, as the only one of a list."""
+    shared_minimal_server.flush()
+    return [shared_minimal_server]
+
+
+@pytest.fixture(scope="session")
+def shared_minimal_cluster(certificates: Certificates) -> Iterator[ValkeyClusterServers]:
+    """A TLS cluster with a user that has only the documented rights. Take ``minimal_cluster``."""
+    require_server_binary()
+    with ValkeyClusterServers(
+        primaries=2, certificates=certificates, users=acl.rules(acl.CLUSTER)
+    ) as own:
+        yield own
+
+
+@pytest.fixture
+def minimal_cluster(shared_minimal_cluster: ValkeyClusterServers) -> list[ValkeyServer]:
+    """The nodes of that cluster, emptied."""
+    shared_minimal_cluster.flush()
+    return shared_minimal_cluster.nodes
+
+
+@pytest.fixture
+def fault_proxy(server: Server) -> Iterator[FaultProxy]:
+    """A proxy in front of the shared server: ``fault_proxy.fault = Delay(0.3)``."""
+    with FaultProxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority of this run's own, and certificates good and bad."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+# ---------------------------------------------------------------------------- caches
+
+
+@pytest.fixture(params=all_targets())
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """Each store in turn, empty."""
+    with request.param(request) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["sync", "async"])
+def half(request: pytest.FixtureRequest) -> Callable[[LLMCache], Half]:
+    """Each half of the protocol in turn."""
+    return lambda cache: Half(request.param, cache)

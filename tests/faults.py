@@ -1,0 +1,564 @@
+"""What happens to an application while its cache is in trouble, measured on real servers.
+
+    python -m tests.faults            prints the table of the README, in Markdown
+    python -m tests.faults frozen     only the faults with that in their name
+
+``tests/test_faults.py`` holds the same measurements to their promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from unittest import mock
+
+from langchain_llmcache import CacheStats, LLMCache
+from tests.support.proxy import (
+    BlackHole,
+    Delay,
+    Drip,
+    FaultProxy,
+    Garbage,
+    HangingListener,
+    NotValkey,
+    Refuse,
+    Reset,
+    Truncate,
+)
+from tests.support.proxy import Fault as Network
+from tests.support.servers import HOST, ValkeyServer, wait_until
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer
+
+TIMEOUT: Final = 0.5
+CALLS: Final = 1000
+_LOAD: Final = 4  # callers at once
+_GIVE_UP: Final = 15.0
+
+Kind = Literal["sync", "async"]
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass
+class Scene:
+    """A store, and how to break it.
+
+    Attributes:
+        url: Where it is.
+        begin: Breaks it.
+        end: Mends it.
+        healthy: Whether it works before ``begin``.
+        served: Whether hits go on while it is broken.
+        opens: Whether the breaker is expected to open.
+        calls: Calls that are averaged.
+    """
+
+    url: str
+    begin: Callable[[], None] = nothing
+    end: Callable[[], None] = nothing
+    healthy: bool = True
+    served: bool = False
+    opens: bool = True
+    calls: int = CALLS
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way to break a store."""
+
+    name: str
+    title: str
+    open: Callable[[], AbstractContextManager[Scene]]
+
+
+FAULTS: Final[list[Fault]] = []
+
+
+def fault(
+    title: str,
+) -> Callable[[Callable[[], Iterator[Scene]]], Callable[[], AbstractContextManager[Scene]]]:
+    """Enter a fault into the table."""
+
+    def enter(
+        scene: Callable[[], Iterator[Scene]],
+    ) -> Callable[[], AbstractContextManager[Scene]]:
+        opened = contextmanager(scene)
+        FAULTS.append(Fault(scene.__name__, title, opened))
+        return opened
+
+    return enter
+
+
+# ---------------------------------------------------------------------------- the server is gone
+
+
+@fault("down when the application starts")
+def down_at_start() -> Iterator[Scene]:
+    """Down when the application starts."""
+    with ValkeyServer() as server:
+        server.kill()
+        yield Scene(server.url, end=lambda: (server.start(), None)[1], healthy=False)
+
+
+@fault("killed under load, and restarted")
+def killed() -> Iterator[Scene]:
+    """Killed under load, and restarted."""
+    with ValkeyServer() as server:
+        yield Scene(server.url, server.kill, lambda: (server.start(), None)[1])
+
+
+@fault("frozen (SIGSTOP), and continued")
+def frozen() -> Iterator[Scene]:
+    """Frozen (SIGSTOP), and continued."""
+    with ValkeyServer() as server:
+        yield Scene(server.url, server.freeze, server.thaw)
+
+
+@fault("`CLIENT PAUSE`")
+def paused() -> Iterator[Scene]:
+    """`CLIENT PAUSE`."""
+    # (UNPAUSE would be paused, too.)
+    with ValkeyServer() as server, server.client() as client:
+        yield Scene(server.url, lambda: client.client_pause(3000), client.ping)
+
+
+@fault("something else listens at its port")
+def not_valkey() -> Iterator[Scene]:
+    """Something else listens at its port."""
+    with ValkeyServer() as server, contextlib.ExitStack() as stack:
+        other: list[NotValkey] = []
+
+        def begin() -> None:
+            server.kill()
+            other.append(stack.enter_context(NotValkey(server.port)))
+
+        def end() -> None:
+            stack.close()
+            server.start()
+
+        yield Scene(server.url, begin, end)
+
+
+# ---------------------------------------------------------------------------- the network
+
+
+@fault("connects hang (accept queue full)")
+def connects_hang() -> Iterator[Scene]:
+    """Connects hang (accept queue full)."""
+    with HangingListener() as listener, contextlib.ExitStack() as stack:
+
+        def end() -> None:
+            listener.close()
+            server = ValkeyServer()
+            server._port = listener.port
+            stack.enter_context(server)
+
+        yield Scene(listener.url, end=end, healthy=False)
+
+
+@contextmanager
+def _name_server(lookup: Callable[[], None]) -> Iterator[Scene]:
+    """The host's name is looked up by ``lookup`` at first, and is known in the end."""
+    with ValkeyServer() as server:
+        real = socket.getaddrinfo
+        known = threading.Event()
+        name = f"cache-{server.port}.test"
+
+        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if host != name:
+                return real(host, *args, **kwargs)
+            if not known.is_set():
+                lookup()
+            return real(HOST, *args, **kwargs)
+
+        with mock.patch.object(socket, "getaddrinfo", getaddrinfo):
+            yield Scene(f"valkey://{name}:{server.port}", end=known.set, healthy=False)
+
+
+_patching = threading.Lock()  # one name server at a time
+
+
+@fault("the name server does not answer")
+def name_server_hangs() -> Iterator[Scene]:
+    """The name server does not answer."""
+    over = threading.Event()
+    with _patching, _name_server(lambda: (over.wait(20), None)[1]) as scene:
+        yield scene
+        over.set()
+
+
+@fault("the name is not known")
+def name_unknown() -> Iterator[Scene]:
+    """The name is not known."""
+
+    def fail() -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with _patching, _name_server(fail) as scene:
+        yield scene
+
+
+@contextmanager
+def _behind_a_proxy(fault: Network, **options: Any) -> Iterator[Scene]:
+    with ValkeyServer() as server, FaultProxy(server.port) as proxy:
+        good = proxy.fault
+
+        def begin() -> None:
+            proxy.fault = fault
+
+        def end() -> None:
+            proxy.fault = good
+            if not isinstance(fault, Delay):
+                proxy.cut()
+
+        yield Scene(proxy.url, begin, end, **options)
+
+
+def _network(name: str, title: str, fault: Network, **options: Any) -> None:
+    FAULTS.append(Fault(name, title, lambda: _behind_a_proxy(fault, **options)))
+
+
+_network("black_hole", "black hole in mid-conversation", BlackHole())
+_network("reset", "connections reset", Reset())
+_network("refused", "connections refused", Refuse())
+_network("truncated", "replies cut short", Truncate())
+_network("garbage", "garbage for replies", Garbage())
+_network("drip", "replies drip in, 20 bytes a second", Drip(0.05))
+_network(
+    "slow",
+    "replies 300 ms late (within the deadline)",
+    Delay(0.3),
+    served=True,
+    opens=False,
+    calls=5,
+)
+_network("too_slow", "replies 800 ms late", Delay(0.8))
+
+
+# ---------------------------------------------------------------------------- the server says no
+
+
+@contextmanager
+def _configured(
+    begin: Sequence[Any], end: Sequence[Any], *directives: str, **options: Any
+) -> Iterator[Scene]:
+    with ValkeyServer(*directives) as server, server.client() as client:
+        yield Scene(
+            server.url,
+            lambda: client.execute_command(*begin),
+            lambda: client.execute_command(*end),
+            **options,
+        )
+
+
+def _command(
+    name: str, title: str, begin: Sequence[Any], end: Sequence[Any], **options: Any
+) -> None:
+    FAULTS.append(Fault(name, title, lambda: _configured(begin, end, **options)))
+
+
+_command(
+    "out_of_memory",
+    "memory full, `noeviction` (OOM)",
+    ("CONFIG", "SET", "maxmemory", "1"),
+    ("CONFIG", "SET", "maxmemory", "0"),
+    served=True,
+    opens=False,
+)
+_command(
+    "read_only",
+    "turned into a replica (READONLY)",
+    ("REPLICAOF", HOST, "1"),
+    ("REPLICAOF", "NO", "ONE"),
+    served=True,
+    opens=False,
+)
+
+
+@fault("loading its data (LOADING)")
+def loading() -> Iterator[Scene]:
+    """Loading its data (LOADING)."""
+    with ValkeyServer() as server:
+        with server.client() as client:
+            client.mset({f"key {number}": "x" for number in range(2000)})
+
+        def begin() -> None:
+            with server.client() as client:
+                client.save()
+            server._directives = (
+                "key-load-delay 1200",
+                "loading-process-events-interval-bytes 1024",
+            )
+            server.restart(loaded=False)
+
+        def end() -> None:
+            with server.client() as client:
+                wait_until(client.ping, "loaded")
+
+        yield Scene(server.url, begin, end)
+
+
+def _denied(command: str, *, served: bool) -> None:
+    @contextmanager
+    def scene() -> Iterator[Scene]:
+        users = {"app": ">secret on ~llm_cache:* +get +set +mget +unlink +del +scan +eval"}
+        with ValkeyServer(users=users) as server, server.client() as client:
+            yield Scene(
+                server.url_for("app", "secret"),
+                lambda: client.execute_command("ACL", "SETUSER", "app", f"-{command}"),
+                lambda: client.execute_command("ACL", "SETUSER", "app", f"+{command}"),
+                served=served,
+                opens=False,
+            )
+
+    FAULTS.append(Fault(f"denied_{command}", f"no permission for `{command.upper()}`", scene))
+
+
+_denied("get", served=False)
+_denied("mget", served=True)
+_denied("set", served=True)
+_denied("unlink", served=True)
+
+
+@fault("wrong password")
+def wrong_password() -> Iterator[Scene]:
+    """Wrong password."""
+    with ValkeyServer(password="right") as server, server.client() as client:
+        yield Scene(
+            server.url_for("", "wrong"),
+            end=lambda: client.config_set("requirepass", "wrong"),
+            healthy=False,
+        )
+
+
+@fault("no password given (NOAUTH)")
+def no_password() -> Iterator[Scene]:
+    """No password given (NOAUTH)."""
+    with ValkeyServer(password="right") as server, server.client() as client:
+        yield Scene(
+            f"valkey://{HOST}:{server.port}",
+            end=lambda: client.config_set("requirepass", ""),
+            healthy=False,
+        )
+
+
+@fault("no connections left (`maxclients`)")
+def too_many_clients() -> Iterator[Scene]:
+    """No connections left (`maxclients`)."""
+    with ValkeyServer() as server, server.client() as client:
+
+        def begin() -> None:
+            client.config_set("maxclients", 1)
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        yield Scene(server.url, begin, lambda: client.config_set("maxclients", 1000))
+
+
+@fault("another type at the key (WRONGTYPE)")
+def wrong_type() -> Iterator[Scene]:
+    """Another type at the key (WRONGTYPE)."""
+    with ValkeyServer() as server, server.client() as client:
+
+        def begin() -> None:
+            for key in client.keys("llm_cache:*"):
+                client.pipeline().delete(key).rpush(key, "not an entry").execute()
+
+        # The next store replaces it: the cache mends this fault by itself.
+        yield Scene(server.url, begin, served=True, opens=False)
+
+
+# ---------------------------------------------------------------------------- measuring
+
+
+@dataclass
+class Row:
+    """What came of one fault, for one half of the protocol. All times in seconds.
+
+    Attributes:
+        exceptions: That the application saw.
+        longest: Duration of the slowest single call.
+        mean: Mean duration of the calls after the first failures, while the store was broken.
+        back: From the end of the fault to the first hit; None: hits never ceased.
+        stats: Of the cache, in the end.
+        wrong: Answers to another question.
+        served: Whether hits were to go on.
+        opens: Whether the breaker was to open.
+    """
+
+    exceptions: list[BaseException] = field(default_factory=list)
+    longest: float = 0.0
+    mean: float = 0.0
+    back: float | None = None
+    stats: CacheStats = field(default_factory=CacheStats)
+    wrong: int = 0
+    served: bool = False
+    opens: bool = True
+
+
+class _Measuring:
+    """Calls a cache as an application does, and looks at the clock."""
+
+    def __init__(self, half: Half) -> None:
+        self._half = half
+        self.row = Row()
+
+    async def timed(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return await call(*args)
+        except Exception as error:
+            self.row.exceptions.append(error)
+            return None
+        finally:
+            self.row.longest = max(self.row.longest, time.perf_counter() - start)
+
+    async def cycle(self, prompt: str) -> bool:
+        """Look a prompt up and store its answer; tell whether it was a hit."""
+        found = await self.timed(self._half.lookup, prompt, LLM_STRING)
+        if found is not None and found[0].text != f"answer to {prompt}":
+            self.row.wrong += 1
+        await self.timed(self._half.update, prompt, LLM_STRING, answer(f"answer to {prompt}"))
+        return found is not None
+
+    async def mean(self, calls: int) -> float:
+        start = time.perf_counter()
+        for _ in range(max(1, calls // 2)):
+            await self.cycle(PROMPT)
+        return (time.perf_counter() - start) / (2 * max(1, calls // 2))
+
+
+# The calls of one measurement are averaged while the others wait.
+_averaging = threading.Lock()
+
+
+def measure(fault: Fault, kind: Kind) -> Row:
+    """Break a store, and see what an application notices."""
+    with fault.open() as scene:
+        return asyncio.run(_measure(scene, kind))
+
+
+async def _measure(scene: Scene, kind: Kind) -> Row:
+    cache = LLMCache.from_url(scene.url, timeout=TIMEOUT)
+    measuring = _Measuring(Half(kind, cache))
+    row = measuring.row
+    if scene.healthy:
+        for _ in range(5):
+            await measuring.cycle(PROMPT)
+        row.longest = 0.0
+    async with _load(measuring, kind):
+        await asyncio.to_thread(scene.begin)
+        start = time.perf_counter()
+        longest = 10 * TIMEOUT if scene.opens else 2.2 * TIMEOUT
+        while cache.stats().breaker == "closed" and time.perf_counter() - start < longest:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(_averaging.acquire)
+    try:
+        row.mean = await measuring.mean(scene.calls)
+    finally:
+        _averaging.release()
+    row.served, row.opens = scene.served, scene.opens
+    await asyncio.to_thread(scene.end)
+    start = time.perf_counter()
+    while not await measuring.cycle(PROMPT) and time.perf_counter() - start < _GIVE_UP:  # noqa: ASYNC110 - likewise
+        await asyncio.sleep(0.01)
+    row.back = time.perf_counter() - start
+    row.stats = cache.stats()
+    await cache.aclose()
+    return row
+
+
+@asynccontextmanager
+async def _load(measuring: _Measuring, kind: Kind) -> AsyncIterator[None]:
+    """Several callers at once, as long as the block runs, and at least three cycles each."""
+    over = threading.Event()
+
+    async def call(caller: int) -> None:
+        for turn in itertools.count():
+            if over.is_set() and turn >= 3:
+                return
+            await measuring.cycle(f"{PROMPT} {caller} {turn % 2}")
+            if turn % 20 == 0:
+                await asyncio.sleep(0)
+
+    if kind == "async":
+        tasks = [asyncio.create_task(call(caller)) for caller in range(_LOAD)]
+        await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.gather(*tasks)
+        return
+    with ThreadPoolExecutor(_LOAD) as threads:
+        loops = [
+            asyncio.get_running_loop().run_in_executor(threads, lambda n: asyncio.run(call(n)), n)
+            for n in range(_LOAD)
+        ]
+        await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.gather(*loops)
+
+
+def measure_all(
+    wanted: Sequence[tuple[Fault, Kind]], *, at_once: int = 8
+) -> dict[tuple[str, Kind], Row]:
+    """Return the rows of all wanted measurements, several made at once."""
+    with ThreadPoolExecutor(at_once) as threads:
+        rows = threads.map(lambda each: measure(*each), wanted)
+        return {(fault.name, kind): row for (fault, kind), row in zip(wanted, rows, strict=True)}
+
+
+# ---------------------------------------------------------------------------- the table
+
+
+def table(faults: Sequence[Fault], rows: dict[tuple[str, Kind], Row]) -> str:
+    """Return the rows as a table in Markdown: sync / async in each cell."""
+    lines = [
+        "| fault | exceptions | longest call | mean of the next 1,000 | hits are back after |",
+        "|---|---|---|---|---|",
+    ]
+    for each in faults:
+        pair = [rows[each.name, kind] for kind in ("sync", "async")]
+        cells = [
+            " / ".join(str(len(row.exceptions)) for row in pair),
+            " / ".join(_seconds(row.longest) for row in pair),
+            " / ".join(_seconds(row.mean) for row in pair),
+            "they go on" if pair[0].served else " / ".join(_seconds(row.back or 0) for row in pair),
+        ]
+        lines.append(f"| {each.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seconds(seconds: float) -> str:
+    if seconds >= 0.1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
+
+
+def main(names: Sequence[str]) -> None:
+    """Measure, and print."""
+    logging.getLogger("langchain_llmcache").setLevel(logging.CRITICAL)
+    faults = [each for each in FAULTS if not names or any(name in each.name for name in names)]
+    kinds: tuple[Kind, ...] = ("sync", "async")
+    rows = measure_all([(each, kind) for each in faults for kind in kinds], at_once=1)
+    sys.stdout.write(table(faults, rows) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

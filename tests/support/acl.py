@@ -1,0 +1,28 @@
+"""The user with the least rights that the documentation gives, and what servers denied it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.support.servers import ValkeyServer
+
+MINIMAL_USER = ("app", "secret")
+# As in the deploy guide. A lease (``lease=``) needs EVAL; only clusters need the second half.
+SINGLE = "+get +set +mget +unlink +scan +eval"
+CLUSTER = f"{SINGLE} +cluster|slots +asking"
+
+
+def rules(commands: str, keys: str = "llm_cache:*") -> dict[str, str]:
+    """Return that user, for a server's ``users``."""
+    name, password = MINIMAL_USER
+    return {name: f"on >{password} ~{keys} -@all {commands}"}
+
+
+def denied(nodes: Iterable[ValkeyServer]) -> list[str]:
+    """Return what servers denied since they were last asked."""
+    found = []
+    for node in nodes:
+        with node.client() as client:
+            found += [f"{entry['reason']}: {entry['object']}" for entry in client.acl_log()]
+            client.acl_log_reset()
+    return found

@@ -1,0 +1,354 @@
+"""What a network does to a conversation: a TCP proxy with switchable faults, and other listeners.
+
+A proxy works on bytes, so it fits any server, with TLS or without. All listen on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from typing_extensions import Self
+
+from tests.support.servers import HOST, free_port
+
+T = TypeVar("T")
+
+
+# ---------------------------------------------------------------------------- faults
+
+
+@dataclass(frozen=True)
+class Pass:
+    """No fault."""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Replies come late, in order; requests pass at once.
+
+    The late reply of a request that was given up is still delivered: a client that goes on
+    using that connection reads the answer to another question.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BlackHole:
+    """Connections are accepted; what is said in either direction disappears."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Open connections get a TCP RST at once, new ones as soon as they are accepted."""
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Each piece of a reply is replaced by this."""
+
+    data: bytes = b"\x00\xff!@#$%^&*()\r\nnot the protocol\r\n" * 4
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """The next reply of each connection ends after so many bytes, and the connection with it."""
+
+    after: int = 3
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Replies come byte by byte."""
+
+    seconds_per_byte: float
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Nobody listens; open connections are reset."""
+
+
+Fault = Pass | Delay | BlackHole | Reset | Garbage | Truncate | Drip | Refuse
+
+
+# ---------------------------------------------------------------------------- the proxy
+
+
+class _LoopThread:
+    """An event loop in a thread of its own, out of the way of the test's."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="proxy", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=10)
+
+    def close(self) -> None:
+        self.run(self._cancel_all())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=10)
+        self.loop.close()
+
+    @staticmethod
+    async def _cancel_all() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class FaultProxy:
+    """A TCP proxy in front of ``upstream``, whose fault can be changed while clients talk.
+
+    ``proxy.fault = Delay(0.3)`` applies at once, to open connections too;
+    ``with proxy.faulty(BlackHole()): ...`` only inside the block.
+
+    Attributes:
+        port: Where clients connect; it stays the same.
+        upstream: Port behind it, on 127.0.0.1. A change applies to new connections.
+        accepted: Connections accepted so far.
+        open: Connections open now.
+    """
+
+    def __init__(self, upstream: int, fault: Fault | None = None) -> None:
+        self.upstream = upstream
+        self.accepted = 0
+        self.port = 0
+        self._fault: Fault = fault or Pass()
+        self._listener: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._thread = _LoopThread()
+        try:
+            self._thread.run(self._apply())
+        except BaseException:
+            self._thread.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """``valkey://127.0.0.1:port``."""
+        return f"valkey://{HOST}:{self.port}"
+
+    @property
+    def open(self) -> int:
+        """Connections open now."""
+        return len(self._clients)
+
+    @property
+    def fault(self) -> Fault:
+        """What goes wrong at present."""
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault) -> None:
+        self._fault = fault
+        self._thread.run(self._apply())
+
+    @contextmanager
+    def faulty(self, fault: Fault) -> Iterator[None]:
+        """Something goes wrong inside the block, and what was before after it."""
+        before = self.fault
+        self.fault = fault
+        try:
+            yield
+        finally:
+            self.fault = before
+
+    def cut(self) -> None:
+        """Reset the open connections, once."""
+        self._thread.run(self._reset_all())
+
+    def close(self) -> None:
+        """Stop listening and cut every connection."""
+        self.fault = Refuse()
+        self._thread.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # -- inside, on the proxy's loop
+
+    async def _apply(self) -> None:
+        if isinstance(self._fault, Reset | Refuse):
+            await self._reset_all()
+        if isinstance(self._fault, Refuse):
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
+        elif self._listener is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        for _ in range(50):
+            port = self.port or free_port()
+            try:
+                self._listener = await asyncio.start_server(self._serve, HOST, port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                self.port = port
+                return
+        raise RuntimeError(f"Port {self.port} is not to be had")
+
+    async def _reset_all(self) -> None:
+        for writer in list(self._clients):
+            _reset(writer)
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        if isinstance(self._fault, Reset):
+            _reset(writer)
+            return
+        try:
+            server_reader, server_writer = await asyncio.open_connection(HOST, self.upstream)
+        except OSError:  # nobody behind us: the client sees its connection closed
+            writer.close()
+            return
+        self._clients.add(writer)
+        pumps: list[asyncio.Task[None]] = []
+        try:
+            pumps = [
+                asyncio.create_task(self._requests(reader, server_writer)),
+                asyncio.create_task(self._replies(server_reader, writer)),
+            ]
+            # One side has closed: the conversation is over.
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._clients.discard(writer)
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            writer.close()
+            server_writer.close()
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if not isinstance(self._fault, BlackHole):
+                writer.write(data)
+                await writer.drain()
+
+    async def _replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            fault = self._fault
+            if isinstance(fault, BlackHole):
+                continue
+            if isinstance(fault, Truncate):
+                writer.write(data[: fault.after])
+                await writer.drain()
+                return
+            if isinstance(fault, Drip):
+                for index in range(len(data)):
+                    await asyncio.sleep(fault.seconds_per_byte)
+                    writer.write(data[index : index + 1])
+                continue
+            if isinstance(fault, Delay):
+                await asyncio.sleep(fault.seconds)
+            writer.write(fault.data if isinstance(fault, Garbage) else data)
+            await writer.drain()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST in place of FIN."""
+    sock = writer.get_extra_info("socket")
+    if sock is not None and sock.fileno() != -1:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+# ---------------------------------------------------------------------------- other listeners
+
+
+class HangingListener:
+    """A listener whose accept queue is full: connects neither succeed nor fail."""
+
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.bind((HOST, 0))
+        self._listener.listen(0)
+        self.port: int = self._listener.getsockname()[1]
+        self._fillers: list[socket.socket] = []
+        # The queue holds one or two; the kernel drops the handshakes of the rest.
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect((HOST, self.port))
+            self._fillers.append(filler)
+
+    @property
+    def url(self) -> str:
+        """``valkey://127.0.0.1:port``."""
+        return f"valkey://{HOST}:{self.port}"
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for each in (*self._fillers, self._listener):
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class NotValkey:
+    """Something else that listens: it answers whatever is said with an HTTP error."""
+
+    ANSWER = (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+        b"Content-Length: 11\r\nConnection: close\r\n\r\nBad Request"
+    )
+
+    def __init__(self, port: int = 0) -> None:
+        self._thread = _LoopThread()
+        try:
+            self._server = self._thread.run(self._listen(port))
+        except BaseException:
+            self._thread.close()
+            raise
+        self.port: int = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """``valkey://127.0.0.1:port``."""
+        return f"valkey://{HOST}:{self.port}"
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, HOST, port)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            if await reader.read(65_536):
+                writer.write(self.ANSWER)
+                await writer.drain()
+        writer.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._thread.loop.call_soon_threadsafe(self._server.close)
+        self._thread.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

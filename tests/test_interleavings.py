@@ -1,0 +1,280 @@
+"""Single-flight and leases, in every order of events, whatever goes wrong.
+
+``tests/support/explorer.py`` says how. Each scenario notes how many schedules it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from langchain_llmcache import _flow
+from langchain_llmcache._flight import Flight, Flights
+from langchain_llmcache._flow import Flow
+from tests.support.explorer import Scenario, Server, Violation, explore
+
+pytestmark = pytest.mark.slow  # not with each Python: what it explores is the flow, not the Python
+
+# Both are multiples of the flow's first pause (15 ms), so that few moments differ.
+LEASE = 0.045
+SHORT = 0.015
+
+
+def one_process(clients: int) -> tuple[tuple[int, str], ...]:
+    """Return clients that share a process, with one question."""
+    return ((0, "q"),) * clients
+
+
+def processes(clients: int) -> tuple[tuple[int, str], ...]:
+    """Return clients with a process each, with one question."""
+    return tuple((process, "q") for process in range(clients))
+
+
+QUICK = [
+    # All goes well, and takes its time or not.
+    ("2 tasks", Scenario(one_process(2)), 246),
+    ("3 tasks", Scenario(one_process(3)), 153_000),
+    ("4 tasks", Scenario(one_process(4)), 520_000_000),
+    ("2 processes", Scenario(processes(2), lease=LEASE), 1_300),
+    ("3 processes", Scenario(processes(3), lease=LEASE), 4_900_000),
+    ("4 processes", Scenario(processes(4), lease=0.03, max_wait=SHORT), 34_000_000_000),
+    ("2 tasks and a process", Scenario(((0, "q"), (0, "q"), (1, "q")), lease=LEASE), 1_900_000),
+    ("2 questions", Scenario(((0, "q"), (1, "q"), (0, "r")), lease=LEASE), 2_900_000),
+    # The model takes longer than a lease.
+    ("3 processes, short leases", Scenario(processes(3), lease=SHORT), 8_900_000),
+    # Answers expire while others still ask.
+    ("3 processes, short TTL", Scenario(processes(3), lease=LEASE, ttl=0.02), 6_900_000),
+    # Somebody else has written into the cache's keys.
+    ("3 tasks, garbage", Scenario(one_process(3), garbage=True), 1_600_000),
+    ("3 processes, garbage", Scenario(processes(3), lease=LEASE, garbage=True), 1_700_000),
+    # Anything goes wrong, once or twice, at any step.
+    ("2 tasks, 2 faults", Scenario(one_process(2), faults=2), 31_000),
+    ("3 tasks, a fault", Scenario(one_process(3), faults=1), 4_100_000),
+    ("2 processes, 2 faults", Scenario(processes(2), lease=LEASE, faults=2), 360_000),
+    (
+        "3 processes, a fault",
+        Scenario(processes(3), lease=0.03, max_wait=SHORT, faults=1),
+        84_000_000,
+    ),
+    # The model fails, and the caller asks again.
+    (
+        "2 tasks that try again",
+        Scenario(one_process(2), faults=2, kinds=("model", "request", "crash"), retries=1),
+        36_000,
+    ),
+    (
+        "2 processes that try again",
+        Scenario(
+            processes(2), lease=LEASE, faults=2, kinds=("model", "request", "crash"), retries=1
+        ),
+        850_000,
+    ),
+]
+SLOW = [
+    (
+        "4 tasks, a fault",
+        Scenario(one_process(4), faults=1, kinds=("request", "model", "cancel")),
+        860_000_000,
+    ),
+    (
+        "4 processes, a crash",
+        Scenario(processes(4), lease=0.03, max_wait=SHORT, faults=1, kinds=("crash",)),
+        89_000_000_000,
+    ),
+    (
+        "4 processes, a failure",
+        Scenario(processes(4), lease=0.03, max_wait=SHORT, faults=1, kinds=("model", "request")),
+        210_000_000_000,
+    ),
+    (
+        "2 tasks in each of 2 processes",
+        Scenario(((0, "q"), (0, "q"), (1, "q"), (1, "q")), lease=0.03, max_wait=SHORT),
+        4_700_000_000,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "schedules"),
+    [pytest.param(scenario, count, id=name) for name, scenario, count in QUICK]
+    + [pytest.param(s, count, id=name, marks=pytest.mark.slow) for name, s, count in SLOW],
+)
+@pytest.mark.timeout(300)
+def test_every_interleaving(scenario: Scenario, schedules: int) -> None:
+    """One leader in a lease, the right answer, none lost, none asked for twice, no endless wait."""
+    assert explore(scenario).schedules >= schedules
+
+
+# --- the explorer finds what is wrong ---
+
+
+class CarelessRelease(Server):
+    """Removes a lease, whoever's it is."""
+
+    def release(self, key: str, lease: bytes, now: float) -> None:
+        """Do not compare."""
+        self.delete(key)
+
+
+class CarelessClaim(Server):
+    """Gives a lease to whoever asks."""
+
+    def claim(self, key: str, lease: bytes, now: float, expires: float) -> bytes | None:
+        """Do not look whether somebody has one."""
+        self.put(key, lease, expires)
+        return None
+
+
+class LossyPut(Server):
+    """Does not store an answer over a lease."""
+
+    def put(self, key: str, value: bytes, expires: float) -> None:
+        """Keep the lease."""
+        if key not in self.values:
+            super().put(key, value, expires)
+
+
+@pytest.mark.parametrize(
+    ("server", "scenario", "message"),
+    [
+        (
+            CarelessRelease,
+            Scenario(processes(3), lease=SHORT, faults=1, kinds=("model",)),
+            "lead at once|did not get the answer",
+        ),
+        (CarelessClaim, Scenario(processes(2), lease=LEASE), "asks the model although"),
+        (LossyPut, Scenario(processes(2), lease=LEASE), "left behind"),
+    ],
+)
+def test_a_careless_store_is_caught(
+    server: Callable[[], Server], scenario: Scenario, message: str
+) -> None:
+    """What the flow relies on in a store matters: without it, some schedule is a bad one."""
+    explore(scenario)
+    with pytest.raises(Violation, match=message):
+        explore(scenario, server)
+
+
+def _for_ever(*_: object) -> float:
+    return float("inf")
+
+
+def _one_slot(*_: object) -> str:
+    return "all"
+
+
+def _keep(*_: object) -> None:
+    return None
+
+
+def _land(flights: Flights, flight: Flight, entry: bytes) -> None:
+    flights.land(flight, entry)
+
+
+async def _do_nothing(*_: object) -> None:
+    return None
+
+
+async def _follow_hastily(
+    self: Flow, backend: Any, flight: Flight, waiter: Any, *moments: Any
+) -> Any:
+    entry = await waiter.wait(self._flights.seconds_left(flight))
+    return await self._answer(backend, flight.key, entry, *moments) if entry else None
+
+
+_lead = Flow._lead
+
+
+async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
+    return await _lead(self, *arguments, again=False)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "mutant", "scenario", "message"),
+    [
+        pytest.param(
+            Flights,
+            "seconds_left",
+            _for_ever,
+            Scenario(one_process(2)),
+            "has waited",
+            id="a follower that never gives up",
+        ),
+        pytest.param(
+            _flow,
+            "_slot",
+            _one_slot,
+            Scenario(((0, "q"), (0, "r"))),
+            "asked .* and got",
+            id="questions that share a flight",
+        ),
+        pytest.param(
+            Flow,
+            "_give_up",
+            _keep,
+            Scenario(one_process(2), faults=1, kinds=("model",)),
+            "left behind",
+            id="a failed leader that does not say so",
+        ),
+        pytest.param(
+            Flow,
+            "_release",
+            _do_nothing,
+            Scenario(processes(2), lease=LEASE, faults=1, kinds=("model",)),
+            "left behind",
+            id="a failed leader that keeps its lease",
+        ),
+        pytest.param(
+            Flights,
+            "share",
+            _land,
+            Scenario(one_process(2)),
+            "needlessly",
+            id="a flight that ends before its answer is stored",
+        ),
+        pytest.param(
+            Flow,
+            "_follow",
+            _follow_hastily,
+            Scenario(((0, "q"), (0, "q"), (1, "q")), lease=LEASE),
+            "did not get the answer",
+            id="a follower that asks the model without a last look",
+        ),
+        pytest.param(
+            Flow,
+            "_lead",
+            _lead_hastily,
+            Scenario(one_process(2)),
+            "although the answer is there",
+            id="a leader that does not look again",
+        ),
+        pytest.param(
+            Flow,
+            "_claim",
+            _do_nothing,
+            Scenario(processes(2), lease=LEASE),
+            "needlessly",
+            id="a leader without a lease",
+        ),
+    ],
+)
+def test_a_careless_flow_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    name: str,
+    mutant: Any,
+    scenario: Scenario,
+    message: str,
+) -> None:
+    """Each of these mistakes in the flow itself leads to a bad schedule, and that is found."""
+    monkeypatch.setattr(owner, name, mutant)
+    with pytest.raises(Violation, match=message):
+        explore(scenario)
+
+
+def test_a_violation_tells_its_schedule() -> None:
+    """The message is the shortest story that one can follow by hand: who did what, and when."""
+    with pytest.raises(Violation, match=r"ms  client 0 \(new\) start: go on\n"):
+        explore(Scenario(processes(2), lease=LEASE), CarelessClaim)

@@ -1,0 +1,517 @@
+"""Which requests share an answer, and which never do."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.content import create_image_block, create_text_block
+from langchain_core.outputs import ChatGeneration, Generation
+from pydantic import BaseModel
+
+from langchain_llmcache import ConfigurationError, LLMCache
+from langchain_llmcache._keys import (
+    Key,
+    KeyMaker,
+    Scope,
+    Uncacheable,
+    canonical_prompt,
+    encode_model,
+    encode_part,
+    namespace_parts,
+    parse_path,
+)
+
+MODEL = '{"kwargs": {"model": "m"}}---[(\'stop\', None)]'
+USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+
+
+def digest_of_text(prompt: str, llm_string: str = MODEL, **options: Any) -> str:
+    """Return the digest of a text prompt."""
+    key, _ = KeyMaker(**options).key((), prompt, llm_string)
+    return key.digest
+
+
+def digest(*messages: BaseMessage, **options: Any) -> str:
+    """Return the digest of messages."""
+    return digest_of_text(dumps(list(messages)), **options)
+
+
+def conversation(call_id: str, *, tool_result: str = "18 degrees") -> list[BaseMessage]:
+    """Return a question, a tool call and its result."""
+    call = {"name": "weather", "args": {"city": "Oslo"}, "id": call_id}
+    return [
+        HumanMessage("How warm is it?"),
+        AIMessage(
+            [{"type": "tool_use", "id": call_id, "name": "weather", "input": {"city": "Oslo"}}],
+            tool_calls=[call],
+        ),
+        ToolMessage(tool_result, tool_call_id=call_id),
+    ]
+
+
+# --- one request -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(HumanMessage("q", id="1"), HumanMessage("q", id="2"), id="message id"),
+        pytest.param(
+            AIMessage("a"), AIMessage("a", usage_metadata=USAGE), id="usage of an earlier answer"
+        ),
+        pytest.param(
+            AIMessage("a", response_metadata={"ResponseMetadata": {"RequestId": "1"}}),
+            AIMessage("a", response_metadata={"ResponseMetadata": {"RequestId": "2"}}),
+            id="request id of an earlier answer",
+        ),
+        pytest.param(
+            AIMessage("a"),
+            AIMessage("a", response_metadata={"llmcache": {"hit": True}}),
+            id="marker of a hit",
+        ),
+        pytest.param(AIMessage("a"), AIMessageChunk(content="a"), id="streamed answer"),
+        pytest.param(
+            HumanMessage([create_text_block("a")]),  # type: ignore[list-item]
+            HumanMessage([create_text_block("a")]),  # type: ignore[list-item]
+            id="generated block id",
+        ),
+        pytest.param(
+            HumanMessage([{"type": "text", "text": "a"}]),
+            HumanMessage([{"text": "a", "type": "text"}]),
+            id="order of names",
+        ),
+        pytest.param(AIMessage("a"), AIMessage("a", name=None), id="field that is not set"),
+        pytest.param(
+            AIMessage("{}", additional_kwargs={"parsed": {"a": 1}}),
+            AIMessage("{}"),
+            id="parsed content",
+        ),
+        pytest.param(
+            ToolMessage("r", tool_call_id="c", artifact={"rows": 1}),
+            ToolMessage("r", tool_call_id="c", artifact=object()),
+            id="artifact of a tool",
+        ),
+    ],
+)
+def test_what_no_provider_sees_is_not_in_the_key(first: BaseMessage, second: BaseMessage) -> None:
+    """Two requests that reach the provider as one have one key."""
+    assert digest(first) == digest(second)
+
+
+def test_parsed_structured_output_in_the_history_keeps_its_key() -> None:
+    """A parsed pydantic object, which a hit has as plain data, does not change the next key."""
+
+    class Out(BaseModel):
+        a: int
+
+    cold = AIMessage('{"a":1}', additional_kwargs={"parsed": Out(a=1), "refusal": None})
+    hit = AIMessage('{"a":1}', additional_kwargs={"parsed": {"a": 1}, "refusal": None})
+    assert digest(cold) == digest(hit)
+
+
+# --- two requests ----------------------------------------------------------------------------
+
+DIFFERENT: list[Any] = [
+    pytest.param([HumanMessage("a")], [HumanMessage("b")], id="text"),
+    pytest.param([HumanMessage("a")], [SystemMessage("a")], id="role"),
+    pytest.param([HumanMessage("a")], [HumanMessage("a ")], id="white space"),
+    pytest.param([HumanMessage("é")], [HumanMessage("e\u0301")], id="unicode form"),
+    pytest.param([HumanMessage("a")], [HumanMessage("a", name="Ann")], id="name"),
+    pytest.param([HumanMessage("")], [HumanMessage([])], id="empty contents"),
+    pytest.param(
+        [HumanMessage("a"), HumanMessage("b")], [HumanMessage("b"), HumanMessage("a")], id="order"
+    ),
+    pytest.param(
+        [HumanMessage("a"), HumanMessage("b")], [HumanMessage("ab")], id="border of messages"
+    ),
+    pytest.param([SystemMessage("s"), HumanMessage("a")], [HumanMessage("a")], id="system prompt"),
+    pytest.param(
+        [ChatMessage(content="a", role="x")],
+        [ChatMessage(content="a", role="y")],
+        id="role of a chat message",
+    ),
+    pytest.param(
+        [FunctionMessage(content="a", name="f")],
+        [FunctionMessage(content="a", name="g")],
+        id="function",
+    ),
+    pytest.param(
+        [HumanMessage([create_image_block(url="http://x/1.png")])],  # type: ignore[list-item]
+        [HumanMessage([create_image_block(url="http://x/2.png")])],  # type: ignore[list-item]
+        id="image",
+    ),
+    pytest.param(
+        [HumanMessage([{"type": "file", "source_type": "id", "id": f"lc_{'0' * 36}"}])],
+        [HumanMessage([{"type": "file", "source_type": "id", "id": f"lc_{'1' * 36}"}])],
+        id="reference to a file",
+    ),
+    pytest.param(
+        [HumanMessage([{"image": {"source": {"bytes": b"1"}}}])],
+        [HumanMessage([{"image": {"source": {"bytes": b"2"}}}])],
+        id="bytes",
+    ),
+    pytest.param(
+        [HumanMessage([{"n": Decimal(1)}])], [HumanMessage([{"n": Decimal("1.0")}])], id="decimal"
+    ),
+    pytest.param(
+        [ToolMessage("r", tool_call_id="c")],
+        [ToolMessage("r", tool_call_id="c", status="error")],
+        id="status of a tool",
+    ),
+    pytest.param(
+        [AIMessage("a")],
+        [AIMessage("a", additional_kwargs={"reasoning_content": "r"})],
+        id="additional kwargs",
+    ),
+    *(
+        pytest.param(
+            [AIMessage("a", response_metadata={field: first})],
+            [AIMessage("a", response_metadata={field: second})],
+            id=f"read back: {field}",
+        )
+        for field, first, second in (
+            ("model_provider", "openai", "anthropic"),
+            ("model_name", "a", "b"),
+            ("output_version", "v0", "v1"),
+            ("container", {"id": "1"}, {"id": "2"}),
+            ("grounding_metadata", {"x": 1}, {"x": 2}),
+            ("id", "resp_1", "resp_2"),  # OpenAI remembers that conversation
+        )
+    ),
+    pytest.param(
+        [AIMessage([{"type": "reasoning", "id": "rs_1", "summary": []}])],
+        [AIMessage([{"type": "reasoning", "id": "rs_2", "summary": []}])],
+        id="reference to reasoning",
+    ),
+    *(
+        pytest.param(
+            [HumanMessage([{"type": "x", "value": first}])],
+            [HumanMessage([{"type": "x", "value": second}])],
+            id=f"{first!r:.20} and {second!r:.20}",
+        )
+        for first, second in (
+            (float("nan"), None),
+            (float("inf"), None),
+            (float("nan"), float("inf")),
+            (1, 1.0),
+            (1, True),
+            (0, False),
+            (0, None),
+            ("", None),
+            ("1", 1),
+            (0.0, -0.0),
+            (2**63, 2**63 + 1),
+            (2**64, 2**64 + 1),
+            (10**400, 10**400 + 1),
+            (-(2**64), -(2**64) - 1),
+            (float(2**64), 2**64),
+            ([2**64, float("nan")], [2**64, None]),
+            ("\ud800", "\ud801"),
+            ("\ud800", "\\ud800"),
+            ("\ud800", "?"),
+            ([[]], []),
+            ({"a": None}, {}),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), DIFFERENT)
+def test_what_a_provider_sees_is_in_the_key(
+    first: list[BaseMessage], second: list[BaseMessage]
+) -> None:
+    """Two requests that differ in anything a provider is sent have two keys."""
+    assert digest(*first) != digest(*second)
+    assert digest(*first) == digest(*first)
+
+
+def test_text_and_messages_never_meet() -> None:
+    """A text prompt and messages that read the same have two keys."""
+    prompt = dumps([HumanMessage("a")])
+    assert digest_of_text(prompt) != digest_of_text(f" {prompt}")
+    assert len({digest_of_text(text) for text in ("", " ", "[]", "a", "[a]", "\ud800", "?")}) == 7
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        '[{"lc": 1, "type": "constructor", "id": ["langchain"',
+        '[{"lc": 1, "type": "constructor", "id": ["langchain"]}]',
+        '[{"lc": 1, "type": "constructor", "id": ["langchain"], "kwargs": 1}]',
+        '[{"lc": 1, "type": "constructor", "id": ["langchain"], "kwargs": {}, "more": 1}]',
+        '[{"lc": 1, "type": "constructor", "id": ["langchain"], "kwargs": {"a": 1}}, 2]',
+        (
+            '[{"lc": 1, "type": "constructor", "id": ["langchain"], "kwargs": {"a": 1}}, '
+            '{"x": 1, "type": "constructor", "id": ["langchain"], "kwargs": {"a": 1}}]'
+        ),
+        '[{"lc": 1, "type": "constructor", "id": ["langchain", "x"], "kwargs": {"content": '
+        + "[" * 100_000,
+    ],
+)
+def test_a_text_that_only_looks_like_messages_is_a_text(prompt: str) -> None:
+    """Every character counts in a prompt that is not quite what langchain-core serializes."""
+    assert canonical_prompt(prompt) == (b"t" + prompt.encode(), ())
+
+
+def test_deeply_nested_messages_have_a_key() -> None:
+    """What is nested deeper than the fast JSON writer goes is keyed all the same."""
+
+    def nested(leaf: int) -> HumanMessage:
+        value: Any = leaf
+        for _ in range(300):
+            value = [value]
+        return HumanMessage([{"type": "x", "value": value}])
+
+    assert digest(nested(1)) == digest(nested(1)) != digest(nested(2))
+
+
+def test_a_text_model_that_is_asked_serialized_messages_is_not_cached() -> None:
+    """Of a text, characters count that do not count in messages: such an answer is not stored."""
+    cache = LLMCache()
+    llm_string = "[('_type', 'openai'), ('model_name', 'instruct'), ('stop', None)]"
+    plain = dumps([HumanMessage("q")])
+    for prompt in (plain, plain.replace('"q"', '"q", "id": "1"')):
+        assert cache.lookup(prompt, llm_string) is None
+        cache.update(prompt, llm_string, [Generation(text="a")])
+    assert cache.stats().refused == 2
+    cache.update(plain, llm_string, [ChatGeneration(message=AIMessage("a"))])
+    assert cache.lookup(plain, llm_string)
+
+
+# --- ids of tool calls -----------------------------------------------------------------------
+
+
+def test_the_names_of_tool_calls_do_not_matter() -> None:
+    """A repeated step that drew another id for its tool call leads to the same next request."""
+    first, second = conversation("toolu_1"), conversation("toolu_2")
+    assert digest(*first) == digest(*second)
+    assert digest(*first) != digest(*conversation("toolu_1", tool_result="other"))
+
+
+def test_what_refers_to_what_matters() -> None:
+    """Results that are swapped between two calls make another request."""
+
+    def two_calls(first: str, second: str) -> list[BaseMessage]:
+        return [
+            AIMessage(
+                "",
+                tool_calls=[
+                    {"name": "weather", "args": {"city": "Oslo"}, "id": "call_a"},
+                    {"name": "weather", "args": {"city": "Rome"}, "id": "call_b"},
+                ],
+            ),
+            ToolMessage("cold", tool_call_id=first),
+            ToolMessage("warm", tool_call_id=second),
+        ]
+
+    straight = digest(*two_calls("call_a", "call_b"))
+    assert straight != digest(*two_calls("call_b", "call_a"))
+    assert straight != digest(*two_calls("call_a", "call_a"))
+    assert straight != digest(*two_calls("call_a", "call_c"))
+
+
+@pytest.mark.parametrize("mention", ["see toolu_1", "toolu_1", "toolu_12", '"toolu_1"'])
+def test_an_id_that_is_mentioned_elsewhere_is_kept(mention: str) -> None:
+    """An id that a text mentions is more than a reference, and stays in the key."""
+    first = digest(*conversation("toolu_1"), HumanMessage(mention))
+    assert first != digest(*conversation("toolu_2"), HumanMessage(mention))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a\ud800", "b\ud800"), ('a"', 'b"'), ("a\\", "b\\"), ("ä", "ö"), ("", "a")],
+)
+def test_an_id_that_json_would_escape_is_kept(first: str, second: str) -> None:
+    """Only ids that read the same inside JSON are replaced."""
+    assert digest(*conversation(first)) != digest(*conversation(second))
+
+
+def test_a_number_for_an_id_never_meets_a_numbered_one() -> None:
+    """A conversation whose ids are numbers already is keyed as it is."""
+
+    def used(call_id: Any) -> AIMessage:
+        return AIMessage([{"type": "tool_use", "id": call_id, "name": "f", "input": {}}])
+
+    assert digest(used("toolu_1")) == digest(used("toolu_2"))
+    assert digest(used("toolu_1"), used(1)) != digest(used("toolu_1"), used("toolu_2"))
+    others: list[Any] = [0, 1, None, [], {}, ""]
+    assert len({digest(used(call_id)) for call_id in ("toolu_1", *others)}) == 7
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        AIMessage("a", tool_calls=[{"name": "f", "args": {}, "id": "call_1"}]),
+        AIMessage("your call_1"),
+    ],
+    ids=["new call of that id", "text about that id"],
+)
+def test_an_answer_that_repeats_an_id_is_not_stored(message: AIMessage) -> None:
+    """An answer with an earlier call's id in it is good for that conversation only."""
+    cache = LLMCache()
+    prompt = dumps(conversation("call_1"))
+    cache.update(prompt, MODEL, [ChatGeneration(message=message)])
+    assert cache.lookup(prompt, MODEL) is None
+    assert cache.stats().refused == 1
+
+
+def test_an_answer_never_brings_an_id_that_is_taken() -> None:
+    """A conversation that uses the id of a stored answer's tool call gets no such answer."""
+    cache = LLMCache()
+    call = {"name": "f", "args": {}, "id": "call_2"}
+    answer = [ChatGeneration(message=AIMessage("a", tool_calls=[call]))]
+    cache.update(dumps(conversation("call_1")), MODEL, answer)
+    assert cache.lookup(dumps(conversation("call_3")), MODEL) is not None
+    assert cache.lookup(dumps(conversation("call_2")), MODEL) is None
+
+
+def test_other_forms_of_tool_calls_are_numbered_too() -> None:
+    """OpenAI's own form, invalid calls and the blocks of other packages refer as well."""
+
+    def history(call_id: str) -> list[BaseMessage]:
+        function = {"name": "f", "arguments": "{}"}
+        return [
+            AIMessage(
+                [
+                    {"type": "function_call", "call_id": call_id, "name": "f"},
+                    {"type": "tool_call", "id": call_id, "name": "f", "args": {}},
+                ],
+                additional_kwargs={
+                    "tool_calls": [{"id": call_id, "type": "function", "function": function}]
+                },
+                invalid_tool_calls=[
+                    {
+                        "name": "f",
+                        "args": "{",
+                        "id": call_id,
+                        "error": None,
+                        "type": "invalid_tool_call",
+                    }
+                ],
+            ),
+            HumanMessage([{"type": "tool_result", "tool_use_id": call_id, "content": "r"}]),
+        ]
+
+    assert digest(*history("call_1")) == digest(*history("call_2"))
+    *_, call_ids = KeyMaker().key((), dumps(history("call_1")), MODEL)[0]
+    assert call_ids == ("call_1",)
+
+
+# --- objects ---------------------------------------------------------------------------------
+
+
+class Opaque:
+    """Like an array, it shows only a part of itself."""
+
+    def __repr__(self) -> str:
+        return "Opaque(0, ..., 9)"
+
+
+@pytest.mark.parametrize("value", [Opaque(), object(), {1, 2}, {(1, 2): 3}, Opaque])
+def test_an_object_that_may_not_tell_all_is_not_cached(value: object) -> None:
+    """A message with an object in it, of which langchain-core writes the repr, has no safe key."""
+    with pytest.raises(Uncacheable, match="plain data"):
+        digest(HumanMessage([{"type": "x", "value": value}]))
+
+
+def test_text_about_objects_is_text() -> None:
+    """Addresses and the word not_implemented in somebody's question do no harm."""
+    question = '"not_implemented" <object object at 0x7f0000000000>'
+    assert digest(HumanMessage(question)) != digest(HumanMessage(question.upper()))
+    assert digest(HumanMessage("not_implemented"))
+
+
+# --- what the user adds ----------------------------------------------------------------------
+
+
+def test_key_extra_keeps_answers_apart() -> None:
+    """Regions, accounts or versions in key_extra have answers of their own."""
+    extras = [None, {}, "", "eu", {"region": "eu"}, {"region": "us"}, {"region": "eu", "v": 1}, 0]
+    assert len({digest_of_text("q", extra=extra) for extra in extras}) == len(extras)
+    first = digest_of_text("q", extra={"a": 1, "b": 2})
+    assert first == digest_of_text("q", extra={"b": 2, "a": 1})
+
+
+def test_parts_of_a_key_cannot_be_shifted() -> None:
+    """What moves from one part of the key to the next makes another key."""
+    assert digest_of_text("bc", "a") != digest_of_text("c", "ab")
+    assert digest_of_text("q", "b", extra="a") != digest_of_text("q", 'a"b', extra="")
+
+
+def test_key_secret_hides_what_was_asked() -> None:
+    """Keys made with a secret cannot be told without it, and differ for two secrets."""
+    secrets = [None, "one", "two"]
+    assert len({digest_of_text("q", secret=secret) for secret in secrets}) == 3
+    assert digest_of_text("q", secret="one") == digest_of_text("q", secret=b"one")
+
+
+@pytest.mark.parametrize(
+    "options", [{"extra": object()}, {"extra": {1, 2}}, {"secret": ""}, {"secret": 5}]
+)
+def test_wrong_additions_are_refused_at_once(options: dict[str, Any]) -> None:
+    """A key_extra that is no JSON data and a key_secret that is no text are configuration errors."""
+    with pytest.raises(ConfigurationError):
+        KeyMaker(**options)
+
+
+# --- where entries are -----------------------------------------------------------------------
+
+
+def test_paths_are_read_back() -> None:
+    """The path of a key says where its entry lives, and nothing else is such a path."""
+    key = Key(("a%2Fb", "m"), "0" * 64)
+    assert parse_path(key.path) == key
+    for path in (
+        "",
+        "0" * 64,
+        f"a//{'0' * 64}",
+        f"a/{'0' * 63}",
+        f"a*b/{'0' * 64}",
+        f"{key.path}x",
+    ):
+        assert parse_path(path) is None
+
+
+def test_namespaces_and_models_never_meet() -> None:
+    """A slash in a name, or a model that is called like no model, does not lead elsewhere."""
+    assert encode_part("a/b") != "a/b"
+    assert encode_model(None) == "-" != encode_model("-")
+    assert encode_part("\ud800") != encode_part("?")
+    assert namespace_parts("a/b") == ("a/b",)
+    assert namespace_parts(("a", "b")) == ("a", "b")
+    for wrong in ("", ("a", ""), ("a", 1), {"a"}):
+        with pytest.raises(ConfigurationError):
+            namespace_parts(wrong)  # type: ignore[arg-type]
+
+
+def test_a_scope_covers_itself_and_what_is_below() -> None:
+    """Clearing a namespace takes what is in it, not a model of its name."""
+    scope = Scope(("a",))
+    assert scope.covers(("a", "m"))
+    assert scope.covers(("a", "b", "m"))
+    assert not scope.covers(("a",))
+    assert not scope.covers(("ab", "m"))
+    assert not Scope(("a",), "m").covers(("a", "n"))
+
+
+def test_prompts_are_not_in_the_store() -> None:
+    """Neither keys nor entries hold the prompt or the model's settings."""
+    cache = LLMCache(namespace="tenant")
+    cache.update("my secret question", '{"kwargs": {"api": "my secret"}}', [Generation(text="a")])
+    stored = json.dumps(repr(list(vars(cache.store)["_items"]._items.items())))
+    assert "tenant" in stored
+    assert "my secret" not in stored

@@ -1,0 +1,632 @@
+"""Our stores as LangGraph's cache of nodes: ``graph.compile(cache=LLMCache(...).store)``.
+
+The first part is what LangGraph's own tests ask of a cache, on each of our stores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypedDict
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import ormsgpack
+import pytest
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
+from langgraph.cache.base import BaseCache, FullKey
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import CachePolicy, Command, Send
+from langgraph_checkpoint_aws import ValkeyCache
+from pydantic import BaseModel
+
+from langchain_llmcache import LLMCache
+from langchain_llmcache._codec import CorruptEntryError
+from langchain_llmcache._entries import NotStorableError
+from langchain_llmcache.errors import ConfigurationError, StoreError
+from langchain_llmcache.stores import MemoryStore, NodeSerializer
+from tests.support.servers import Server, StartServer
+from tests.support.targets import LLM_STRING, PROMPT, answer, texts
+
+ONE: FullKey = (("graph", "node"), "one")
+TWO: FullKey = (("graph", "node"), "two")
+OTHER: FullKey = (("graph", "other"), "one")
+KEYS = (ONE, TWO, OTHER)
+
+
+@pytest.fixture(params=["memory", "sqlite", "valkey", "cluster"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Make caches on one store, each store in turn."""
+    kind: str = request.param
+    url = {"memory": None, "sqlite": f"sqlite:///{tmp_path}/nodes.db"}.get(kind)
+    if kind in ("valkey", "cluster"):
+        url = request.getfixturevalue("server" if kind == "valkey" else "cluster").url
+    made: list[LLMCache] = []
+
+    def cache(**options: Any) -> LLMCache:
+        if kind == "memory" and made and "serde" not in options:
+            made.append(LLMCache(made[0].store, **options))
+        else:
+            made.append(LLMCache.from_url(url, **options))
+        return made[-1]
+
+    yield cache
+    for opened in made:
+        opened.close()
+
+
+Make = Callable[..., LLMCache]
+
+
+class Half:
+    """One half of LangGraph's interface, under the sync names."""
+
+    def __init__(self, kind: str, store: BaseCache[Any]) -> None:
+        self._kind = kind
+        self._store: Any = store
+
+    async def get(self, keys: Any) -> Any:
+        """Get, either way."""
+        return await self._store.aget(keys) if self._kind == "async" else self._store.get(keys)
+
+    async def set(self, pairs: Any) -> None:
+        """Set, either way."""
+        if self._kind == "async":
+            await self._store.aset(pairs)
+        else:
+            self._store.set(pairs)
+
+    async def clear(self, namespaces: Any = None) -> None:
+        """Clear, either way."""
+        if self._kind == "async":
+            await self._store.aclear(namespaces)
+        else:
+            self._store.clear(namespaces)
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each half in turn. The sync one runs in a running loop too."""
+    half: str = request.param
+    return half
+
+
+@pytest.fixture
+def store(make: Make, kind: str) -> Half:
+    """A store, as a graph gets it."""
+    return Half(kind, make().store)
+
+
+# --- what LangGraph asks of a cache ---
+
+
+async def test_what_was_set_is_there(store: Half) -> None:
+    """Several values go in and come out together, under the keys that were asked for."""
+    await store.set({key: ({"result": number}, None) for number, key in enumerate(KEYS)})
+    assert await store.get(KEYS) == {key: {"result": number} for number, key in enumerate(KEYS)}
+    assert await store.get([TWO, (("nobody",), "x")]) == {TWO: {"result": 1}}
+
+
+async def test_nothing_asked_nothing_done(store: Half) -> None:
+    """No keys, no values; an unknown key has none."""
+    assert await store.get([]) == {}
+    await store.set({})
+    assert await store.get([ONE]) == {}
+
+
+async def test_values_are_replaced(store: Half) -> None:
+    """A second value takes the place of the first."""
+    await store.set({ONE: ("first", None)})
+    await store.set({ONE: ("second", 60)})
+    assert await store.get([ONE]) == {ONE: "second"}
+
+
+async def test_values_expire(store: Half) -> None:
+    """A TTL ends its own value only, to fractions of a second; none or less is no value."""
+    await store.set({ONE: ("short", 0.2), TWO: ("long", 60), OTHER: ("never", 0)})
+    assert await store.get(KEYS) == {ONE: "short", TWO: "long"}
+    await asyncio.sleep(0.25)
+    assert await store.get(KEYS) == {TWO: "long"}
+
+
+async def test_clear_by_namespace(store: Half) -> None:
+    """``clear`` removes the values of the namespaces that it is given, and no others."""
+    below: FullKey = (("graph", "node", "below"), "one")
+    await store.set(dict.fromkeys((*KEYS, below), ("x", None)))
+    await store.clear([("graph", "node")])
+    assert await store.get((*KEYS, below)) == {OTHER: "x", below: "x"}
+    await store.clear()
+    assert await store.get((*KEYS, below)) == {}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [((), "a"), (("",), "a")],
+        [(("a", "b"), "c"), (("a/b",), "c")],
+        [(("a",), "b/c"), (("a", "b"), "c")],
+        [(("a*",), "c"), (("ab",), "c")],
+        [(("a:b", "n-1"), "k_1"), (("a", "b:n-1"), "k_1")],
+        [(("Ålesund 🙂",), "☃"), (("Ålesund",), "🙂☃")],
+    ],
+)
+async def test_no_two_namespaces_meet(make: Make, kind: str, keys: list[FullKey]) -> None:
+    """Separators and wildcards in a part of a key are part of it."""
+    store = Half(kind, make().store)
+    if keys[0] == ((), "a") and not isinstance(make().store, (ValkeyCache, MemoryStore)):
+        pytest.skip("LangGraph's SQLite cache takes no namespace for an empty one")
+    await store.set({key: (number, None) for number, key in enumerate(keys)})
+    assert await store.get(keys) == {key: number for number, key in enumerate(keys)}
+    await store.clear([keys[0][0]])
+    assert await store.get(keys) == {keys[1]: 1}
+
+
+async def test_large_values(store: Half) -> None:
+    """A value of a megabyte comes back."""
+    value = {"numbers": list(range(1000)), "text": "x" * 2**20}
+    await store.set({ONE: (value, None)})
+    assert await store.get([ONE]) == {ONE: value}
+
+
+async def test_values_without_a_ttl_live_as_long_as_answers(server: Server, kind: str) -> None:
+    """On a server, a value that came without a TTL gets the cache's own."""
+    for ttl, expected in ((100, 100), (None, -1), (lambda _: 5, 3600)):
+        with LLMCache.from_url(server.url, ttl=ttl) as cache, server.client() as client:
+            await Half(kind, cache.store).set({ONE: ("x", None), TWO: ("x", 7)})
+            left = set(map(client.ttl, client.scan_iter()))
+            assert any(abs(expected - each) <= 1 for each in left), left
+            assert any(abs(7 - each) <= 1 for each in left)
+            await cache.aclose()
+
+
+async def test_reads_travel_together(server: Server) -> None:
+    """Several values of one step are one MGET."""
+    async with LLMCache.from_url(server.url) as cache:
+        await cache.store.aset(dict.fromkeys(KEYS, ("x", None)))
+        with server.monitor() as monitor:
+            assert len(await cache.store.aget(KEYS)) == 3
+            assert [command.name for command in monitor.all_commands] == ["MGET"]
+
+
+async def test_answers_and_values_share_a_store(make: Make, kind: str) -> None:
+    """Clearing the answers of models leaves the values of nodes alone, and the other way round."""
+    cache = make()
+    store = Half(kind, cache.store)
+    cache.update(PROMPT, LLM_STRING, answer())
+    await store.set({ONE: ("x", None)})
+    await store.clear([ONE[0]])
+    assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
+    await store.set({ONE: ("x", None)})
+    cache.clear()
+    assert await store.get([ONE]) == {ONE: "x"}
+
+
+# --- graphs ---
+
+
+class State(TypedDict, total=False):
+    """A number that grows."""
+
+    number: int
+    seen: list[Any]
+
+
+Runs = list[int]
+
+
+@pytest.fixture
+def runs() -> Runs:
+    """The numbers that the node was run with."""
+    return []
+
+
+def compiled(cache: LLMCache, runs: Runs, **policy: Any) -> Any:
+    """Return a graph with one costly node."""
+
+    def costly(state: State) -> State:
+        runs.append(state["number"])
+        return {"number": state["number"] + 1, "seen": [AIMessage("done", id="1"), (1, 2)]}
+
+    graph = StateGraph(State)
+    graph.add_node("costly", costly, cache_policy=CachePolicy(**policy))
+    graph.add_edge(START, "costly")
+    return graph.compile(cache=cache.store)
+
+
+async def run_graph(app: Any, kind: str, number: int = 1) -> Any:
+    """Run it, either way."""
+    given = {"number": number}
+    return await app.ainvoke(given) if kind == "async" else app.invoke(given)
+
+
+async def test_a_node_runs_once(make: Make, kind: str, runs: Runs) -> None:
+    """The second run of a node with the same input is skipped, also by another graph's object."""
+    first = await run_graph(compiled(make(), runs), kind)
+    again = await run_graph(compiled(make(), runs), kind)
+    other = await run_graph(compiled(make(), runs), kind, number=5)
+    assert runs == [1, 5]
+    assert (first["number"], again["number"], other["number"]) == (2, 2, 6)
+    assert again["seen"][0] == first["seen"][0]
+
+
+async def test_the_policy_of_a_node(make: Make, kind: str, runs: Runs) -> None:
+    """``CachePolicy(ttl=...)`` ends its value."""
+    app = compiled(make(), runs, ttl=1)
+    await run_graph(app, kind)
+    await run_graph(app, kind)
+    assert runs == [1]
+    await asyncio.sleep(1.1)
+    await run_graph(app, kind)
+    assert runs == [1, 1]
+
+
+async def test_clearing_the_cache_of_a_graph(make: Make, kind: str, runs: Runs) -> None:
+    """``graph.clear_cache`` forgets the values of its nodes."""
+    app = compiled(make(), runs)
+    if kind == "async":
+        await app.aclear_cache()
+    else:
+        app.clear_cache()
+    await run_graph(app, kind)
+    if kind == "async":
+        await app.aclear_cache(["costly"])
+    else:
+        app.clear_cache(["costly"])
+    await run_graph(app, kind)
+    assert runs == [1, 1]
+
+
+async def test_commands_and_sends(make: Make, kind: str) -> None:
+    """A cached node that says where to go next says it again."""
+    runs: list[str] = []
+
+    def router(state: State) -> Command[Any]:  # noqa: ARG001 - LangGraph goes by the name
+        runs.append("router")
+        return Command(update={"number": 7}, goto=[Send("worker", {"number": 8})])
+
+    def worker(state: State) -> State:
+        runs.append("worker")
+        return {"seen": [state["number"]]}
+
+    graph = StateGraph(State)
+    graph.add_node("router", router, cache_policy=CachePolicy(), destinations=("worker",))
+    graph.add_node("worker", worker, cache_policy=CachePolicy())
+    graph.add_edge(START, "router")
+    graph.add_edge("worker", END)
+    app: Any = graph.compile(cache=make().store)
+    first = await run_graph(app, kind)
+    assert await run_graph(app, kind) == first == {"number": 7, "seen": [8]}
+    assert runs == ["router", "worker"]
+
+
+# --- in no graph's way ---
+
+
+async def test_the_server_down(kind: str, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    """With the server down the graph runs, the breaker opens, and the log says it once."""
+    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2)
+    app = compiled(cache, runs)
+    for _ in range(4):
+        assert (await run_graph(app, kind))["number"] == 2
+    assert runs == [1] * 4
+    stats = cache.stats()
+    assert stats.breaker == "open"
+    assert stats.errors == 3
+    assert stats.skipped == 5
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) == 3  # a lookup, a store, the breaker
+    await cache.aclose()
+
+
+async def test_the_server_goes_and_comes(
+    own_valkey_server: StartServer, kind: str, runs: Runs
+) -> None:
+    """A server that stops in the middle costs the values of that time only."""
+    server = own_valkey_server()
+    cache = LLMCache.from_url(server.url, timeout=0.2)
+    app = compiled(cache, runs)
+    await run_graph(app, kind)
+    server.kill()
+    await run_graph(app, kind)
+    assert runs == [1, 1]
+    server.start()
+    await run_graph(app, kind)
+    await run_graph(app, kind)
+    assert runs == [1, 1, 1]
+    await cache.aclose()
+
+
+async def test_a_file_that_cannot_be_used(tmp_path: Path, kind: str, runs: Runs) -> None:
+    """A file that cannot be opened is a miss for a graph, and counted."""
+    cache = LLMCache.from_url(f"sqlite:///{tmp_path}")  # a folder
+    app = compiled(cache, runs)
+    assert (await run_graph(app, kind))["number"] == 2
+    assert cache.stats().errors == 2
+
+
+async def test_an_operators_clear_tells(kind: str) -> None:
+    """``clear`` does not claim what it did not do."""
+    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2)
+    with pytest.raises(StoreError, match="clear failed"):
+        await Half(kind, cache.store).clear([ONE[0]])
+    await cache.aclose()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"no colon",
+        b"msgpack:\xc1",
+        b"msgpack:",
+        b"pickle:" + pickle.dumps({"a": 1}),
+        b'json:{"lc": 2, "type": "constructor", "id": ["os", "system"], "args": ["true"]}',
+        b"llm1:{}",
+        b"lease:abc",
+        b"\xff\xfe:x",
+    ],
+)
+async def test_what_is_no_value_is_a_miss(
+    server: Server, kind: str, junk: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Foreign, damaged and poisoned values are misses, beside others that are not."""
+    with LLMCache.from_url(server.url) as cache, server.client() as client:
+        store = Half(kind, cache.store)
+        await store.set({ONE: ("damaged", None), TWO: ("whole", None)})
+        [name] = [key for key in client.scan_iter() if key.endswith(b"one")]
+        client.set(name, junk)
+        assert await store.get([ONE, TWO]) == {TWO: "whole"}
+        assert cache.stats().corrupt == 1
+        assert "unreadable node value" in caplog.text
+        await cache.aclose()
+
+
+# --- values ---
+
+
+class Colour(Enum):
+    """Of our own."""
+
+    RED = "red"
+
+
+@dataclass
+class Point:
+    """Of our own."""
+
+    x: int
+    y: int
+
+
+class Person(BaseModel):
+    """Of our own."""
+
+    name: str
+    born: date
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+
+VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    1.5,
+    float("inf"),
+    "text ☃",
+    b"bytes",
+    bytearray(b"bytes"),
+    [1, [2, {"a": None}]],
+    {"a": {1: "one", None: "nothing"}},
+    {1, 2},
+    frozenset({"a"}),
+    deque([1, 2]),
+    UUID(int=5),
+    Decimal("1.10"),
+    NOW,
+    NOW.date(),
+    time(1, 2, 3, tzinfo=timezone.utc),
+    timedelta(days=1, microseconds=3),
+    ZoneInfo("Europe/Oslo"),
+    ip_address("::1"),
+    Path("a/b"),
+    HumanMessage("hello", id="1"),
+    AIMessage(
+        [{"type": "text", "text": "hello"}],
+        tool_calls=[{"name": "f", "args": {"a": 1}, "id": "1"}],
+        usage_metadata={"input_tokens": 1, "output_tokens": 1, "total_tokens": 2},
+    ),
+    ToolMessage("hello", tool_call_id="1", artifact={"a": 1}),
+    RemoveMessage(id="1"),
+    Document("hello", metadata={"a": 1}),
+    Send("node", {"a": 1}),
+    Command(goto="node", update={"a": 1}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_come_back_as_they_were(value: Any) -> None:
+    """What nodes usually write comes back equal, and of the same class."""
+    serde = NodeSerializer()
+    again = serde.loads_typed(serde.dumps_typed(value))
+    assert again == value
+    assert type(again) is type(value)
+
+
+def test_arrays() -> None:
+    """Arrays come back with their type and shape."""
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(6, dtype="float32").reshape(2, 3)
+    again = NodeSerializer().loads_typed(NodeSerializer().dumps_typed({"a": array}))["a"]
+    assert again.dtype == array.dtype
+    assert (again == array).all()
+
+
+@pytest.mark.parametrize("value", [Colour.RED, Point(1, 2), Person(name="Ann", born=NOW.date())])
+def test_classes_of_ones_own(value: Any) -> None:
+    """Objects of other classes are stored only if their class is allowed, and then whole."""
+    with pytest.raises(NotStorableError, match=rf"{type(value).__name__}; list its class"):
+        NodeSerializer().dumps_typed([value])
+    serde = NodeSerializer(allow=[Colour, Point, Person])
+    stored = serde.dumps_typed([value])
+    assert serde.loads_typed(stored) == [value]
+    with pytest.raises(CorruptEntryError):
+        NodeSerializer().loads_typed(stored)
+    with pytest.raises(ConfigurationError, match="expected classes"):
+        NodeSerializer(allow=[value])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        lambda: None,
+        "lone \ud800",
+        ValueError("as text"),
+        {"nested": [ValueError("as text")]},
+    ],
+)
+def test_what_would_come_back_as_something_else(value: Any) -> None:
+    """A value that LangGraph's format changes is refused."""
+    with pytest.raises(NotStorableError):
+        NodeSerializer().dumps_typed(value)
+
+
+def test_plain_subclasses() -> None:
+    """An ordered dictionary and a named string come back as plain data."""
+    serde = NodeSerializer()
+    assert serde.loads_typed(serde.dumps_typed(OrderedDict(a=1))) == {"a": 1}
+
+
+def extension(code: int, *parts: Any) -> bytes:
+    """Return an object in LangGraph's format."""
+    return ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(parts)))
+
+
+@pytest.mark.parametrize("code", range(8))
+@pytest.mark.parametrize(
+    ("module", "name", "argument"),
+    [
+        ("os", "system", "touch poisoned"),
+        ("os", "mkdir", ["poisoned"]),
+        ("subprocess", "run", {"args": ["touch", "poisoned"]}),
+        ("builtins", "eval", "open('poisoned', 'w')"),
+        ("pathlib", "Path", "poisoned"),
+    ],
+)
+def test_poison_runs_no_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    module: str,
+    name: str,
+    argument: Any,
+) -> None:
+    """A value that names a function is unreadable, and the function is not called."""
+    monkeypatch.chdir(tmp_path)
+    for parts in ((module, name, argument), (module, name, argument, "touch")):
+        with pytest.raises(CorruptEntryError):
+            NodeSerializer().loads_typed(("msgpack", extension(code, *parts)))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_node_that_writes_something_else(
+    make: Make, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The graph runs, nothing is stored, and the log says what to do."""
+    runs: list[int] = []
+
+    def node(state: State) -> State:  # noqa: ARG001 - LangGraph goes by the name
+        runs.append(1)
+        return {"seen": [Point(1, 2)]}
+
+    def app(cache: LLMCache) -> Any:
+        graph = StateGraph(State)
+        graph.add_node("node", node, cache_policy=CachePolicy())
+        graph.add_edge(START, "node")
+        return graph.compile(cache=cache.store)
+
+    cache = make()
+    for _ in range(2):
+        assert (await run_graph(app(cache), kind))["seen"] == [Point(1, 2)]
+    assert len(runs) == 2
+    assert cache.stats().refused == 2
+    assert caplog.text.count("Point; list its class in NodeSerializer(allow=[...])") == 1
+
+    allowing = make(serde=NodeSerializer(allow=[Point]))
+    graph = app(allowing)
+    for _ in range(2):
+        assert (await run_graph(graph, kind))["seen"] == [Point(1, 2)]
+    assert len(runs) == 3
+
+
+def test_allowing_classes_keeps_the_answers(server: Server) -> None:
+    """A ``NodeSerializer`` as ``serde=`` is for nodes: the answers of models stay readable."""
+    with LLMCache.from_url(server.url) as plain:
+        plain.update(PROMPT, LLM_STRING, answer())
+    with LLMCache.from_url(server.url, serde=NodeSerializer(allow=[Point])) as cache:
+        assert cache.lookup(PROMPT, LLM_STRING) is not None
+
+
+class _Reversing(SerializerProtocol):
+    """Stands for a cipher."""
+
+    def __init__(self) -> None:
+        self.inner = NodeSerializer()
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """Seal."""
+        kind, data = self.inner.dumps_typed(obj)
+        return f"{kind}+reversed", data[::-1]
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """Open."""
+        kind, plus, name = data[0].partition("+")
+        if name != "reversed":
+            raise ValueError(plus)
+        return self.inner.loads_typed((kind, data[1][::-1]))
+
+
+async def test_values_are_sealed_too(make: Make, kind: str) -> None:
+    """What seals answers seals values; one that cannot be opened is a miss."""
+    sealed = make(serde=_Reversing())
+    await Half(kind, sealed.store).set({ONE: ("a secret", None)})
+    assert await Half(kind, sealed.store).get([ONE]) == {ONE: "a secret"}
+    sealed.update(PROMPT, LLM_STRING, answer())
+    assert texts(sealed.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
+
+
+def test_langgraphs_encryption(server: Server) -> None:
+    """LangGraph's ``EncryptedSerializer`` keeps values from who can read the store."""
+    pytest.importorskip("Crypto")
+    serde = EncryptedSerializer.from_pycryptodome_aes(key=b"0123456789abcdef")
+    with LLMCache.from_url(server.url, serde=serde) as cache, server.client() as client:
+        cache.store.set({ONE: ({"text": "a secret"}, None)})
+        assert cache.store.get([ONE]) == {ONE: {"text": "a secret"}}
+        assert b"a secret" not in client.get(client.keys()[0])
+
+
+def test_an_empty_store_is_a_cache() -> None:
+    """LangGraph takes a false cache for none: an empty one is not false."""
+    assert bool(LLMCache().store)
+
+
+def test_the_store_of_another_cache(make: Make) -> None:
+    """A cache around another cache's store holds the same answers."""
+    one = make()
+    one.update(PROMPT, LLM_STRING, answer())
+    other = LLMCache(one.store)
+    assert texts(other.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
+    other.close()

@@ -1,0 +1,48 @@
+"""What the project promises about itself, where two places could disagree."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import langchain_llmcache
+
+OLDEST = {"python_version": "3.10", "python_full_version": "3.10.0"}
+NOT_FOR_USERS = {"dev", "notebooks", "test"}
+
+
+def test_lowest_versions_are_the_lower_bounds() -> None:
+    """``nox -s lowest`` tests what is claimed: the lower bound of each dependency, nothing else."""
+    provided = importlib.metadata.metadata("langchain-llmcache").get_all("Provides-Extra") or []
+    extras = {"", *provided} - NOT_FOR_USERS
+    claimed = {
+        (requirement.name, specifier.version)
+        for requirement in map(Requirement, importlib.metadata.requires("langchain-llmcache") or ())
+        for specifier in requirement.specifier
+        if specifier.operator == ">="
+        and any(
+            requirement.marker is None or requirement.marker.evaluate(OLDEST | {"extra": extra})
+            for extra in extras
+        )
+    }
+    pins = Path(__file__).with_name("lowest.txt").read_text(encoding="utf-8")
+    assert set(re.findall(r"^([\w-]+)==([\w.]+)$", pins, re.MULTILINE)) == claimed
+
+
+def test_public_names_are_there() -> None:
+    """Each name of ``__all__`` can be imported, the lazy ones too."""
+    for name in langchain_llmcache.__all__:
+        assert getattr(langchain_llmcache, name) is not None
+
+
+@pytest.mark.parametrize("heavy", ["botocore", "numpy", "rich", "typer"])
+def test_import_is_light(heavy: str) -> None:
+    """``import langchain_llmcache`` loads no AWS SDK, no numpy, no command-line library."""
+    code = f"import sys, langchain_llmcache; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

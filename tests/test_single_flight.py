@@ -1,0 +1,550 @@
+"""Of all who ask the same at once, one asks the model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from langchain_aws import ChatBedrockConverse
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models.llms import LLM
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
+
+from langchain_llmcache import LLMCache
+from langchain_llmcache._demo.answers import ConverseError
+from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.servers import Server
+from tests.support.targets import LLM_STRING, PATIENT, PROMPT, Half, Target, answer, texts
+
+QUESTION = "How many calls is this?"
+Halves = Callable[[LLMCache], Half]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[ConverseEndpoint]:
+    """A model that takes a while."""
+    with ConverseEndpoint(latency=0.3) as running:
+        yield running
+
+
+@pytest.fixture
+def model(endpoint: ConverseEndpoint) -> ChatBedrockConverse:
+    """A real model class that talks to it."""
+    return chat_model(endpoint)
+
+
+def broken(_: Any) -> ConverseError:
+    """Let the model fail."""
+    return ConverseError("down")
+
+
+# --- in one process ---
+
+
+async def test_a_hundred_tasks_make_one_call(
+    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """``abatch`` of 100 equal prompts: one model call, 100 answers."""
+    cache = target.make()
+    set_llm_cache(cache)
+    answers = await model.abatch([QUESTION] * 100)
+    assert endpoint.calls == 1
+    assert len({message.content for message in answers}) == 1
+    assert len({message.id for message in answers}) == 100
+    stats = cache.stats()
+    assert (stats.hits, stats.misses, stats.waits, stats.stores) == (99, 1, 99, 1)
+
+
+def test_32_threads_make_one_call(
+    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """32 threads that ask the same at once: one model call."""
+    set_llm_cache(target.make())
+    barrier = threading.Barrier(32)
+
+    def ask(_: int) -> str:
+        barrier.wait()
+        return str(model.invoke(QUESTION).content)
+
+    with ThreadPoolExecutor(32) as threads:
+        assert len(set(threads.map(ask, range(32)))) == 1
+    assert endpoint.calls == 1
+
+
+def test_batch_makes_one_call(endpoint: ConverseEndpoint, model: ChatBedrockConverse) -> None:
+    """``batch`` of equal prompts: one model call."""
+    set_llm_cache(LLMCache())
+    model.batch([QUESTION] * 16)
+    assert endpoint.calls == 1
+
+
+async def test_threads_and_tasks_wait_for_each_other(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """A thread and two tasks that ask the same share one call."""
+    set_llm_cache(LLMCache())
+    await asyncio.gather(
+        model.ainvoke(QUESTION), asyncio.to_thread(model.invoke, QUESTION), model.ainvoke(QUESTION)
+    )
+    assert endpoint.calls == 1
+
+
+async def test_different_questions_do_not_wait(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """Only equal requests share a call."""
+    set_llm_cache(LLMCache())
+    start = time.monotonic()
+    await asyncio.gather(*(model.ainvoke(f"Question {number}") for number in range(8)))
+    assert endpoint.calls == 8
+    assert time.monotonic() - start < 8 * 0.3
+
+
+async def test_single_flight_can_be_switched_off(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """With ``single_flight=False`` everybody makes a call of their own."""
+    set_llm_cache(LLMCache(single_flight=False))
+    await model.abatch([QUESTION] * 5)
+    assert endpoint.calls == 5
+
+
+# --- a leader that fails ---
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.3])
+async def test_a_failing_leader_keeps_no_task_waiting(
+    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse, latency: float
+) -> None:
+    """When the leader's call raises, the followers go on at once, and side by side."""
+    set_llm_cache(target.make())
+    endpoint.latency = latency
+    endpoint.script = broken
+    start = time.monotonic()
+    outcomes = await asyncio.gather(
+        *(model.ainvoke(QUESTION) for _ in range(10)), return_exceptions=True
+    )
+    assert all(isinstance(outcome, Exception) for outcome in outcomes)
+    assert time.monotonic() - start < 2 * latency + 1.5  # the leader's, then all the others'
+    assert endpoint.calls == 10
+
+
+def test_a_failing_leader_keeps_no_thread_waiting(
+    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """The same for threads, where langchain-core's callbacks tell of the failure."""
+    set_llm_cache(target.make())
+    endpoint.script = broken
+    barrier = threading.Barrier(10)
+
+    def ask(_: int) -> bool:
+        barrier.wait()
+        try:
+            model.invoke(QUESTION)
+        except Exception:
+            return False
+        return True
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(10) as threads:
+        assert not any(threads.map(ask, range(10)))
+    assert time.monotonic() - start < 2.5
+    assert endpoint.calls == 10
+
+
+async def test_followers_go_on_within_100_ms(half: Halves) -> None:
+    """From the leader's failure to the follower's go: measured, without a model."""
+    cache = LLMCache()
+    failed_at = 0.0
+
+    async def leader() -> None:
+        nonlocal failed_at
+        assert await cache.alookup(PROMPT, LLM_STRING) is None
+        await asyncio.sleep(0.2)
+        failed_at = time.monotonic()
+        raise RuntimeError
+
+    async def follower() -> float:
+        await asyncio.sleep(0.05)
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+        return time.monotonic()
+
+    def in_a_thread() -> float:
+        return asyncio.run(follower())
+
+    task = asyncio.create_task(leader())
+    went_on = await asyncio.to_thread(in_a_thread)
+    with pytest.raises(RuntimeError):
+        await task
+    assert 0 <= went_on - failed_at < 0.1
+
+
+async def test_a_cancelled_leader_keeps_nobody_waiting(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """When the leader is cancelled, a follower makes the call."""
+    set_llm_cache(LLMCache())
+    endpoint.latency = 5
+    leader = asyncio.create_task(model.ainvoke(QUESTION))
+    await asyncio.sleep(0.1)
+    follower = asyncio.create_task(model.ainvoke(QUESTION))
+    await asyncio.sleep(0.1)
+    endpoint.latency = 0.1
+    leader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leader
+    assert (await asyncio.wait_for(follower, 3)).content
+
+
+async def test_a_cancelled_follower_disturbs_nobody(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """Cancelling one of the waiting leaves the leader and the others alone."""
+    set_llm_cache(LLMCache())
+    calls = [asyncio.create_task(model.ainvoke(QUESTION)) for _ in range(5)]
+    await asyncio.sleep(0.1)
+    calls[2].cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(outcomes[2], asyncio.CancelledError)
+    assert len({o.content for i, o in enumerate(outcomes) if i != 2}) == 1  # type: ignore[union-attr]
+    assert endpoint.calls == 1
+
+
+# --- a caller never waits for itself ---
+
+
+async def test_a_retry_does_not_wait_for_its_own_failure(
+    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """``with_retry`` asks again at once, sync and async, and what it gets is stored."""
+    set_llm_cache(target.make())
+    failures = [2]
+
+    def twice(_: Any) -> ConverseError | None:
+        failures[0] -= 1
+        return broken(_) if failures[0] >= 0 else None
+
+    endpoint.script = twice
+    endpoint.latency = 0
+    retrying = model.with_retry(stop_after_attempt=3, wait_exponential_jitter=False)
+    start = time.monotonic()
+    assert retrying.invoke(QUESTION).content
+    failures[0] = 2
+    assert (await retrying.ainvoke(QUESTION + "?")).content
+    assert time.monotonic() - start < 10
+    assert endpoint.calls == 6
+    retrying.invoke(QUESTION)
+    await retrying.ainvoke(QUESTION + "?")
+    assert endpoint.calls == 6
+
+
+class Nested(LLM):
+    """A model that asks itself the same again before it answers."""
+
+    depth: int = 0
+    name_of_model: str = "nested"
+
+    @property
+    def _llm_type(self) -> str:
+        return "nested"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.name_of_model}
+
+    def _call(self, prompt: str, *args: Any, **kwargs: Any) -> str:
+        self.depth += 1
+        return "bottom" if self.depth > 2 else self.invoke(prompt)
+
+    async def _acall(self, prompt: str, *args: Any, **kwargs: Any) -> str:
+        self.depth += 1
+        if self.depth > 2:
+            return "bottom"
+        return await asyncio.create_task(self.ainvoke(prompt))
+
+
+@pytest.mark.timeout(20)
+async def test_a_nested_call_does_not_wait_for_its_caller() -> None:
+    """A call within a call of the same request goes on, sync and async, in a task of its own too."""
+    set_llm_cache(LLMCache())
+    assert Nested().invoke("again") == "bottom"
+    assert await Nested(name_of_model="other").ainvoke("again") == "bottom"
+
+
+async def test_a_thread_does_not_wait_for_its_own_loop(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """Sync ``invoke`` on the loop's thread does not wait for a task of that loop."""
+    set_llm_cache(LLMCache())
+    task = asyncio.create_task(model.ainvoke(QUESTION))
+    await asyncio.sleep(0.1)
+    start = time.monotonic()
+    assert model.invoke(QUESTION).content
+    assert time.monotonic() - start < 3
+    assert (await task).content
+    assert endpoint.calls == 2
+
+
+@pytest.mark.timeout(20)
+async def test_a_miss_that_is_never_followed_up(half: Halves) -> None:
+    """A second lookup by the same caller is a miss at once, however often."""
+    cache = half(LLMCache())
+    for _ in range(5):
+        assert await cache.lookup(PROMPT, LLM_STRING) is None
+
+
+# --- bounds ---
+
+
+async def test_nobody_waits_longer_than_max_wait(
+    endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """A follower makes its own call when the leader has taken ``max_wait`` seconds."""
+    set_llm_cache(LLMCache(max_wait=0.2))
+    endpoint.latency = lambda _: 1.5 if endpoint.calls == 1 else 0.0
+    leader = asyncio.create_task(model.ainvoke(QUESTION))
+    await asyncio.sleep(0.1)
+    start = time.monotonic()
+    await model.ainvoke(QUESTION)
+    assert time.monotonic() - start < 1
+    await leader
+    assert endpoint.calls == 2
+
+
+async def test_an_answer_that_is_not_stored_ends_the_waiting(half: Halves) -> None:
+    """Followers of an answer that cannot be stored go on by themselves."""
+    cache = LLMCache()
+    waiting = threading.Event()
+
+    def follow() -> Any:
+        waiting.set()
+        return cache.lookup(PROMPT, LLM_STRING)
+
+    assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+    with ThreadPoolExecutor(1) as threads:
+        follower = threads.submit(follow)
+        waiting.wait()
+        await asyncio.sleep(0.05)
+        odd = AIMessage("x", additional_kwargs={"what": object()})
+        await half(cache).update(PROMPT, LLM_STRING, [ChatGeneration(message=odd)])
+        assert follower.result(5) is None
+    assert cache.stats().refused == 1
+
+
+# --- across processes ---
+
+WORKER = """
+    import asyncio, sys
+    from langchain_core.globals import set_llm_cache
+    from langchain_llmcache import LLMCache
+    from langchain_llmcache._demo.endpoint import chat_model
+
+    class Endpoint:
+        url = sys.argv[1]
+
+    async def main():
+        model = chat_model(Endpoint)
+        cache = LLMCache.from_url(sys.argv[2], timeout=5, lease=float(sys.argv[3]))
+        set_llm_cache(cache)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        answers = await model.abatch(["How many calls is this?"] * 25)
+        print(len({answer.content for answer in answers}), cache.stats().waits, flush=True)
+        await cache.aclose()
+
+    asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start processes that ask 25 times at once when told to."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Tell a worker to ask."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_four_processes_make_one_call(
+    server: Server, endpoint: ConverseEndpoint, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """4 processes of 25 tasks that ask the same at once: one model call with ``lease=``."""
+    endpoint.latency = 1.0
+    workers = [start_worker(endpoint.url, server.url, 30) for _ in range(4)]
+    for worker in workers:
+        go(worker)
+    for worker in workers:
+        assert worker.communicate(timeout=30)[0].split()[0] == "1"
+    assert endpoint.calls == 1
+
+
+def test_a_killed_leader_is_survived(
+    server: Server, endpoint: ConverseEndpoint, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """When the leader's process is killed, the others go on when its lease is over."""
+    endpoint.latency = 20
+    leader, follower = (start_worker(endpoint.url, server.url, 1.0) for _ in range(2))
+    go(leader)
+    while endpoint.calls == 0:
+        time.sleep(0.01)
+    go(follower)
+    time.sleep(0.3)
+    os.kill(leader.pid, signal.SIGKILL)
+    endpoint.latency = 0
+    start = time.monotonic()
+    assert follower.communicate(timeout=15)[0].split()[0] == "1"
+    assert time.monotonic() - start < 5
+    assert endpoint.calls == 2
+
+
+@pytest.fixture
+def pair(server: Server) -> Iterator[tuple[LLMCache, LLMCache]]:
+    """Two caches that know nothing of each other, as in two processes."""
+    with (
+        LLMCache.from_url(server.url, timeout=PATIENT, lease=5) as one,
+        LLMCache.from_url(server.url, timeout=PATIENT, lease=5) as two,
+    ):
+        yield one, two
+
+
+async def test_a_lease_holds_the_place_of_the_entry(
+    server: Server, pair: tuple[LLMCache, LLMCache], half: Halves
+) -> None:
+    """A miss puts a lease under the entry's own key; the answer takes its place."""
+    one, _ = pair
+    with server.client() as client:
+        assert await half(one).lookup(PROMPT, LLM_STRING) is None
+        [key] = client.keys()
+        assert client.get(key).startswith(b"lease:")
+        assert 4000 < client.pttl(key) <= 5000
+        await half(one).update(PROMPT, LLM_STRING, answer())
+        assert client.get(key).startswith(b"llm1:")
+        assert client.pttl(key) > 5000
+
+
+async def test_other_processes_wait_for_the_answer(
+    pair: tuple[LLMCache, LLMCache], half: Halves
+) -> None:
+    """Who finds a lease waits, and gets the answer that takes its place."""
+    one, two = pair
+    assert await half(one).lookup(PROMPT, LLM_STRING) is None
+    with ThreadPoolExecutor(1) as threads:
+        following = threads.submit(lambda: asyncio.run(_look(half(two))))
+        await asyncio.sleep(0.2)
+        assert not following.done()
+        await half(one).update(PROMPT, LLM_STRING, answer("shared"))
+        assert texts(following.result(5)) == ["shared"]
+    assert two.stats().waits == 1
+
+
+async def test_a_failed_leader_gives_its_lease_back(
+    server: Server, pair: tuple[LLMCache, LLMCache], half: Halves
+) -> None:
+    """When the leader fails, its lease goes at once, and the others with their own calls."""
+    one, two = pair
+
+    async def fails() -> None:
+        assert await one.alookup(PROMPT, LLM_STRING) is None
+        await asyncio.sleep(0.3)
+        raise RuntimeError
+
+    task = asyncio.create_task(fails())
+    await asyncio.sleep(0.05)
+    went_on = await asyncio.to_thread(lambda: asyncio.run(_timed(half(two))))
+    with pytest.raises(RuntimeError):
+        await task
+    assert went_on < 0.3 + 0.1
+    with server.client() as client:
+        # It is the follower now who holds the place.
+        assert client.get(client.keys()[0]).startswith(b"lease:")
+    await one.aclose()
+
+
+def test_a_failed_model_gives_its_lease_back(
+    server: Server, endpoint: ConverseEndpoint, model: ChatBedrockConverse
+) -> None:
+    """Sync: after a call that raised there is no lease left."""
+    endpoint.script = broken
+    with (
+        LLMCache.from_url(server.url, timeout=PATIENT, lease=30) as cache,
+        server.client() as client,
+    ):
+        set_llm_cache(cache)
+        with pytest.raises(Exception, match="down"):
+            model.invoke(QUESTION)
+        assert client.keys() == []
+
+
+async def test_a_lease_of_somebody_else_is_not_given_back(
+    server: Server, pair: tuple[LLMCache, LLMCache]
+) -> None:
+    """A leader whose lease is over does not remove the next leader's, nor its answer."""
+    one, _ = pair
+    with server.client() as client:
+
+        async def fails() -> None:
+            await one.alookup(PROMPT, LLM_STRING)
+            [key] = client.keys()
+            client.set(key, b"lease:another")
+
+        await asyncio.create_task(fails())
+        await asyncio.sleep(0.1)
+        assert client.get(client.keys()[0]) == b"lease:another"
+    await one.aclose()
+
+
+async def test_without_lease_a_lease_is_a_miss(
+    server: Server, pair: tuple[LLMCache, LLMCache], half: Halves
+) -> None:
+    """A cache that does not take part sees a miss, does not wait, and leaves the lease alone."""
+    one, _ = pair
+    await half(one).lookup(PROMPT, LLM_STRING)
+    with LLMCache.from_url(server.url, timeout=PATIENT) as plain, server.client() as client:
+        start = time.monotonic()
+        assert await half(plain).lookup(PROMPT, LLM_STRING) is None
+        assert time.monotonic() - start < 1
+        assert client.get(client.keys()[0]).startswith(b"lease:")
+        assert plain.stats().corrupt == 0
+        await plain.aclose()
+
+
+async def _look(cache: Half) -> Any:
+    return await cache.lookup(PROMPT, LLM_STRING)
+
+
+async def _timed(cache: Half) -> float:
+    start = time.monotonic()
+    assert await cache.lookup(PROMPT, LLM_STRING) is None
+    return time.monotonic() - start

@@ -1,0 +1,20 @@
+"""Ten seconds of ``python -m tests.soak``, which runs for as long as one likes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import require_server_binary
+from tests.soak import soak
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_a_short_soak() -> None:
+    """Threads, tasks and processes, and bad luck: no exception, no wrong answer, no leak."""
+    require_server_binary()
+    total = soak(10, processes=2)
+    assert total["problems"] == []
+    assert total["sums"]["calls"] > 1000
+    assert total["sums"]["hits"] > 100
+    assert sum(total["misfortunes"].values()) >= 3
