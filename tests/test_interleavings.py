@@ -187,7 +187,7 @@ async def _follow_hastily(
 _lead = Flow._lead
 
 
-async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
+async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:  # noqa: ARG001
     return await _lead(self, *arguments, again=False)
 
 
