@@ -165,7 +165,7 @@ def _flaw_of_one(generation: Generation) -> Flaw | None:
     if broken or stops & _BROKEN_CALL_STOPS:
         return "invalid tool call"
     called = isinstance(message, AIMessage) and message.tool_calls
-    more = any(block.get("type", "text") not in _WORDS for block in blocks)
+    more = any(_kind(block) not in _WORDS for block in blocks)
     beside = any(kwargs.get(field) for field in _BESIDE_CONTENT)
     return None if generation.text.strip() or called or more or beside else "empty"
 
@@ -178,6 +178,11 @@ def _is_blocked(metadata: Mapping[str, Any]) -> bool:
         or (bool(feedback) and _plain(feedback) != "block_reason_unspecified")
         or metadata.get("amazon-bedrock-guardrailAction") == "INTERVENED"
     )
+
+
+def _kind(block: Mapping[str, Any]) -> object:
+    """Return the type of a content block; Bedrock's own blocks have only a field of that name."""
+    return block.get("type") or next(iter(block), "text")
 
 
 def _is_refusal(block: Mapping[str, Any]) -> bool:

@@ -75,6 +75,7 @@ EMPTY = [
     said([]),
     said([{"type": "text", "text": ""}]),
     said([{"type": "reasoning", "reasoning": "Hmm."}]),
+    said([{"text": ""}, {"reasoning_content": {"text": "Hmm."}}, {}]),  # untyped: Converse
     said("", response_metadata={"finish_reason": "length"}),
     [Generation(text="")],
 ]
@@ -84,6 +85,7 @@ SOUND = [
     said("", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}}),
     said("", additional_kwargs={"audio": {"id": "audio_1", "data": "YQ=="}}),
     said([{"type": "image", "base64": "aW1n"}]),
+    said([{"image": {"format": "png", "source": {"bytes": "aW1n"}}}]),  # Bedrock Converse
     said("cut", response_metadata={"finish_reason": "length"}),
     said("cut", response_metadata={"stop_reason": "max_tokens"}),
     said("cut", response_metadata={"stopReason": "model_context_window_exceeded"}),
