@@ -65,6 +65,7 @@ def test_a_server_that_is_down_is_a_problem() -> None:
     found = examine("valkey://user:hunter2@127.0.0.1:1", 1)
     assert levels(found) == {"connection": "problem"}
     assert "Connection refused" in found["connection"]["said"]
+    assert "is the server running" in found["connection"]["remedy"]
     assert "hunter2" not in str(found)
 
 
@@ -247,5 +248,5 @@ def test_expired_rows_are_no_entries(tmp_path: Path) -> None:
         cache.update("q0", llm_string("m"), answer(), ttl=0.001)
         cache.update("q1", llm_string("m"), answer())
     found = examine(url)
-    assert found["expired"]["said"].startswith("1 expired rows")
-    assert "all of 1 entries" in found["TTL"]["said"]
+    assert found["expired"]["said"].startswith("1 row expired")
+    assert "all expire: of 1 entry, the last" in found["TTL"]["said"]

@@ -6,14 +6,18 @@ import json
 import os
 import re
 import signal
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from langchain_core.outputs import Generation
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._cli.stores import duration, harmless, size
+from langchain_llmcache._cli.output import note
+from langchain_llmcache._cli.stores import counted, duration, harmless, size
 from tests.support import cli
 from tests.support.servers import Server
 from tests.support.targets import answer, llm_string
@@ -111,9 +115,26 @@ def test_show_says_why_it_cannot(server: Server) -> None:
         client.set(name + "2", b"bytes+aes:0123")
     assert "is no key" in cli.error_line(cli.run("show", "what", "--url", url), 2)
     assert "there is no entry ffff" in cli.error_line(cli.run("show", "ffff", "--url", url), 1)
-    assert "begins several keys" in cli.error_line(cli.run("show", "0000", "--url", url), 1)
     for digit, words in (("0", "is just asking"), ("1", "is damaged"), ("2", "sealed")):
         assert words in cli.error_line(cli.run("show", name + digit, "--url", url), 1)
+
+
+def test_several_keys_are_listed_to_choose_from(server: Server) -> None:
+    """One a line, unbroken; more digits help only where the digests differ."""
+    names = [
+        f"llm_cache:{space}model-a/{'0' * 63}{end}"
+        for space, end in (("", "0"), ("", "1"), ("acme/", "0"))
+    ]
+    with server.client() as client:
+        for name in names:
+            client.set(name, b"llm1:{}")
+    several = cli.run("show", "0000", "--url", server.url)
+    first, *listed = several.stderr.splitlines()
+    assert (several.exit_code, several.stdout) == (1, "")
+    assert first == "llmcache: 0000 begins 3 keys: give more digits, or one of these:"
+    assert sorted(listed) == sorted("  " + name.removeprefix("llm_cache:") for name in names)
+    same = cli.run("delete", "0" * 64, "--url", server.url)
+    assert "begins 2 keys: give one of these:" in same.stderr
 
 
 def test_show_keeps_the_terminal_as_it_is(server: Server) -> None:
@@ -173,6 +194,25 @@ def test_clear_asks_first(request: pytest.FixtureRequest, said: str, code: int, 
     assert "Remove all entries under llm_cache: in sqlite:///" in result.stderr
     assert ("--yes" in result.stderr) == (code == 2)
     assert cli.hits(url, 2) == left
+
+
+def test_ctrl_c_at_the_question_removes_nothing(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an interruption, and not an answer that is missing."""
+    url = cli.url_of("sqlite", request)
+    cli.fill(url, 2)
+
+    def interrupted(*_: object, **__: object) -> bool:
+        # Typer tells both by the same exception.
+        abort = typer.Abort()
+        abort.__context__ = KeyboardInterrupt()
+        raise abort
+
+    monkeypatch.setattr(typer, "confirm", interrupted)
+    result = cli.run("clear", "--url", url)
+    assert (result.exit_code, result.stderr) == (130, "\nInterrupted: nothing was removed.\n")
+    assert cli.hits(url, 2) == 2
 
 
 def test_an_interrupted_clear_leaves_the_rest_whole(server: Server) -> None:
@@ -358,6 +398,9 @@ def test_every_command_explains_itself() -> None:
         shown = cli.good(command, "--help", env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).stdout
         assert "Exit codes: 0 done, 1 the job failed" in " ".join(shown.split())
         assert max(map(len, shown.splitlines())) <= 80
+        # Paragraphs are broken by the terminal, flags take no value, and nothing is cut off.
+        assert not re.search(r"<bool>|…", shown)
+        assert not re.search(r"^ [^│╭╰]{1,60}\n [a-z]", shown, re.MULTILINE)
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
@@ -372,9 +415,35 @@ def test_colours_are_for_terminals(request: pytest.FixtureRequest) -> None:
     assert "\x1b" not in piped
 
 
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+def test_notes_stand_above_the_progress(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What is said while a bar is shown begins a line of its own, and breaks at words."""
+    url = cli.url_of("sqlite", request)
+    file = tmp_path / "entries.jsonl"
+    file.write_text('{"key": "model"}\n' * 3)
+    shown = _on_a_terminal("import", str(file), "--url", url, "--skip-damaged")
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown))
+    for number in (1, 2, 3):
+        assert f"line {number} is damaged: its key is none." in lines
+    assert "Damaged, and left out: 3." in lines
+
+
+def test_long_notes_break_at_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal; in a pipe they stay one line."""
+    words = "valkey://host-name:6379 " * 8
+    note(words)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    note(words)
+    two = "valkey://host-name:6379 valkey://host-name:6379"
+    assert capsys.readouterr().err.splitlines() == [two] * 4
+
+
 def _on_a_terminal(*arguments: str) -> str:
     import pty
-    import sys
 
     shown = b""
 
@@ -403,6 +472,14 @@ def _on_a_terminal(*arguments: str) -> str:
 def test_durations_read_well(seconds: float | None, words: str) -> None:
     """In their two largest units."""
     assert duration(seconds) == words
+
+
+def test_numbers_of_things_read_well() -> None:
+    """One entry, two entries."""
+    assert [counted(number, "entry", "entries") for number in (0, 1, 2000)] == [
+        "0 entries", "1 entry", "2,000 entries",
+    ]  # fmt: skip
+    assert counted(1, "prompt") + counted(2, "prompt") == "1 prompt2 prompts"
 
 
 def test_sizes_and_texts_read_well() -> None:

@@ -210,7 +210,7 @@ def test_damaged_entries_are_left_out_and_counted(server: Server, tmp_path: Path
     counts = cli.as_json("export", file, "--url", server.url)
     assert counts == {"exported": 2, "sealed": 0, "damaged": 1}
     said = cli.good("export", file, "--url", server.url, "--force").stderr
-    assert "1 damaged entries were left out" in said
+    assert "Damaged, and left out: 1." in said
 
 
 # ---------------------------------------------------------------------------- import

@@ -35,7 +35,7 @@ from langchain_llmcache._advice import advice_for
 from langchain_llmcache._backends.base import run
 from langchain_llmcache._backends.connections import ConnectionSettings
 from langchain_llmcache._backends.valkey import RELEASE_SCRIPT
-from langchain_llmcache._cli.stores import duration, size
+from langchain_llmcache._cli.stores import counted, duration, entries, size
 from langchain_llmcache._codec import CorruptEntryError, decode
 from langchain_llmcache._keys import Key, Scope
 from langchain_llmcache._observe import describe
@@ -74,9 +74,16 @@ class Finding:
     remedy: str | None = None
 
 
+# What to do about what is no known misconfiguration.
+_REMEDIES: Final = {
+    "connection": "is the server running, and may this machine reach it? Check host, port, firewall"
+}
+
+
 def _problem(check: str, error: BaseException) -> Finding:
     advice = advice_for(error)
-    return Finding(check, "problem", describe(error), None if advice is None else str(advice))
+    remedy = _REMEDIES.get(check) if advice is None else str(advice)
+    return Finding(check, "problem", describe(error), remedy)
 
 
 # --- servers and clusters ----------------------------------------------------------------------
@@ -137,7 +144,7 @@ def _encryption(url: str, sock: Any) -> Findings:
             yield Finding("TLS", "ok", said)
         if isinstance(ends := certificate.get("notAfter"), str):
             days = (ssl.cert_time_to_seconds(ends) - time.time()) / 86_400
-            said = f"valid for {days:.0f} days more"
+            said = f"valid for {counted(round(days), 'day')} more"
             if days > _CERTIFICATE_DAYS:
                 yield Finding("certificate", "ok", said)
             else:
@@ -312,7 +319,12 @@ def _health(info: Info, at: str) -> Findings:
         remedy = "raise maxclients, or run fewer processes; each keeps up to 32 connections"
         yield Finding("clients", "warning", f"{at}{clients} of {most} connections in use", remedy)
     if info.get("loading") == "1":
-        yield Finding("disk", "note", f"{at}the server is still loading its data", None)
+        yield Finding(
+            "disk",
+            "note",
+            f"{at}the server is still loading its data",
+            "wait: until then, lookups are misses",
+        )
 
 
 def _number(info: Info, name: str) -> int:
@@ -325,14 +337,17 @@ def _cluster(store: ValkeyAdministration) -> Findings:
     covered = sum(shard.slots for shard in shards)
     serving = [shard for shard in shards if shard.slots]
     replicas = sum(shard.replicas for shard in shards)
-    said = f"{len(serving)} primaries, {replicas} replicas, {covered:,} slots served"
+    said = (
+        f"{counted(len(serving), 'primary', 'primaries')}, {counted(replicas, 'replica')}, "
+        f"{covered:,} slots served"
+    )
     alone = sum(not shard.replicas for shard in serving)
     if covered < _SLOTS:
         remedy = "bring its node back, or run valkey-cli --cluster fix"
         yield Finding("cluster", "problem", f"{said} of {_SLOTS:,}", remedy)
     elif alone:
         remedy = "add a replica to each, if a lost primary must not cost its share of the hits"
-        yield Finding("cluster", "note", f"{said}; {alone} primaries have no replica", remedy)
+        yield Finding("cluster", "note", f"{said}; primaries without a replica: {alone}", remedy)
     else:
         yield Finding("cluster", "ok", said)
 
@@ -391,16 +406,16 @@ def _entries(store: Administration, infos: Mapping[str, Info]) -> Findings:
         return
     measured = store.measure(keys)
     never = sum(one.left is None for one in measured)
-    some = f"{len(measured):,}" if len(keys) < _SAMPLE else f"the first {len(measured):,}"
+    some = ("" if len(keys) < _SAMPLE else "the first ") + entries(len(measured))
     longest = max((one.left for one in measured if one.left is not None), default=0) / 1000
     policies = {info.get("maxmemory_policy", "") for info in infos.values()}
     if not never:
-        said = f"all of {some} entries expire, the last in {duration(longest)}"
+        said = f"all expire: of {some}, the last one in {duration(longest)}"
         yield Finding("TTL", "ok", said)
     else:
         risky = not all(policy.startswith("allkeys") for policy in policies) or not policies
         remedy = "give the cache a ttl; `llmcache export`, then `import --ttl`, gives one to these"
-        said = f"{never:,} of {some} entries never expire"
+        said = f"{never:,} of {some} never {'expires' if never == 1 else 'expire'}"
         yield Finding("TTL", "warning" if risky else "note", said, remedy if risky else None)
     read = [held for held in store.read(keys[:_READ]) if not held.is_lease]
     sealed = sum(not held.is_readable for held in read)
@@ -469,7 +484,7 @@ def _file(path: Path, store: SqliteAdministration) -> Findings:
     [[expired]] = store.query("SELECT count(*) FROM cache WHERE expiry <= ?", (time.time(),))
     if expired:
         yield Finding(
-            "expired", "ok", f"{expired:,} expired rows; they go with one of the next writes"
+            "expired", "ok", f"{counted(expired, 'row')} expired, to go with one of the next writes"
         )
 
 

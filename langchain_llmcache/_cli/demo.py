@@ -29,11 +29,13 @@ from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     INTERRUPTED,
     fail,
+    note,
     shown_url,
     stderr,
     stdout,
 )
 from langchain_llmcache._cli.prompts import BUNDLED_PROMPTS, read_prompts
+from langchain_llmcache._cli.stores import counted
 from langchain_llmcache._demo import DEFAULT_MODEL, ConverseEndpoint, chat_model
 from langchain_llmcache.errors import LLMCacheError
 
@@ -79,26 +81,39 @@ def demo(
     url: Annotated[
         str,
         typer.Option(
-            help="The store: valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///FILE."
+            metavar="URL",
+            help="The store: valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///FILE.",
         ),
     ] = "memory://",
-    prefix: Annotated[str, typer.Option(help="Prefix of the cache's keys.")] = "llm_cache:",
-    ttl: Annotated[float, typer.Option(help="Seconds that an entry lives.")] = 3600,
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Prefix of the cache's keys.")
+    ] = "llm_cache:",
+    ttl: Annotated[float, typer.Option(metavar="SECONDS", help="How long an entry lives.")] = 3600,
     latency: Annotated[
-        float, typer.Option(min=0, help="Seconds that the local endpoint takes to answer.")
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="How long the local endpoint takes to answer."),
     ] = 1.0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Prompts asked at a time.")] = 1,
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Prompts asked at a time.")
+    ] = 1,
     live: Annotated[
         bool,
         typer.Option(
             "--live", help="Ask Amazon Bedrock with your AWS credentials. This is billed."
         ),
     ] = False,
-    model: Annotated[str, typer.Option(help="The model id.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="The model id; by default a Claude Haiku.", show_default=False
+        ),
+    ] = DEFAULT_MODEL,
     region: Annotated[
         str | None,
         typer.Option(
-            help="AWS region for --live. Default: that of your AWS settings.", show_default=False
+            metavar="NAME",
+            help="AWS region for --live. Default: that of your AWS settings.",
+            show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -131,12 +146,13 @@ def demo(
     if as_json:
         _print_json(asked, totals, store=shown_url(url), model=model, live=live)
     else:
-        title = f"{len(asked)} prompts to {model} ({source}), cached in {shown_url(url)}"
+        title = f"{counted(len(asked), 'prompt')} to {model} ({source}), cached in {shown_url(url)}"
         _print_table(asked, totals, title)
     if store_errors:
-        stderr().print(f"The store failed {store_errors} operations: not all answers are cached.")
+        failed = counted(store_errors, "operation")
+        note(f"The store failed {failed}: not all answers are cached.")
     if url.startswith("memory:") and not as_json:
-        stderr().print(
+        note(
             "memory:// forgets at exit. With --url sqlite:///demo.db a second run hits from the "
             "start."
         )

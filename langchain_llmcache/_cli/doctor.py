@@ -39,6 +39,7 @@ from langchain_llmcache._cli.stores import (
     Timeout,
     Url,
     checked_url,
+    counted,
     harmless,
 )
 from langchain_llmcache._open import DEFAULT_PREFIX
@@ -109,8 +110,6 @@ def _print(url: str, findings: list[Finding]) -> None:
     console.print(Padding(table, (1, 0)))
     counts = Counter(finding.level for finding in findings)
     verdict = ", ".join(
-        f"{counts[level]} {level}{'s' * (counts[level] > 1)}"
-        for level in ("problem", "warning", "note")
-        if counts[level]
+        counted(counts[level], level) for level in ("problem", "warning", "note") if counts[level]
     )
     console.print(f"{verdict or 'All is well'}.")

@@ -14,7 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_llmcache._admin import Administration, Held, each_once, find
-from langchain_llmcache._cli.output import BAD_CONFIGURATION, fail, shown_url, stderr, stdout
+from langchain_llmcache._cli.output import (
+    BAD_CONFIGURATION,
+    INTERRUPTED,
+    fail,
+    note,
+    shown_url,
+    stdout,
+)
 from langchain_llmcache._cli.stores import (
     DEFAULT_TIMEOUT,
     Json,
@@ -26,6 +33,7 @@ from langchain_llmcache._cli.stores import (
     checked_url,
     counting,
     duration,
+    entries,
     harmless,
     opened_store,
     scope_of,
@@ -76,7 +84,7 @@ def ls(
     prefix: Prefix = DEFAULT_PREFIX,
     namespace: Namespace = None,
     model: Model = None,
-    limit: Annotated[int, typer.Option(min=0, help="Entries shown; 0 for all.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Entries shown; 0 for all.")] = 50,
     timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines, one object an entry, for scripts.")
@@ -112,9 +120,9 @@ def ls(
     if rows:
         _print_rows(rows)
     else:
-        stderr().print("No entries.")
+        note("No entries.")
     if more:
-        stderr().print(f"There are more than {limit}: --limit 0 shows all.")
+        note(f"There are more than {limit}: --limit 0 shows all.")
 
 
 def _listed(held: Held) -> dict[str, Any]:
@@ -130,14 +138,20 @@ def _listed(held: Held) -> dict[str, Any]:
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, expand=True)
+    console = stdout()
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, expand=True
+    )
     table.add_column("key", min_width=_DIGEST_SHOWN, style="bold")
-    table.add_column("model", overflow="ellipsis", no_wrap=True, ratio=3)
+    # Only these give way on a narrow terminal.
+    table.add_column("model", overflow="ellipsis", no_wrap=True, ratio=1)
     spaces = any(row["namespace"] for row in rows)
     if spaces:
-        table.add_column("namespace", overflow="ellipsis", no_wrap=True, ratio=2)
+        table.add_column(
+            "namespace", overflow="ellipsis", no_wrap=True, max_width=console.width // 5
+        )
     table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("expires in", justify="right", no_wrap=True)
+    table.add_column("expires", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     now = time.time()
     for row in rows:
@@ -146,12 +160,12 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["key"].rpartition("/")[2][:_DIGEST_SHOWN],
             Text(harmless(row["model"] or "-")),
-            *([Text(harmless("/".join(row["namespace"])))] if spaces else []),
+            *([Text(harmless("/".join(row["namespace"]) or "-"))] if spaces else []),
             age,
             duration(row["ttl"], 1),
             size(row["bytes"]),
         )
-    stdout().print(table)
+    console.print(table)
 
 
 # --- show --------------------------------------------------------------------------------------
@@ -176,10 +190,10 @@ def show(
     """
     with opened_store(url, prefix, timeout) as store:
         found = _found(store, key, prefix)
-        entries = store.read([found])
-        if not entries:
+        there = store.read([found])
+        if not there:
             fail(f"the entry {found.path} is gone.")
-        [held] = entries
+        [held] = there
         if held.is_lease:
             fail(f"{found.path} holds no answer yet: somebody is just asking the model.")
         entry = read_entry(held)
@@ -201,9 +215,12 @@ def _found(store: Administration, text: str, prefix: str) -> Key:
     if not keys:
         fail(f"there is no entry {text}.")
     if len(keys) > 1:
-        shown = ", ".join(each.path for each in keys[:_CANDIDATES])
-        more = f", and {len(keys) - _CANDIDATES} more" if len(keys) > _CANDIDATES else ""
-        fail(f"{text} begins several keys: {shown}{more}. Give more digits, or the whole key.")
+        shown = [each.path for each in keys[:_CANDIDATES]]
+        if len(keys) > _CANDIDATES:
+            shown.append(f"... and {len(keys) - _CANDIDATES:,} more")
+        # One question in two namespaces has one digest.
+        wanted = "more digits, or " if len({each.digest for each in keys}) > 1 else ""
+        fail(f"{text} begins {len(keys):,} keys: give {wanted}one of these:", lines=shown)
     return keys[0]
 
 
@@ -280,7 +297,7 @@ def delete(
     with opened_store(url, prefix, timeout) as store:
         found = [_found(store, key, prefix) for key in keys]
         removed = store.remove(found)
-    stdout().print(f"Removed {removed:,} {_entries(removed)}.")
+    stdout().print(f"Removed {entries(removed)}.")
 
 
 def clear(
@@ -304,7 +321,7 @@ def clear(
     removed = found = 0
 
     def so_far() -> str:
-        return f"{removed:,} {_entries(removed)} removed, the rest is as it was."
+        return f"{entries(removed)} removed, the rest is as it was."
 
     with opened_store(url, prefix, timeout, interrupted=so_far) as store:
         if not dry_run and not yes:
@@ -321,9 +338,9 @@ def clear(
     if as_json:
         print(json.dumps({"dry_run": dry_run, "found": found or removed, "removed": removed}))
     elif dry_run:
-        stdout().print(f"Would remove {found:,} {_entries(found)}.")
+        stdout().print(f"Would remove {entries(found)}.")
     else:
-        stdout().print(f"Removed {removed:,} {_entries(removed)}.")
+        stdout().print(f"Removed {entries(removed)}.")
 
 
 def _ask(url: str | None, prefix: str, namespace: list[str] | None, model: str | None) -> None:
@@ -332,11 +349,11 @@ def _ask(url: str | None, prefix: str, namespace: list[str] | None, model: str |
     question = f"Remove {what}{where} under {prefix} in {shown_url(checked_url(url))}?"
     try:
         sure = typer.confirm(harmless(question), err=True)
-    except typer.Abort:
+    except typer.Abort as abort:
+        typer.echo(err=True)  # the question's line is still open
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            note("Interrupted: nothing was removed.")
+            raise typer.Exit(INTERRUPTED) from None
         fail("nothing was removed: nobody answered; give --yes.", code=BAD_CONFIGURATION)
     if not sure:
         fail("nothing was removed.")
-
-
-def _entries(number: int) -> str:
-    return "entry" if number == 1 else "entries"

@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 the job failed, 2 bad usage or configuration, 130 interrup
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -25,22 +27,34 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """A console for progress and notes."""
+    """A console for progress; what is said meanwhile goes through ``note``."""
     return Console(stderr=True, highlight=False)
 
 
-def fail(message: str, *, code: int = FAILED, url: str | None = None) -> NoReturn:
+def note(message: str) -> None:
+    """Print a line on stderr, above the progress if there is one; terminals wrap it at words."""
+    if sys.stderr.isatty():
+        message = textwrap.fill(message, stderr().width, break_long_words=False, break_on_hyphens=False)
+    # Not through a console of its own: rich hands only this to the one that shows the progress.
+    print(message, file=sys.stderr)
+
+
+def fail(
+    message: str, *, code: int = FAILED, url: str | None = None, lines: Sequence[str] = ()
+) -> NoReturn:
     """End the command with one line on stderr.
 
     Args:
         message: One sentence: what was wrong, what to do.
         code: The exit code.
         url: The store's URL; what is secret in it is taken out of the message.
+        lines: What the sentence is about, one a line, to be copied.
     """
     if url is not None:
         message = _without_secrets(message, url)
-    # Not through rich: it would break the line at the terminal's width.
-    print(f"llmcache: {' '.join(message.split())}", file=sys.stderr)
+    note(f"llmcache: {' '.join(message.split())}")
+    for line in lines:
+        print(f"  {line}", file=sys.stderr)
     raise typer.Exit(code)
 
 

@@ -26,6 +26,7 @@ from langchain_llmcache._cli.stores import (
     Url,
     checked_url,
     counting,
+    entries,
     harmless,
     opened_store,
     scope_of,
@@ -39,9 +40,9 @@ from langchain_llmcache._savings import model_name
 # Upper ends of the classes of time left: name for programs, words, seconds.
 _CLASSES: Final = (
     ("under_1_hour", "within an hour", 3600.0),
-    ("under_1_day", "within a day", 86_400.0),
-    ("under_7_days", "within a week", 7 * 86_400.0),
-    ("later", "later", float("inf")),
+    ("under_1_day", "in 1 to 24 hours", 86_400.0),
+    ("under_7_days", "in 1 to 7 days", 7 * 86_400.0),
+    ("later", "in over 7 days", float("inf")),
 )
 _NEVER: Final = ("never", "never")
 _ROWS: Final = 20
@@ -128,14 +129,19 @@ def stats(
     namespace: Namespace = None,
     model: Model = None,
     sample: Annotated[
-        int, typer.Option(min=1, help="Entries measured; of more, bytes and times are estimates.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Entries measured; where there are more, sizes and times are estimates.",
+        ),
     ] = 10_000,
     timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
     """Count entries and bytes, by model and namespace, and say when they expire.
 
-    All keys are counted; sizes and times are measured of a sample where there are more than that.
+    All keys are counted; where there are more than `--sample`, sizes and times are those of a sample.
     """
     with opened_store(url, prefix, timeout) as store:
         found = survey(store, scope_of(namespace, model), sample)
@@ -154,6 +160,7 @@ def stats(
         return
     for title, groups in (("model", models), ("namespace", namespaces)):
         if title == "model" or set(groups) != {"-"}:
+            console.print()
             console.print(_table(title, groups, found))
 
 
@@ -176,13 +183,15 @@ def _summary(found: Survey) -> Table:
         ]
         summary.add_row("expire", ", ".join(said))
     if not found.is_complete:
-        said_sample = f"sizes and times are of {len(found.sample):,} entries drawn at random"
+        said_sample = f"sizes and times are of {entries(len(found.sample))} drawn at random"
         summary.add_row("sample", said_sample)
     return summary
 
 
 def _table(title: str, groups: Any, found: Survey) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, expand=True)
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, expand=True
+    )
     table.add_column(title, overflow="ellipsis", no_wrap=True, ratio=1)
     table.add_column("entries", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)

@@ -18,7 +18,14 @@ from rich.progress import (
 )
 
 from langchain_llmcache._admin import Administration, open_administration
-from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, shown_url, stderr
+from langchain_llmcache._cli.output import (
+    BAD_CONFIGURATION,
+    INTERRUPTED,
+    fail,
+    note,
+    shown_url,
+    stderr,
+)
 from langchain_llmcache._keys import Scope, encode_model, encode_part
 from langchain_llmcache.errors import (
     ConfigurationError,
@@ -30,26 +37,32 @@ from langchain_llmcache.errors import (
 Url: TypeAlias = Annotated[
     str | None,
     typer.Option(
+        metavar="URL",
         envvar="LLMCACHE_URL",
         help="The store: valkey://, valkeys://, redis://, rediss://, unix:// or sqlite:///FILE.",
         show_default=False,
     ),
 ]
 Prefix: TypeAlias = Annotated[
-    str, typer.Option(envvar="LLMCACHE_PREFIX", help="Prefix of the cache's keys.")
+    str, typer.Option(metavar="TEXT", envvar="LLMCACHE_PREFIX", help="Prefix of the cache's keys.")
 ]
 Namespace: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="NAME",
         help="Only entries of this namespace and below. Several go deeper, outermost first.",
         show_default=False,
     ),
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(help="Only entries of the model of this name.", show_default=False)
+    str | None,
+    typer.Option(metavar="NAME", help="Only entries of this model.", show_default=False),
 ]
 Timeout: TypeAlias = Annotated[
-    float, typer.Option(min=0.01, help="Seconds that one exchange with the store may take.")
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0.01, help="How long one exchange with the store may take."
+    ),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -107,7 +120,7 @@ def opened_store(
         fail(f"{shown_url(url)}: {error}.", url=url)
     except KeyboardInterrupt:
         if interrupted is not None:
-            stderr().print(f"Interrupted: {interrupted()}", markup=False)
+            note(f"Interrupted: {interrupted()}")
         raise typer.Exit(INTERRUPTED) from None
     finally:
         administration.close()
@@ -134,6 +147,16 @@ def counting(description: str, total: int | None = None) -> Iterator[Callable[[i
 
 
 # --- for people --------------------------------------------------------------------------------
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Return a number of things: ``1 entry``, ``2,000 entries``; by default with an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def entries(number: int) -> str:
+    """Return a number of entries."""
+    return counted(number, "entry", "entries")
 
 
 def size(number: float) -> str:

@@ -21,7 +21,7 @@ from typing import IO, Annotated, Any, Final, NamedTuple
 import typer
 
 from langchain_llmcache._admin import Administration, Held, each_once
-from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, stderr
+from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, note
 from langchain_llmcache._cli.stores import (
     DEFAULT_TIMEOUT,
     Json,
@@ -31,6 +31,7 @@ from langchain_llmcache._cli.stores import (
     Timeout,
     Url,
     counting,
+    entries,
     opened_store,
     scope_of,
 )
@@ -138,12 +139,11 @@ def export(
     if as_json and file != _STDIO:
         print(json.dumps(counts))
         return
-    console = stderr()
-    console.print(f"Exported {counts['exported']:,} entries.")
+    note(f"Exported {entries(counts['exported'])}.")
     if counts["sealed"]:
-        console.print(f"{counts['sealed']:,} of them are sealed, and stay so.")
+        note(f"Sealed, and left so: {counts['sealed']:,}.")
     if counts["damaged"]:
-        console.print(f"{counts['damaged']:,} damaged entries were left out.")
+        note(f"Damaged, and left out: {counts['damaged']:,}.")
 
 
 def _lines(store: Administration, scope: Scope, counts: dict[str, int]) -> Iterator[list[str]]:
@@ -216,6 +216,7 @@ def import_(
     ttl: Annotated[
         str | None,
         typer.Option(
+            metavar="SECONDS",
             help="Seconds that all entries live from now, or none for ever. Default: what is left "
             "of their own time; expired ones are left out.",
             show_default=False,
@@ -240,7 +241,7 @@ def import_(
     counts = _Counts()
 
     def so_far() -> str:
-        return f"{counts.imported:,} entries are stored; the same command goes on from here."
+        return f"{entries(counts.imported)} stored; the same command, once more, stores the rest."
 
     with (
         opened_store(url, prefix, timeout, must_exist=False, interrupted=so_far) as store,
@@ -294,15 +295,14 @@ def _report(counts: _Counts, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(counts._asdict()))
         return
-    console = stderr()
-    console.print(f"Imported {counts.imported:,} entries.")
-    for number, words in (
-        (counts.kept, "were there already, and left as they are."),
-        (counts.expired, "have expired, and were left out (--ttl gives them new time)."),
-        (counts.damaged, "damaged lines were left out."),
+    note(f"Imported {entries(counts.imported)}.")
+    for words, number in (
+        ("There already, and left so", counts.kept),
+        ("Expired, and left out (--ttl gives them new time)", counts.expired),
+        ("Damaged, and left out", counts.damaged),
     ):
         if number:
-            console.print(f"{number:,} {words}")
+            note(f"{words}: {number:,}.")
 
 
 def _lifetime(ttl: str | None) -> tuple[int | None] | None:
@@ -332,7 +332,7 @@ def _check(file: Path, *, skip_damaged: bool) -> int:
                         _damaged(number, error, skip_damaged=False)
                 advance(1)
     except KeyboardInterrupt:
-        stderr().print("Interrupted: nothing was stored.")
+        note("Interrupted: nothing was stored.")
         raise typer.Exit(INTERRUPTED) from None
     return number
 
@@ -341,7 +341,7 @@ def _damaged(number: int, error: DamagedLineError, *, skip_damaged: bool) -> Non
     said = f"line {number} is damaged: {error}"
     if not skip_damaged:
         fail(f"{said}. Nothing from there on was stored; --skip-damaged leaves such lines out.")
-    stderr().print(f"{said}.", markup=False)
+    note(f"{said}.")
 
 
 @contextlib.contextmanager

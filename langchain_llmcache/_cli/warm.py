@@ -25,8 +25,8 @@ from langchain_llmcache._cli.output import (
     FAILED,
     INTERRUPTED,
     fail,
+    note,
     shown_url,
-    stderr,
     stdout,
 )
 from langchain_llmcache._cli.prompts import read_inputs
@@ -69,7 +69,8 @@ def warm(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A chat model for init_chat_model, such as bedrock_converse:us.amazon.nova-lite-v1:0.",
+            metavar="PROVIDER:MODEL",
+            help="A chat model for init_chat_model, such as openai:gpt-5-mini.",
             show_default=False,
         ),
     ] = None,
@@ -77,7 +78,8 @@ def warm(
         str | None,
         typer.Option(
             "--object",
-            help="Your application's own model or chain, as package.module:name (an object, or a "
+            metavar="MODULE:NAME",
+            help="Your application's own model or chain, such as shop.chat:model (an object, or a "
             "function that returns one). The best choice: answers are found again only by "
             "calls with the very same settings.",
             show_default=False,
@@ -87,13 +89,19 @@ def warm(
     prefix: Prefix = DEFAULT_PREFIX,
     namespace: Annotated[
         list[str] | None,
-        typer.Option(help="The application's namespace; several go deeper.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="The application's namespace; several go deeper.",
+            show_default=False,
+        ),
     ] = None,
-    ttl: Annotated[float, typer.Option(help="Seconds that an answer lives.")] = 3600,
+    ttl: Annotated[float, typer.Option(metavar="SECONDS", help="How long an answer lives.")] = 3600,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask again also where an answer is there.")
+        bool, typer.Option("--refresh", help="Ask again where an answer is there, too.")
     ] = False,
-    concurrency: Annotated[int, typer.Option(min=1, help="Prompts asked at a time.")] = 4,
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Prompts asked at a time.")
+    ] = 4,
     as_json: Json = False,
 ) -> None:
     """Ask a model the prompts of a file, and store what it says. This may be billed.
@@ -225,9 +233,9 @@ def _ask(runnable: Runnable[Any, Any], given: Any, *, refresh: bool) -> Exceptio
 def _print_failure(number: int, error: Exception, failed: int) -> None:
     if failed <= _FAILURES_SHOWN:
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        stderr().print(harmless(f"prompt {number} got no answer: {said}"), markup=False)
+        note(harmless(f"prompt {number} got no answer: {said}"))
     elif failed == _FAILURES_SHOWN + 1:
-        stderr().print("... and so on.")
+        note("... and so on.")
 
 
 def _print(outcome: _Outcome, prompts: int, *, as_json: bool) -> None:
@@ -268,4 +276,4 @@ def _print(outcome: _Outcome, prompts: int, *, as_json: bool) -> None:
             table.add_row(name, value)
     stdout().print(table)
     if outcome.interrupted:
-        stderr().print("Interrupted: what is stored stays, and the same command goes on from here.")
+        note("Interrupted: what is stored stays, and the same command goes on from here.")
