@@ -29,20 +29,19 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import platform
 import random
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
-from _server import own_server
+from _server import apart, own_server
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache, InMemoryCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps, loads
@@ -234,7 +233,7 @@ class Bench:
 
     def __init__(self, url: str, *, quick: bool, ours: bool) -> None:
         self.quick = quick
-        self.movable = ours and hasattr(os, "sched_setaffinity")
+        self.movable = ours
         self.client: Any = Valkey.from_url(url, socket_timeout=5)
         self.aclient: Any = AsyncValkey.from_url(url, socket_timeout=5)
         far = NearCache(max_entries=100_000, max_bytes=2**30, ttl=3600)
@@ -248,21 +247,9 @@ class Bench:
         }
         self.floor = Floor(self.client, self.caches[MEMORY])
 
-    @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Give the server a CPU of its own, and the calling thread the others."""
-        cpus = sorted(os.sched_getaffinity(0)) if self.movable else []
-        if len(cpus) < 2:
-            yield
-            return
-        server = self.client.info("server")["process_id"]
-        os.sched_setaffinity(server, cpus[-1:])
-        os.sched_setaffinity(0, cpus[:-1])
-        try:
-            yield
-        finally:
-            os.sched_setaffinity(server, cpus)
-            os.sched_setaffinity(0, cpus)
+    def apart(self) -> AbstractContextManager[None]:
+        """Give the server a CPU of its own, if it may be moved."""
+        return apart(self.client.info("server")["process_id"] if self.movable else None)
 
     def fill(self, requests: Sequence[Request]) -> None:
         """Give the answers to every cache; check that each of them gives them back."""
