@@ -177,14 +177,15 @@ class Flow:
             if options.write:
                 flight, waiter = self._flights.join(key, backend.caller, _slot(key, max_age))
                 if waiter is not None and flight is not None:
-                    return await self._follow(backend, flight, waiter, began, max_age)
+                    return await self._follow(backend, flight, waiter, began, max_age, found)
                 if flight is not None:
-                    # What was stored meanwhile may be what this caller has just missed.
-                    again = stored is not self._stored
+                    # What was stored meanwhile may be what this caller has just missed. (A store
+                    # that does not answer is asked once.)
+                    again = found is not FAILED and stored is not self._stored
                     return await self._lead(backend, flight, began, max_age, found, again=again)
             self._missed(key, began, found)
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed("lookup", error)
+            self._failed("lookup", error, key)
         return None
 
     async def _follow(
@@ -194,16 +195,28 @@ class Flow:
         waiter: Waiter,
         began: float,
         max_age: float | None,
+        found: bytes | Failed | None,
     ) -> list[Generation] | None:
-        """Wait for the answer that somebody else is getting."""
+        """Wait for the answer that somebody else is getting.
+
+        Args:
+            backend: The store and its caller.
+            flight: What is asked for.
+            waiter: Waits for it.
+            began: When the lookup began.
+            max_age: How old an answer may be.
+            found: What the caller has found in the store, which is no answer.
+        """
         self._observer.count("waits", flight.key)
         entry = await waiter.wait(self._flights.seconds_left(flight))
         if not entry:
             # The leader failed, or takes too long: everybody on their own. What came into the
             # store meanwhile costs a look, and the model more.
-            found = await self._look(backend, flight.key, began, max_age)
-            if isinstance(found, list):
-                return found
+            if found is not FAILED:
+                look = await self._look(backend, flight.key, began, max_age)
+                if isinstance(look, list):
+                    return look
+                found = look
             self._missed(flight.key, began, found)
             return None
         answer = await self._answer(backend, flight.key, entry, began, max_age)
@@ -309,7 +322,7 @@ class Flow:
                 # does no harm if not.
                 flight.lease = lease
                 reply = await self._ask(
-                    "lease", lambda: store.claim(flight.key, lease, milliseconds)
+                    "lease", lambda: store.claim(flight.key, lease, milliseconds), flight.key
                 )
                 if reply is None or reply is FAILED or reply == lease:
                     return None
@@ -336,7 +349,7 @@ class Flow:
     async def _find(self, backend: Backend, key: Key) -> bytes | Failed | None:
         """Return what the store holds under the key, if it can be asked and read."""
         try:
-            return await self._ask("lookup", lambda: backend.store.get(key))
+            return await self._ask("lookup", lambda: backend.store.get(key), key)
         except _codec.CorruptEntryError as error:
             await self._discard(backend, key, error)
             return FAILED
@@ -395,7 +408,7 @@ class Flow:
                 self._flights.share(flight, entry)
             if self._near is not None:
                 self._near.stored(key, entry, lifetime)
-            reply = await self._ask("store", lambda: backend.store.put(key, entry, lifetime))
+            reply = await self._ask("store", lambda: backend.store.put(key, entry, lifetime), key)
             self._stored = object()
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
@@ -406,7 +419,7 @@ class Flow:
         except NotStorableError as reason:
             self._observer.trouble("refused", f"answer not stored: {reason}", key=key)
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed("store", error)
+            self._failed("store", error, key)
         finally:
             if flight is not None:
                 self._give_up(backend, flight)
@@ -463,7 +476,7 @@ class Flow:
     async def _release(self, backend: Backend, key: Key, lease: bytes) -> None:
         store = backend.store
         if isinstance(store, LeasingStore):
-            await self._ask("release", lambda: store.release(key, lease))
+            await self._ask("release", lambda: store.release(key, lease), key)
 
     # --- administration ---
 
@@ -532,10 +545,12 @@ class Flow:
         """
         return Guard(self._ask, FAILED, self._administer, self._observer, ttl)
 
-    async def _ask(self, action: str, operation: Callable[[], Awaitable[T]]) -> T | Failed:
+    async def _ask(
+        self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
+    ) -> T | Failed:
         """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer."""
         if not self._breaker.allows():
-            self._observer.count("skipped")
+            self._observer.count("skipped", key)
             return FAILED
         try:
             reply = await operation()
@@ -544,13 +559,13 @@ class Flow:
             raise
         except Refused as refusal:
             self._breaker.succeeded()
-            self._failed(action, refusal)
+            self._failed(action, refusal, key)
             return FAILED
         except PartlyDownError as error:
-            self._failed(action, error)
+            self._failed(action, error, key)
             return FAILED
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed(action, error)
+            self._failed(action, error, key)
             self._breaker.failed()
             return FAILED
         self._breaker.succeeded()
@@ -562,7 +577,7 @@ class Flow:
         )
         if self._near is not None:
             self._near.forget(lambda near: near == key)
-        await self._ask("delete", lambda: backend.store.delete(key))
+        await self._ask("delete", lambda: backend.store.delete(key), key)
 
     def _namespace_of(self, options: Options) -> tuple[str, ...]:
         """Return the (encoded) namespace of a call."""
@@ -582,10 +597,10 @@ class Flow:
             self._failed(action, error)
         return None
 
-    def _failed(self, action: str, error: Exception) -> None:
+    def _failed(self, action: str, error: Exception, key: Key | None = None) -> None:
         consequence = {"lookup": "treated as a miss", "store": "the answer is not stored"}
         said = consequence.get(action, "going on")
         if isinstance(error, Refused):
-            self._observer.failed("denied", f"{action} refused, {said}", error)
+            self._observer.failed("denied", f"{action} refused, {said}", error, key)
         else:
-            self._observer.failed("errors", f"{action} failed, {said}", error)
+            self._observer.failed("errors", f"{action} failed, {said}", error, key)

@@ -279,13 +279,13 @@ class Observer:
         else:
             _LOG.error("%s. %s (logged at most once an hour)", message, advice)
 
-    def failed(self, outcome: str, what: str, error: BaseException) -> None:
+    def failed(self, outcome: str, what: str, error: BaseException, key: Key | None = None) -> None:
         """Count, and log, that an error came of something."""
         advice = advice_for(error)
         name = type(error).__name__
         kind = f"{what}: {name}" if advice is None else f"{what}: {advice.code}"
         message = f"{what}: {describe(error)}"
-        self.trouble(outcome, message, kind=kind, advice=advice, error=name)
+        self.trouble(outcome, message, kind=kind, advice=advice, key=key, error=name)
 
     def breaker_changed(self, state: State) -> None:
         """Note, and log, that the breaker opened or closed."""

@@ -176,7 +176,7 @@ def test_removals_are_told_with_their_number(target: Target, seen: Seen) -> None
 
 def test_trouble_with_the_store_is_told(seen: Seen) -> None:
     """Errors with their name and what is known about them, the breaker, and what it skips."""
-    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2, on_event=seen)
+    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2, on_event=seen, namespace="acme")
     for _ in range(5):
         cache.lookup(PROMPT, LLM_STRING)
     kinds = seen.kinds(cache)
@@ -184,6 +184,15 @@ def test_trouble_with_the_store_is_told(seen: Seen) -> None:
     assert seen[0].error == "ConnectionError"
     assert "Connection refused" in str(seen[0].reason)
     assert seen[3].breaker == "open"
+    # Whose request it was is known: of trouble as of hits.
+    about = {(event.kind, event.namespace, event.model, event.digest) for event in seen}
+    digest = seen[0].digest
+    assert len(str(digest)) == 12
+    assert about == {
+        ("error", ("acme",), "model-a", digest),
+        ("skipped", ("acme",), "model-a", digest),
+        ("breaker", (), None, None),
+    }
 
 
 def test_a_misconfiguration_is_told_by_its_name(valkey_url: str, seen: Seen) -> None:

@@ -34,7 +34,9 @@ def stderr() -> Console:
 def note(message: str) -> None:
     """Print a line on stderr, above the progress if there is one; terminals wrap it at words."""
     if sys.stderr.isatty():
-        message = textwrap.fill(message, stderr().width, break_long_words=False, break_on_hyphens=False)
+        message = textwrap.fill(
+            message, stderr().width, break_long_words=False, break_on_hyphens=False
+        )
     # Not through a console of its own: rich hands only this to the one that shows the progress.
     print(message, file=sys.stderr)
 
