@@ -62,8 +62,9 @@ async def test_the_counts_are_the_servers_and_the_endpoints(server: Server) -> N
     assert stats.misses == calls == 120
     assert stats.stores == writes == 120
     assert stats.hits == 480 - calls
-    # Whoever waits for another's answer does not read.
-    assert stats.lookups - stats.waits == reads
+    # Everybody looks once, and who is to ask the model perhaps once more; equal questions of one
+    # turn of the loop are read together.
+    assert stats.hits - stats.waits <= reads <= stats.lookups + stats.misses
     assert Counter(events) == {
         "hit": stats.hits,
         "miss": stats.misses,

@@ -108,13 +108,15 @@ class Step:
     """Where a coroutine has stopped.
 
     Attributes:
-        kind: ``start``, ``model``, ``wait``, ``sleep``, or the store's operation.
+        kind: ``start``, ``model``, ``wait``, ``sleep``, ``reply`` (on its way), or the store's
+            operation.
         key: What it is about.
         data: The bytes of an operation.
         seconds: How long a wait or a lease is.
         began: When a wait began.
         until: When it ends.
         waiter: Whose wake ends it earlier.
+        reply: What the store has said.
     """
 
     kind: str
@@ -124,6 +126,7 @@ class Step:
     began: float = 0.0
     until: float = 0.0
     waiter: _Waiter | None = None
+    reply: bytes | None = None
 
 
 @types.coroutine
@@ -534,6 +537,10 @@ class World:
         self._last = task.process if len(self.faults) < self._scenario.faults else _SETTLED
         assert task.step is not None
         match move.what:
+            case "go on" if task.step.kind == "get" and not task.history:
+                # What a client finds at first may be old before it hears of it. (Of all other
+                # operations the reply comes at once: it can mislead nobody in any other way.)
+                task.step = Step("reply", task.step.key, reply=self._operate(task, task.step))
             case "go on":
                 self._go_on(task, self._result(task, task.step))
             case "late":
@@ -566,9 +573,11 @@ class World:
             ended = step.until if step.waiter is None else min(step.until, step.waiter.woken_at)
             self._check_wait(task, max(0.0, ended - step.began))
             outcome = None if step.waiter is None else step.waiter.outcome
+            if step.kind == "wait":  # for nothing perhaps, but the answer may have come meanwhile
+                task.was_stored = self._stored.get(task.question, 0.0) > self.now
             task.history.append((step.kind, round(step.seconds, _DIGITS), self._label(outcome)))
             return outcome
-        result = self._operate(task, step)
+        result = step.reply if step.kind == "reply" else self._operate(task, step)
         task.history.append((step.kind, self._label(result)))
         return result
 
@@ -735,6 +744,7 @@ class World:
             task.phase,
             step.kind,
             self._renamed(self._label(step.data), ref) if step.kind in _STORE else None,
+            self._renamed(self._label(step.reply), ref),
             round(max(0.0, step.until - self.now), _DIGITS),
             woken,
             round(task.waited, _DIGITS),
