@@ -47,6 +47,7 @@ def test_every_block_runs(
     for example in examples:
         example.evaluate()
     assert document.namespace["answer"].response_metadata["llmcache"]["hit"] is True
-    # One each for the first screen and the hundred, one stream, an agent's two steps: the rest
-    # are hits.
-    assert endpoint.calls == 5
+    # One each for the first screen and the hundred; four of the options (first, refresh, bypass,
+    # namespace), one of the savings, one of the retries; one stream, an agent's two steps: the
+    # rest are hits.
+    assert endpoint.calls == 11

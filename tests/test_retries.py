@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableLambda
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._demo.answers import ConverseError, ConverseRequest
 from langchain_llmcache._demo.endpoint import DEFAULT_MODEL, ConverseEndpoint, chat_model
 from tests.support.targets import Target
 
@@ -112,6 +114,30 @@ async def test_the_answers_of_a_fallback_are_stored_too(flaky: ConverseEndpoint,
         await ask(model, PROMPTS)
         assert reserve.calls == calls
         assert cache.stats().stores == paid
+
+
+@pytest.mark.parametrize("exceptions", [True, False], ids=["exceptions", "raising"])
+async def test_what_a_batch_with_retries_mixes_up_is_not_stored(exceptions: bool) -> None:
+    """Whoever gets whose answer from ``with_retry(...).batch``: each prompt has its own entry."""
+    failures = {"Fails once?": 1, "Fails always?": 2}
+
+    def script(request: ConverseRequest) -> None:
+        if failures.get(request.text, 0):
+            failures[request.text] -= 1
+            raise ConverseError("Not now.")
+
+    prompts: list[Any] = ["Fails once?", "Fails always?", "Well?"]
+    with ConverseEndpoint(script=script) as endpoint:
+        set_llm_cache(LLMCache())
+        model = chat_model(endpoint)
+        patient = model.with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
+        with contextlib.suppress(Exception):
+            patient.batch(prompts, return_exceptions=exceptions)
+        assert (endpoint.calls, endpoint.failures) == (5, 3)
+        answers = [model.invoke(prompt) for prompt in prompts]
+        assert endpoint.calls == 6
+    for prompt, reply in zip(prompts, answers, strict=True):
+        assert f'"{prompt}"' in reply.text
 
 
 async def test_a_retried_call_never_waits_for_itself(ask: Any) -> None:

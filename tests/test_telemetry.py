@@ -188,6 +188,17 @@ def test_prometheus_table_is_complete() -> None:
     assert documented == {name for name in typed if not name.endswith("_created")}
 
 
+def test_the_readmes_table_is_complete() -> None:
+    """It names each metric once, as both modules document them, in one row."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(llmcache\.[a-z.]+)` \| `(llmcache_\w+)` \|", text, re.MULTILINE)
+    theirs = [
+        re.findall(r"^\| ``(llmcache[\w.]+)``", str(module.__doc__), re.MULTILINE)
+        for module in (otel, prometheus)
+    ]
+    assert rows == list(zip(*theirs, strict=True))
+
+
 # ---------------------------------------------------------------------------- logging
 
 
