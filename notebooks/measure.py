@@ -146,20 +146,21 @@ def seconds_of(function: Callable[[], Any], *, limit: float) -> tuple[float, Any
     The call runs in a thread of its own. Where it takes longer than the limit, seconds are the
     limit and the result is a ``TimeoutError``; it is then left alone.
     """
-    result: list[Any] = []
+    results: list[tuple[float, Any]] = []
 
     def call() -> None:
+        began = time.perf_counter()
+        result: Any
         try:
-            result.append(function())
+            result = function()
         except Exception as error:  # noqa: BLE001 - the table shows it
-            result.append(error)
+            result = error
+        results.append((time.perf_counter() - began, result))
 
     thread = threading.Thread(target=call, daemon=True)
-    began = time.perf_counter()
     thread.start()
     thread.join(limit)
-    took = time.perf_counter() - began
-    return (took, result[0]) if result else (limit, TimeoutError(f"no answer in {limit:g} s"))
+    return results[0] if results else (limit, TimeoutError(f"no answer in {limit:g} s"))
 
 
 _PROBE: Final = """

@@ -6,6 +6,7 @@ colour-blind), and a marker for each cache, so that no colour has to be told fro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import statistics
@@ -17,10 +18,15 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 QUICK: Final = os.environ.get("LLMCACHE_QUICK") == "1"
 PLOTS: Final = Path(__file__).resolve().parent / "plots"
+README: Final = Path(__file__).resolve().parent.parent / "README.md"
+# What stands between these in the README is an output of 02_benchmark.
+README_MARKS: Final = ("<!-- from notebooks/02_benchmark.ipynb -->", "<!-- end -->")
 _IN_README: Final = ("hit_latency", "throughput", "failover")
 
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _SKY, _YELLOW, _GREY = (
@@ -100,6 +106,20 @@ def colour(name: str) -> str:
     return LOOKS.get(name, (_GREY, ".", "-"))[0]
 
 
+def in_seconds(axis: Axis) -> None:
+    """Let an axis of seconds say µs and ms at its ticks."""
+    axis.set_major_formatter(EngFormatter(unit="s"))
+
+
+def legend_below(figure: Figure) -> None:
+    """Name everything that any of the axes shows, once, below them."""
+    known: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            known.setdefault(label, handle)
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, fontsize=9)
+
+
 def show(figure: Figure, name: str) -> None:
     """Show a figure; keep those of the README as ``plots/name.png``, unless in quick mode."""
     if name in _IN_README and not QUICK:
@@ -121,14 +141,19 @@ class Table:
         self.rows = [{key: str(value) for key, value in row.items()} for row in rows]
         self.note = note
 
-    def _repr_markdown_(self) -> str:
+    def markdown(self) -> str:
+        """Return it as Markdown."""
         columns = list(self.rows[0])
         lines = [
             "| " + " | ".join(columns) + " |",
             "|" + "---|" * len(columns),
             *("| " + " | ".join(row.get(c, "") for c in columns) + " |" for row in self.rows),
         ]
-        return "\n".join([*lines, "", self.note]).strip()
+        # Between two dollar signs, JupyterLab would see a formula.
+        return "\n".join([*lines, "", self.note]).strip().replace("$", r"\$")
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
     def __repr__(self) -> str:
         columns = list(self.rows[0])
@@ -142,11 +167,23 @@ class Table:
         return f"{text}\n{self.note}".rstrip()
 
 
+def publish(table: Table) -> Table:
+    """Put a table into the README, at its place, unless in quick mode; return it to be shown."""
+    if not QUICK:
+        begin, end = README_MARKS
+        before, found, rest = README.read_text(encoding="utf-8").partition(f"{begin}\n")
+        _, closed, after = rest.partition(f"\n{end}")
+        if not (found and closed):
+            raise LookupError(f"README.md has no place for the table: {begin} … {end}")
+        text = f"{before}{found}{table.markdown()}{closed}{after}"
+        README.write_text(text, encoding="utf-8")
+    return table
+
+
 def machine(*packages: str, server: Any = None) -> Table:
-    """Return what the numbers depend on: cores and what else they do, Python, server, packages."""
+    """Return what the numbers depend on: processor, Python, server, packages; and who else is busy."""
     rows: list[dict[str, Any]] = [
-        {"what": "cores", "here": os.cpu_count()},
-        {"what": "load average before (processes that want a core)", "here": _load()},
+        {"what": "processor", "here": f"{os.cpu_count()} cores of {_processor()}"},
         {
             "what": "Python",
             "here": f"{platform.python_implementation()} {platform.python_version()}",
@@ -161,15 +198,28 @@ def machine(*packages: str, server: Any = None) -> Table:
     rows += [{"what": package, "here": version(package)} for package in packages]
     if not QUICK:
         rows.append({"what": "date", "here": date.today().isoformat()})  # noqa: DTZ011 - the reader's day
-    return Table(rows)
+    return Table(rows, note=_others())
 
 
-def _load() -> str:
-    if not hasattr(os, "getloadavg"):
-        return "not known here"
-    load = os.getloadavg()[0]
-    busy = load > 0.5 * (os.cpu_count() or 1)
-    return f"{load:.1f}" + (": busy, so trust no absolute number" if busy and not QUICK else "")
+def _processor() -> str:
+    """Return what the system calls it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _others() -> str:
+    """Say so where something else keeps this machine busy."""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if QUICK or load < 0.75 * cores:
+        return ""
+    return (
+        f"**Something else was running here** (load average {load:.1f} on {cores} cores, before "
+        "anything was measured): ratios are by turns and bear it, absolute numbers do not."
+    )
 
 
 def seconds(value: float) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+README = Path(__file__).parent.parent / "README.md"
+FOLDER = README.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # Paths and addresses of the machine that ran them, and package registries.
 OF_A_MACHINE = re.compile(
@@ -55,6 +56,31 @@ def test_nothing_tells_of_the_machine(notebook: Any) -> None:
             for kind, text in output.get("data", {"text": output.get("text")}).items():
                 if not kind.startswith("image/"):
                     assert not OF_A_MACHINE.search("".join(text or "")), (cell["id"], text)
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    """The table in the README is an output of the benchmark as it is committed, to the letter."""
+    readme = README.read_text(encoding="utf-8")
+    shown = re.findall(
+        r"^<!-- from notebooks/02_benchmark\.ipynb -->\n(.+?)\n<!-- end -->$",
+        readme,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert len(shown) == 1
+    notebook = json.loads((FOLDER / "02_benchmark.ipynb").read_text(encoding="utf-8"))
+    tables = [
+        "".join(output.get("data", {}).get("text/markdown", ""))
+        for cell in code_cells(notebook)
+        for output in cell["outputs"]
+    ]
+    assert shown[0] in tables
+
+
+def test_the_readmes_plots_are_there() -> None:
+    """Each picture that it shows is in the repository."""
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text(encoding="utf-8"))
+    assert shown
+    assert [path for path in shown if not (README.parent / path).is_file()] == []
 
 
 def test_the_first_cell_says_what_it_needs(notebook: Any) -> None:
