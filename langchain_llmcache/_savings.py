@@ -18,6 +18,8 @@ Prices: TypeAlias = Mapping[str, tuple[float, float]]
 Hit: TypeAlias = tuple[str, int, float | None, tuple[int, int]]
 
 _MILLION: Final = 1e6
+# Tokens; nobody has counted more of one answer. Entries may be somebody else's.
+_MOST: Final = 1e9
 # Models that are told apart; what comes later is counted together.
 _MODELS_KEPT: Final = 500
 _OTHERS: Final = "(others)"
@@ -83,20 +85,27 @@ def model_name(part: str) -> str | None:
 
 
 def tokens_of(generations: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Return input and output tokens of decoded generations; (0, 0) where nothing is said."""
+    """Return input and output tokens of decoded generations.
+
+    (0, 0) where nothing is said, or something that nobody can have counted.
+    """
     try:
         if len(generations) == 1:
             usage = _usage(generations[0])
-            # (Whatever is no number ends here.)
-            return (usage["input_tokens"] + 0, usage["output_tokens"] + 0) if usage else (0, 0)
-        usages = [usage for fields in generations if (usage := _usage(fields))]
-        # Several generations of one call may all repeat what the call used.
-        if len(usages) > 1 and all(usage == usages[0] for usage in usages):
-            del usages[1:]
-        given = sum(usage["input_tokens"] for usage in usages)
-        return given, sum(usage["output_tokens"] for usage in usages)
+            if not usage:
+                return 0, 0
+            given, taken = usage["input_tokens"], usage["output_tokens"]
+        else:
+            usages = [usage for fields in generations if (usage := _usage(fields))]
+            # Several generations of one call may all repeat what the call used.
+            if len(usages) > 1 and all(usage == usages[0] for usage in usages):
+                del usages[1:]
+            given = sum(usage["input_tokens"] for usage in usages)
+            taken = sum(usage["output_tokens"] for usage in usages)
+        plausible = 0 <= given < _MOST and 0 <= taken < _MOST
     except (KeyError, TypeError):
         return 0, 0
+    return (given, taken) if plausible else (0, 0)
 
 
 def _usage(fields: Mapping[str, Any]) -> Any:

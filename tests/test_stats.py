@@ -198,7 +198,17 @@ def test_a_call_that_says_its_usage_in_each_generation_used_it_once() -> None:
     assert tokens_of([{"text": "plain"}]) == (0, 0)
 
 
-@pytest.mark.parametrize("odd", [{}, {"input_tokens": 1}, {"input_tokens": [], "output_tokens": 1}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"input_tokens": 1},
+        {"input_tokens": [], "output_tokens": 1},
+        {"input_tokens": -1, "output_tokens": 1},
+        {"input_tokens": 1, "output_tokens": 2**63},
+        {"input_tokens": float("nan"), "output_tokens": 1},
+    ],
+)
 def test_usage_that_makes_no_sense_costs_no_hit(odd: Any) -> None:
     """It counts as none."""
     assert tokens_of([{"message": {"fields": {"usage_metadata": odd}}}]) == (0, 0)
