@@ -19,7 +19,6 @@ class Forgetful(Protocol):
         """Give up waiting for them."""
 
 
-_process = os.getpid()
 _locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forgetful: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
@@ -36,14 +35,7 @@ def tell_of_forks(forgetful: Forgetful) -> None:
     _forgetful.add(forgetful)
 
 
-def process() -> int:
-    """Return the id of this process without asking the system, which takes long for so little."""
-    return _process
-
-
 def _in_child() -> None:
-    global _process  # noqa: PLW0603 - there is one
-    _process = os.getpid()
     for lock in list(_locks):
         lock._at_fork_reinit()  # noqa: SLF001 - as the standard library does
     for forgetful in list(_forgetful):

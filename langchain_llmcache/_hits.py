@@ -5,31 +5,18 @@ Nothing here is shared between two callers or with the store: entries are decode
 
 from __future__ import annotations
 
-import random
+import os
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._codec import revive
 from langchain_llmcache._entries import StoredEntry
-from langchain_llmcache._forks import tell_of_forks
 
 HitUsage: TypeAlias = Literal["keep", "zero"]
 
 MARKER = "llmcache"
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
-
-
-class _Ids(random.Random):
-    """Draws ids; not the module's own, because an application may have seeded that."""
-
-    def forget_other_threads(self) -> None:
-        """After a fork: draw others than the parent."""
-        self.seed()
-
-
-_IDS = _Ids()
-tell_of_forks(_IDS)
 
 
 def from_entry(entry: StoredEntry, *, now: float, usage: HitUsage) -> list[Generation]:
@@ -46,7 +33,8 @@ def from_entry(entry: StoredEntry, *, now: float, usage: HitUsage) -> list[Gener
             continue
         kept = message["fields"]
         if kept.get("id") is not None:
-            kept["id"] = f"lc_run--{_IDS.getrandbits(128):032x}"
+            # Not from ``random``: an application may have seeded that.
+            kept["id"] = f"lc_run--{os.urandom(16).hex()}"
         metadata = kept.setdefault("response_metadata", {})
         metadata[MARKER] = {"hit": True, "age": age, "saved": entry.seconds}
         if message["class"] in _ANSWERS and (usage == "zero" or "usage_metadata" not in kept):

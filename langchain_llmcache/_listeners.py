@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import threading
 import time
 import weakref
@@ -16,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from langchain_llmcache._forks import process
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent, Listener
 
@@ -82,7 +82,7 @@ class _Queue:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = process()
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._change = threading.Condition(self._lock)
         self._waiting: deque[CacheEvent] = deque()
@@ -90,7 +90,7 @@ class _Queue:
         self._closing = False
 
     def put(self, event: CacheEvent) -> None:
-        if self._process != process():
+        if self._process != os.getpid():
             # A fork took neither the thread nor, for sure, an open lock with it.
             self._begin()
         with self._lock:
@@ -106,7 +106,7 @@ class _Queue:
             self._change.notify_all()
 
     def close(self, patience: float) -> None:
-        if self._process != process():
+        if self._process != os.getpid():
             return
         thread = self._thread
         if thread is None or thread is threading.current_thread():

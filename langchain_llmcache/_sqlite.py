@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -13,7 +14,6 @@ from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._backends.base import run
-from langchain_llmcache._forks import process
 from langchain_llmcache._node_cache import Guarded, node_serializer
 
 # Expired rows of keys that nobody asks for again are removed every so many writes.
@@ -93,14 +93,14 @@ class _File:
     def connection(self) -> sqlite3.Connection:
         """Return the connection, which SQLite forbids to carry across a fork."""
         with self.lock:
-            if self._opened is None or self._opened[0] != process():
-                self._opened = (process(), self._open())
+            if self._opened is None or self._opened[0] != os.getpid():
+                self._opened = (os.getpid(), self._open())
             return self._opened[1]
 
     def close(self) -> None:
         """Close the file. A later use opens it again."""
         with self.lock:
-            if self._opened is not None and self._opened[0] == process():
+            if self._opened is not None and self._opened[0] == os.getpid():
                 self._opened[1].close()
             self._opened = None
 

@@ -7,6 +7,7 @@ served from memory, and signed anew in the background long before they expire.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from valkey.exceptions import AuthenticationError
 from langchain_llmcache._backends.connections import ConnectionSettings
 from langchain_llmcache._backends.tls import TlsConnection
 from langchain_llmcache._backends.topology import ClusterSettings
-from langchain_llmcache._forks import new_lock, process
+from langchain_llmcache._forks import new_lock
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class IamCredentials:
             raise ConfigurationError(str(error)) from None
         self._user = checked.user_id
         self._manager: ElastiCacheIAMAuthTokenManager | None = None
-        self._process = process()
+        self._process = os.getpid()
         self._lock = new_lock()
         self._signed_at = self._logged_at = float("-inf")
 
@@ -240,7 +241,7 @@ class IamCredentials:
         """Tell whether ``get_credentials`` would answer at once: a token is in memory."""
         # By the wall clock, as the server counts: a suspended machine wakes with an old token.
         is_fresh = time.time() - self._signed_at < _FRESH
-        return is_fresh and self._process == process()
+        return is_fresh and self._process == os.getpid()
 
     def get_credentials(self) -> tuple[str, str]:
         """Return the user and a valid token.
@@ -288,10 +289,10 @@ class IamCredentials:
 
     def _ready_manager(self) -> ElastiCacheIAMAuthTokenManager:
         with self._lock:
-            if self._manager is None or self._process != process():
+            if self._manager is None or self._process != os.getpid():
                 # (After a fork the thread that signs in the background is the parent's.)
                 self._signed_at = float("-inf")
-                self._process = process()
+                self._process = os.getpid()
                 self._manager = _toolkit().ElastiCacheIAMAuthTokenManager(
                     **self._arguments, on_token_changed=self._signed
                 )

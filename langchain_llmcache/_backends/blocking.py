@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,7 +19,6 @@ from langchain_llmcache._backends.connections import (
     is_worth_a_fresh_connection,
 )
 from langchain_llmcache._backends.deadline import DeadlineConnection
-from langchain_llmcache._forks import process
 
 # Idle connections kept for the next operation; more are made when more are needed at once.
 _IDLE_KEPT: Final = 32
@@ -34,7 +34,7 @@ class BlockingPool:
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
         self._idle: list[DeadlineConnection] = []
-        self._process = process()
+        self._process = os.getpid()
         self._elsewhere = Elsewhere()
 
     def exchange(self, commands: Sequence[Command], deadline: float) -> list[Any]:
@@ -48,9 +48,9 @@ class BlockingPool:
         Returns:
             The replies in order; a refusal of the server is a ``ResponseError`` among them.
         """
-        if self._process != process():
+        if self._process != os.getpid():
             # After a fork the sockets are the parent's: they are dropped, not shut down.
-            self._idle, self._process = [], process()
+            self._idle, self._process = [], os.getpid()
         kept = self._kept()
         if kept is not None:
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any, Final
+from typing import Any
 
 from valkey.connection import AbstractConnection
 
@@ -33,42 +33,26 @@ class _Deadline:
         return seconds
 
 
-# A socket whose timeout is this close to what is left (as a share of it) is left as it is: to
-# set it asks the system, which takes as long as much of a hit.
-_CLOSE: Final = 0.02
-
-
 class _DeadlineSocket:
-    """A socket whose every wait ends by the deadline, give or take a fiftieth of what is left."""
+    """A socket whose every wait ends by the deadline."""
 
-    __slots__ = ("_deadline", "_sock", "_timeout")
+    __slots__ = ("_deadline", "_sock")
 
     def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
-        self._timeout = float("inf")  # as nobody sets it
 
     def recv_into(self, buffer: Any) -> int:
-        self._bound_the_wait()
+        self._sock.settimeout(self._deadline.remaining())
         return self._sock.recv_into(buffer)
 
     def recv(self, size: int) -> bytes:
-        self._bound_the_wait()
+        self._sock.settimeout(self._deadline.remaining())
         return self._sock.recv(size)
 
     def sendall(self, data: bytes) -> None:
-        self._bound_the_wait()
+        self._sock.settimeout(self._deadline.remaining())
         self._sock.sendall(data)
-
-    def settimeout(self, seconds: float | None) -> None:
-        self._timeout = float("inf")
-        self._sock.settimeout(seconds)
-
-    def _bound_the_wait(self) -> None:
-        seconds = self._deadline.remaining()
-        if abs(self._timeout - seconds) > _CLOSE * seconds:
-            self._sock.settimeout(seconds)
-            self._timeout = seconds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

@@ -9,10 +9,11 @@ abandoned when the next loop comes along.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Generic, Protocol, TypeVar
 
-from langchain_llmcache._forks import new_lock, process
+from langchain_llmcache._forks import new_lock
 
 
 class OfLoop(Protocol):
@@ -40,14 +41,14 @@ class PerLoop(Generic[T]):
         # Loops are found by address, and an address is used again: the loop itself is compared.
         self._kept: dict[int, tuple[asyncio.AbstractEventLoop, T, AsyncGenerator[None, None]]] = {}
         self._lock = new_lock()
-        self._process = process()
+        self._process = os.getpid()
         self._of_parent: list[object] = []
 
     async def get(self) -> T:
         """Return the object of the running loop."""
         loop = asyncio.get_running_loop()
         kept = self._kept.get(id(loop))
-        if kept is not None and kept[0] is loop and self._process == process():
+        if kept is not None and kept[0] is loop and self._process == os.getpid():
             return kept[1]
         with self._lock:
             self._check_process()
@@ -62,7 +63,7 @@ class PerLoop(Generic[T]):
         """Return the object of the running loop if there is one already."""
         loop = asyncio.get_running_loop()
         kept = self._kept.get(id(loop))
-        known = kept is not None and kept[0] is loop and self._process == process()
+        known = kept is not None and kept[0] is loop and self._process == os.getpid()
         return kept[1] if known and kept is not None else None
 
     async def close(self) -> None:
@@ -99,8 +100,8 @@ class PerLoop(Generic[T]):
                 made.abandon()
 
     def _check_process(self) -> None:
-        if self._process != process():
+        if self._process != os.getpid():
             # After a fork the sockets are the parent's. They are kept, because a connection
             # that is collected says goodbye to its server, in the parent's name.
             self._of_parent.append(self._kept)
-            self._kept, self._process = {}, process()
+            self._kept, self._process = {}, os.getpid()
