@@ -232,7 +232,7 @@ class Flow:
         entry = near.get(key)
         if entry is None:
             return None
-        answer = await self._answer(backend, key, entry, began, max_age)
+        answer = await self._answer(backend, key, entry, began, max_age, is_copy=True)
         return answer if isinstance(answer, list) else None
 
     async def _look(
@@ -355,9 +355,24 @@ class Flow:
             return FAILED
 
     async def _answer(
-        self, backend: Backend, key: Key, entry: bytes, began: float, max_age: float | None
+        self,
+        backend: Backend,
+        key: Key,
+        entry: bytes,
+        began: float,
+        max_age: float | None,
+        *,
+        is_copy: bool = False,
     ) -> list[Generation] | Failed | None:
         """Return the answer in an entry.
+
+        Args:
+            backend: The store and its caller.
+            key: Of the entry.
+            entry: Its bytes.
+            began: When the lookup began.
+            max_age: How old an answer may be.
+            is_copy: Whether it comes from the near cache: it is not kept for another while then.
 
         Returns:
             None if it is too old for this caller; ``FAILED`` if there is none in it, and then
@@ -374,8 +389,8 @@ class Flow:
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             await self._discard(backend, key, error)
             return FAILED
-        if self._near is not None:
-            self._near.found(key, entry)
+        if self._near is not None and not is_copy:
+            self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
         return answer
 
@@ -490,9 +505,12 @@ class Flow:
             key, _ = self._keys.key(self._namespace_of(current()), prompt, llm_string)
         except Uncacheable:
             return False
-        if self._near is not None:
-            self._near.forget(lambda near: near == key)
-        found = await self._administer("delete", backend.store.delete(key))
+        try:
+            found = await self._administer("delete", backend.store.delete(key))
+        finally:
+            # Not before: meanwhile, others still find it in the store.
+            if self._near is not None:
+                self._near.forget(lambda near: near == key)
         self._observer.administered("delete", None, key, int(found))
         return found
 
@@ -506,9 +524,11 @@ class Flow:
             (*self._namespace_of(current()), *map(encode_part, namespace)),
             None if model is None else encode_model(model),
         )
-        if self._near is not None:
-            self._near.forget(lambda near: scope.covers(near.space))
-        count = await self._administer("clear", backend.store.clear(scope))
+        try:
+            count = await self._administer("clear", backend.store.clear(scope))
+        finally:
+            if self._near is not None:
+                self._near.forget(lambda near: scope.covers(near.space))
         self._observer.administered("clear", scope, None, count)
 
     async def ping(self, backend: Backend) -> None:

@@ -44,6 +44,8 @@ class NearEntries:
 
     def __init__(self, bounds: NearCache, monotonic: Callable[[], float]) -> None:
         self._ttl = bounds.ttl
+        self._monotonic = monotonic
+        self._forgotten = float("-inf")
         self._entries: Lru[Key] = Lru(
             max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, monotonic=monotonic
         )
@@ -52,9 +54,13 @@ class NearEntries:
         """Return the copy of an entry, if there is one."""
         return self._entries.get(key)
 
-    def found(self, key: Key, entry: bytes) -> None:
-        """Keep a copy of what the store holds. A copy is not made younger by being used."""
-        if self._entries.get(key) is None:
+    def found(self, key: Key, entry: bytes, asked: float) -> None:
+        """Keep a copy of what the store holds, as somebody heard who asked then.
+
+        A copy is not made younger by being found again; and what was asked for before copies were
+        removed may be what was removed.
+        """
+        if asked > self._forgotten and self._entries.get(key) is None:
             self._entries.put(key, entry, self._ttl)
 
     def stored(self, key: Key, entry: bytes, lifetime: int | None) -> None:
@@ -63,5 +69,6 @@ class NearEntries:
         self._entries.put(key, entry, seconds)
 
     def forget(self, wanted: Callable[[Key], bool]) -> None:
-        """Remove copies."""
+        """Remove copies, and those that are on their way here."""
+        self._forgotten = self._monotonic()
         self._entries.discard(wanted)

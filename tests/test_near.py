@@ -40,9 +40,9 @@ def test_entries_are_bounded() -> None:
     """The least recently used copies go when there are too many."""
     near = NearEntries(NearCache(max_entries=3), Clock())
     for name in "abc":
-        near.found(key(name), b"entry")
+        near.found(key(name), b"entry", 0.0)
     assert near.get(key("a")) == b"entry"
-    near.found(key("d"), b"entry")
+    near.found(key("d"), b"entry", 0.0)
     assert [near.get(key(name)) is not None for name in "abcd"] == [True, False, True, True]
 
 
@@ -50,9 +50,9 @@ def test_bytes_are_bounded() -> None:
     """They go when they are too large together; one that alone is too large is not kept."""
     near = NearEntries(NearCache(max_bytes=10_000), Clock())
     for name in "abc":
-        near.found(key(name), bytes(4000))
+        near.found(key(name), bytes(4000), 0.0)
     assert [near.get(key(name)) is not None for name in "abc"] == [False, True, True]
-    near.found(key("d"), bytes(10_001))
+    near.found(key("d"), bytes(10_001), 0.0)
     assert near.get(key("d")) is None
     assert near.get(key("c")) is not None
 
@@ -61,10 +61,10 @@ def test_a_copy_is_used_for_its_ttl_and_not_longer() -> None:
     """Using a copy does not make it younger."""
     clock = Clock()
     near = NearEntries(NearCache(ttl=5), clock)
-    near.found(key("a"), b"entry")
+    near.found(key("a"), b"entry", clock.now)
     for clock.now in (2.0, 4.0, 4.9):
         assert near.get(key("a")) == b"entry"
-        near.found(key("a"), b"entry")
+        near.found(key("a"), b"entry", clock.now)
     clock.now = 5.1
     assert near.get(key("a")) is None
 
@@ -78,6 +78,18 @@ def test_a_copy_does_not_outlive_its_entry() -> None:
     assert near.get(key("a")) is not None
     clock.now = 1.1
     assert near.get(key("a")) is None
+
+
+def test_what_was_asked_for_before_a_removal_is_not_kept() -> None:
+    """It may be what was removed."""
+    clock = Clock()
+    near = NearEntries(NearCache(), clock)
+    asked, clock.now = 1.0, 2.0
+    near.forget(lambda _: True)
+    near.found(key("a"), b"entry", asked)
+    assert near.get(key("a")) is None
+    near.found(key("a"), b"entry", 3.0)
+    assert near.get(key("a")) is not None
 
 
 @pytest.mark.parametrize("bound", ["max_entries", "max_bytes", "ttl"])
@@ -172,6 +184,50 @@ async def test_replaced_here_is_replaced_here(cache: LLMCache, half: Halves) -> 
     for text in ("first", "second"):
         await near.update(PROMPT, LLM_STRING, answer(text))
         assert texts(await near.lookup(PROMPT, LLM_STRING)) == [text]
+    await cache.aclose()
+
+
+async def test_cleared_while_somebody_reads_is_gone(server: Server, half: Halves) -> None:
+    """A reply that was on its way while others cleared is given to its caller, and not kept."""
+    cache = LLMCache.from_url(server.url, near=NearCache(ttl=600))
+    near = half(cache)
+    await near.update(PROMPT, LLM_STRING, answer())
+    await near.clear()
+    cache.update(PROMPT, LLM_STRING, answer())
+    cache._flow._near._entries.discard(lambda _: True)  # type: ignore[union-attr]
+    for backend in (cache._opened.blocking, cache._opened.asynchronous):
+        get = backend.store.get
+
+        async def read_and_clear(key: Key, get: Any = get) -> Any:
+            entry = await get(key)
+            cache.clear()
+            return entry
+
+        backend.store.get = read_and_clear  # type: ignore[method-assign]
+    assert texts(await near.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
+    assert await gone(near)
+    await cache.aclose()
+
+
+async def test_a_copy_that_expires_in_use_is_not_kept_once_more(
+    cache: LLMCache, other: LLMCache, half: Halves
+) -> None:
+    """Its bytes are as old as before: kept anew, a hot entry would never be seen to change."""
+    near = half(cache)
+    await near.update(PROMPT, LLM_STRING, answer())
+    copies = cache._flow._near
+    assert copies is not None
+    get = copies.get
+
+    def get_at_the_last_moment(key: Key) -> bytes | None:
+        entry = get(key)
+        copies._entries.discard(lambda _: True)
+        return entry
+
+    copies.get = get_at_the_last_moment  # type: ignore[method-assign]
+    assert await near.lookup(PROMPT, LLM_STRING) is not None
+    other.clear()
+    assert await gone(near)
     await cache.aclose()
 
 
