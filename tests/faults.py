@@ -3,7 +3,7 @@
     python -m tests.faults            prints the table of the README, in Markdown
     python -m tests.faults frozen     only the faults with that in their name
 
-``tests/test_faults.py`` holds the same measurements to their promises.
+``tests/flow/test_faults.py`` holds the same measurements to their promises.
 """
 
 from __future__ import annotations

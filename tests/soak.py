@@ -28,6 +28,7 @@ from typing import Any, Final
 from valkey.exceptions import ResponseError
 
 from langchain_llmcache import LLMCache, StoreError
+from tests.support import ROOT
 from tests.support.proxy import (
     BlackHole,
     Delay,
@@ -274,7 +275,7 @@ def soak(seconds: float, *, processes: int = 3, seed: int = 1) -> dict[str, Any]
                 [*command, str(seconds), "--seed", str(seed + number)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=Path(__file__).parent.parent,
+                cwd=ROOT,
             )
             for number in range(processes)
         ]

@@ -4,3 +4,9 @@
 * ``proxy``: what a network does to a conversation.
 * ``certificates``: an authority that lives for one test run.
 """
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The checkout: README, notebooks, docker-compose.yml."""

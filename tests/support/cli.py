@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from typer.testing import CliRunner, Result
 
-import langchain_llmcache
 from langchain_llmcache import LLMCache
 from langchain_llmcache._cli.app import app
+from tests.support import ROOT
 from tests.support.targets import llm_string
 
 USAGE: Any = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -103,5 +102,5 @@ def start(*arguments: str, code: str = MAIN) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(langchain_llmcache.__file__).parents[1],
+        cwd=ROOT,
     )

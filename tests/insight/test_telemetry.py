@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from langchain_llmcache.telemetry import otel, prometheus
 from langchain_llmcache.telemetry.logs import LogEvents
 from langchain_llmcache.telemetry.otel import OpenTelemetryMetrics
 from langchain_llmcache.telemetry.prometheus import PrometheusMetrics
+from tests.support import ROOT
 from tests.support.targets import PROMPT, llm_string
 
 USAGE: Any = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -190,7 +190,7 @@ def test_prometheus_table_is_complete() -> None:
 
 def test_the_readmes_table_is_complete() -> None:
     """It names each metric once, as both modules document them, in one row."""
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(llmcache\.[a-z.]+)` \| `(llmcache_\w+)` \|", text, re.MULTILINE)
     theirs = [
         re.findall(r"^\| ``(llmcache[\w.]+)``", str(module.__doc__), re.MULTILINE)
@@ -261,6 +261,6 @@ def test_the_extras_are_loaded_by_nobody_else() -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     assert done.stdout.split() == ["False"]

@@ -2,7 +2,7 @@
 
 A part of it runs each time. The long run:
 
-    LLMCACHE_FUZZ_PAYLOADS=1000000 pytest tests/test_fuzz.py -s --timeout 7200
+    LLMCACHE_FUZZ_PAYLOADS=1000000 pytest tests/answer/test_fuzz.py -s --timeout 7200
 
 ``LLMCACHE_FUZZ_SEED`` repeats a run; the seed is printed.
 """

@@ -7,12 +7,11 @@ import os
 import socket
 import ssl
 import time
-from pathlib import Path
 
 import pytest
 from valkey import exceptions as errors
 
-from tests.support import servers
+from tests.support import ROOT, servers
 from tests.support.certificates import Certificates, KeyPair
 from tests.support.proxy import (
     BlackHole,
@@ -85,7 +84,6 @@ def test_test_without_server_fails_where_one_is_promised(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a binary: skipped on a laptop, failed with LLMCACHE_REQUIRE_SERVER or CI."""
-    root = Path(__file__).parent.parent
     pytester.makepyprojecttoml(
         "[tool.pytest.ini_options]\nasyncio_default_fixture_loop_scope = 'function'\n"
         "markers = ['server']"
@@ -94,7 +92,7 @@ def test_test_without_server_fails_where_one_is_promised(
     pytester.makepyfile(
         "def test_it(own_valkey_server): own_valkey_server()\ndef test_other(): ..."
     )
-    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", str(pytester.mkdir("empty")))
     for promise in ("LLMCACHE_REQUIRE_SERVER", "CI"):
         monkeypatch.delenv(promise, raising=False)
@@ -120,7 +118,7 @@ def test_shared_server_can_be_somebody_elses_but_must_be_empty(
         f"def test_it(server):\n    assert server.port == {other.port}\n"
         "    server.client().set('a', 1)"
     )
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("LLMCACHE_TEST_URL", other.url)
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
     client = other.client()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
+from tests.support import ROOT
+
+README = ROOT / "README.md"
 FOLDER = README.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # Paths and addresses of the machine that ran them, and package registries.

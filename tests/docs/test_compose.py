@@ -22,10 +22,11 @@ from valkey import Valkey
 
 from langchain_llmcache import LLMCache
 from tests.conftest import require_server_binary
+from tests.support import ROOT
 from tests.support.servers import HOST, free_port, wait_until
 from tests.support.targets import LLM_STRING, answer
 
-FILE = Path(__file__).parent.parent / "docker-compose.yml"
+FILE = ROOT / "docker-compose.yml"
 TEXT = FILE.read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 SERVERS = [name for name in SERVICES if not name.startswith("test")]

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,7 +26,7 @@ from langchain_llmcache import ConfigurationError, LLMCache, StoreError
 from langchain_llmcache import elasticache as module
 from langchain_llmcache._backends.connections import ConnectionSettings
 from langchain_llmcache.elasticache import Endpoint, IamCredentials, read_endpoint
-from tests.support import acl
+from tests.support import ROOT, acl
 from tests.support.certificates import Certificates
 from tests.support.servers import StartCluster, StartServer, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
@@ -604,7 +603,7 @@ def test_rotating_credentials_are_picked_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 # --- the template ---
 
-TEMPLATE = Path(__file__).parent.parent / "notebooks" / "elasticache.yaml"
+TEMPLATE = ROOT / "notebooks" / "elasticache.yaml"
 
 
 @pytest.mark.skipif(shutil.which("cfn-lint") is None, reason="needs cfn-lint")

@@ -19,11 +19,11 @@ import pytest
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flight import Flight
+from tests.support import ROOT
 from tests.support.proxy import HangingListener
 from tests.support.servers import Server, wait_until
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
-ROOT = Path(__file__).parent.parent
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 

@@ -12,8 +12,9 @@ from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support import ROOT
 
-README = Path(__file__).parent.parent / "README.md"
+README = ROOT / "README.md"
 
 
 @pytest.fixture

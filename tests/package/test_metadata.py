@@ -6,12 +6,12 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 import langchain_llmcache
+from tests.support import ROOT
 
 OLDEST = {"python_version": "3.10", "python_full_version": "3.10.0"}
 NOT_FOR_USERS = {"dev", "notebooks", "test"}
@@ -31,7 +31,7 @@ def test_lowest_versions_are_the_lower_bounds() -> None:
             for extra in extras
         )
     }
-    pins = Path(__file__).with_name("lowest.txt").read_text(encoding="utf-8")
+    pins = (ROOT / "tests" / "lowest.txt").read_text(encoding="utf-8")
     assert set(re.findall(r"^([\w-]+)==([\w.]+)$", pins, re.MULTILINE)) == claimed
 
 

@@ -1,6 +1,6 @@
 """The formats are frozen: what a released version wrote stays readable, or is a clean miss.
 
-``tests/golden`` holds an entry of every kind. ``python -m tests.test_golden`` adds those that
+``tests/answer/golden`` holds an entry of every kind. ``python -m tests.answer.test_golden`` adds those that
 are missing; it never changes one. An entry that cannot be read any more needs another tag, and
 a key that came out differently needs another ``_VERSION``.
 """

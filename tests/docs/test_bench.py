@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.servers import Server
 
-SCRIPT = Path(__file__).parent.parent / "notebooks" / "bench.py"
+SCRIPT = ROOT / "notebooks" / "bench.py"
 LOOKUPS = {"raw client", "LLMCache", "LLMCache, near", "by hand", "InMemoryCache"}
 GROUPS = {
     "sync hit": LOOKUPS,

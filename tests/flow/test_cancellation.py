@@ -11,7 +11,7 @@ import pytest
 from langchain_llmcache import LLMCache
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, answer, texts
-from tests.test_loops import descriptors, expect_clients
+from tests.valkey.test_loops_and_processes import descriptors, expect_clients
 
 LOOKUPS = 20_000
 TASKS = 50

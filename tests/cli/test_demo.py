@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 import langchain_llmcache
 from langchain_llmcache._cli.app import app
 from langchain_llmcache._demo import ConverseEndpoint
+from tests.support import ROOT
 from tests.support.servers import Server
 
 demo_module = importlib.import_module("langchain_llmcache._cli.demo")
@@ -359,7 +360,7 @@ def start(code: str, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(langchain_llmcache.__file__).parents[1],
+        cwd=ROOT,
     )
 
 

@@ -19,7 +19,7 @@ from langchain_llmcache._admin import Held, each_once, open_administration
 from langchain_llmcache._cli.transfer import DamagedLineError, entry_of, line_of
 from langchain_llmcache._codec import encode
 from langchain_llmcache._keys import Key
-from tests.support import cli
+from tests.support import ROOT, cli
 from tests.support.servers import Server, StartServer
 from tests.support.targets import answer, llm_string, texts
 
@@ -397,7 +397,7 @@ def _peak(*arguments: str) -> int:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     unit = 1 if sys.platform == "darwin" else 1024
     return int(done.stdout.split()[-1]) * unit

@@ -22,6 +22,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, cache_options
 from langchain_llmcache._listeners import Listeners
+from tests.support import ROOT
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -376,7 +377,7 @@ def test_the_end_of_the_process_waits_for_listeners() -> None:
         text=True,
         check=True,
         timeout=60,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     assert done.stdout.split() == ["miss"] * 3
     assert done.stderr == ""

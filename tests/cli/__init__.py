@@ -1,0 +1,1 @@
+"""The command ``llmcache``: ``langchain_llmcache/_cli``."""

@@ -1,0 +1,1 @@
+"""The local stand-in for Amazon Bedrock: ``langchain_llmcache/_demo``."""

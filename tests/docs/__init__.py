@@ -1,0 +1,1 @@
+"""What the documents say and show: README, notebooks, compose file."""

@@ -1,0 +1,1 @@
+"""What happens around a call of the model: ``langchain_llmcache/_flow``."""

@@ -1,0 +1,1 @@
+"""What is counted and told: ``langchain_llmcache/_insight`` and ``telemetry``."""

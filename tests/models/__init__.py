@@ -1,0 +1,1 @@
+"""Real chat model classes in front of the cache."""

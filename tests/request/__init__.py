@@ -1,0 +1,1 @@
+"""Which requests share an answer: ``langchain_llmcache/_request``."""

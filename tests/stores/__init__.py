@@ -1,0 +1,1 @@
+"""Where answers lie: ``langchain_llmcache/_stores``."""

@@ -1,0 +1,1 @@
+"""Streams and agents: ``langchain_llmcache/streaming.py`` and ``agents.py``."""

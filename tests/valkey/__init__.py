@@ -1,0 +1,1 @@
+"""The wire to Valkey: ``langchain_llmcache/_valkey`` and ``elasticache``."""
