@@ -1,10 +1,10 @@
 """A cache of LLM answers for LangChain, in Valkey: right, fail-open, and fast."""
 
-from langchain_llmcache._entries import NewEntry
-from langchain_llmcache._latency import Latency
-from langchain_llmcache._near import NearCache
-from langchain_llmcache._observe import CacheStats
-from langchain_llmcache._savings import ModelStats
+from langchain_llmcache._answer.entries import NewEntry
+from langchain_llmcache._flow.near import NearCache
+from langchain_llmcache._insight.latency import Latency
+from langchain_llmcache._insight.savings import ModelStats
+from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import (
     ConfigurationError,

@@ -23,8 +23,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool
 
-from langchain_llmcache import _ttl
-from langchain_llmcache._hits import MARKER
+from langchain_llmcache._answer import ttl as _ttl
+from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import current

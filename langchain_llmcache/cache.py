@@ -12,20 +12,28 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 
-from langchain_llmcache import _ttl
-from langchain_llmcache._backends.base import run
-from langchain_llmcache._breaker import Breaker
-from langchain_llmcache._entries import NewEntry
-from langchain_llmcache._flow import Flow, Settings
-from langchain_llmcache._hits import HitUsage
-from langchain_llmcache._keys import KeyMaker, namespace_parts
-from langchain_llmcache._listeners import Listeners, checked_listeners
-from langchain_llmcache._near import NearCache
-from langchain_llmcache._observe import CacheStats, Observer
-from langchain_llmcache._open import DEFAULT_PREFIX, Opened, open_server, open_store, open_url
-from langchain_llmcache._policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
-from langchain_llmcache._savings import Prices, checked_prices
-from langchain_llmcache._ttl import Ttl
+from langchain_llmcache._answer import ttl as _ttl
+from langchain_llmcache._answer.entries import NewEntry
+from langchain_llmcache._answer.hits import HitUsage
+from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
+from langchain_llmcache._answer.ttl import Ttl
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.flow import Flow, Settings
+from langchain_llmcache._flow.near import NearCache
+from langchain_llmcache._flow.ports import run
+from langchain_llmcache._insight.listeners import Listeners, checked_listeners
+from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._insight.savings import Prices, checked_prices
+from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._request.key import namespace_parts
+from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._stores.open import (
+    DEFAULT_PREFIX,
+    Opened,
+    open_server,
+    open_store,
+    open_url,
+)
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import Listener
 from langchain_llmcache.options import UNSET, current
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
     from valkey.asyncio import Valkey as AsyncValkey
     from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 
-    from langchain_llmcache._node_cache import Guard
+    from langchain_llmcache._stores.node_cache import Guard
 
 DEFAULT_TTL: Final = 3600.0
 DEFAULT_TIMEOUT: Final = 0.5
@@ -382,7 +390,7 @@ class LLMCache(BaseCache):
         )
         if single_flight:
             # Imported here: it brings langchain-core's callbacks and tracers with it.
-            from langchain_llmcache._failures import watch
+            from langchain_llmcache._flow.failed_calls import watch
 
             watch()
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)

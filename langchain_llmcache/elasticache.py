@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from valkey.connection import AbstractConnection, Connection
 from valkey.exceptions import AuthenticationError
 
-from langchain_llmcache._backends.connections import ConnectionSettings
-from langchain_llmcache._backends.tls import TlsConnection
-from langchain_llmcache._backends.topology import ClusterSettings
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._valkey.settings import ConnectionSettings
+from langchain_llmcache._valkey.tls import TlsConnection
+from langchain_llmcache._valkey.topology import ClusterSettings
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:

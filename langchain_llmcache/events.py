@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from langchain_llmcache._breaker import State
+State: TypeAlias = Literal["closed", "open", "half-open"]
+
 
 EventKind: TypeAlias = Literal[
     "hit",

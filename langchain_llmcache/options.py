@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
-from langchain_llmcache import _ttl
-from langchain_llmcache._keys import namespace_parts
-from langchain_llmcache._ttl import Ttl
+from langchain_llmcache._answer import ttl as _ttl
+from langchain_llmcache._answer.ttl import Ttl
+from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:

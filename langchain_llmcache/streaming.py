@@ -44,8 +44,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding
 
-from langchain_llmcache._flight import Flight, held
-from langchain_llmcache._hits import MARKER
+from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._flow.single_flight import Flight, held
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import Options, current, during
 

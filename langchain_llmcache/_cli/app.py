@@ -13,9 +13,9 @@ from langchain_llmcache import __version__
 from langchain_llmcache._cli.demo import demo
 from langchain_llmcache._cli.doctor import doctor
 from langchain_llmcache._cli.entries import clear, delete, ls, show
+from langchain_llmcache._cli.export_import import export, import_
 from langchain_llmcache._cli.output import EXIT_CODES
 from langchain_llmcache._cli.stats import stats
-from langchain_llmcache._cli.transfer import export, import_
 from langchain_llmcache._cli.warm import warm
 
 

@@ -25,20 +25,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 
-from langchain_llmcache._admin import (
+from langchain_llmcache._answer.codec import decode
+from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._cli.text import counted, duration, entries, size
+from langchain_llmcache._flow.ports import run
+from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._request.key import Key, Scope
+from langchain_llmcache._stores.admin import (
     Administration,
     SqliteAdministration,
     ValkeyAdministration,
     each_once,
 )
-from langchain_llmcache._advice import advice_for
-from langchain_llmcache._backends.base import run
-from langchain_llmcache._backends.connections import ConnectionSettings
-from langchain_llmcache._backends.valkey import RELEASE_SCRIPT
-from langchain_llmcache._cli.stores import counted, duration, entries, size
-from langchain_llmcache._codec import CorruptEntryError, decode
-from langchain_llmcache._keys import Key, Scope
-from langchain_llmcache._observe import describe
+from langchain_llmcache._valkey.entries import RELEASE_SCRIPT
+from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache.errors import StoreError
 
 Level: TypeAlias = Literal["ok", "note", "warning", "problem"]

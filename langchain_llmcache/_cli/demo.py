@@ -35,7 +35,7 @@ from langchain_llmcache._cli.output import (
     stdout,
 )
 from langchain_llmcache._cli.prompts import BUNDLED_PROMPTS, read_prompts
-from langchain_llmcache._cli.stores import counted
+from langchain_llmcache._cli.text import counted
 from langchain_llmcache._demo import DEFAULT_MODEL, ConverseEndpoint, chat_model
 from langchain_llmcache.errors import LLMCacheError
 

@@ -17,13 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_llmcache import __version__
-from langchain_llmcache._admin import (
-    SqliteAdministration,
-    ValkeyAdministration,
-    open_administration,
-)
 from langchain_llmcache._cli import checks
 from langchain_llmcache._cli.checks import Finding
+from langchain_llmcache._cli.options import DEFAULT_TIMEOUT, Json, Prefix, Timeout, Url, checked_url
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     FAILED,
@@ -32,17 +28,13 @@ from langchain_llmcache._cli.output import (
     shown_url,
     stdout,
 )
-from langchain_llmcache._cli.stores import (
-    DEFAULT_TIMEOUT,
-    Json,
-    Prefix,
-    Timeout,
-    Url,
-    checked_url,
-    counted,
-    harmless,
+from langchain_llmcache._cli.text import counted, harmless
+from langchain_llmcache._stores.admin import (
+    SqliteAdministration,
+    ValkeyAdministration,
+    open_administration,
 )
-from langchain_llmcache._open import DEFAULT_PREFIX
+from langchain_llmcache._stores.open import DEFAULT_PREFIX
 from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationError
 
 _STYLES: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "bold red"}

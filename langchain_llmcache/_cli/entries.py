@@ -13,16 +13,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from langchain_llmcache._admin import Administration, Held, each_once, find
-from langchain_llmcache._cli.output import (
-    BAD_CONFIGURATION,
-    INTERRUPTED,
-    fail,
-    note,
-    shown_url,
-    stdout,
-)
-from langchain_llmcache._cli.stores import (
+from langchain_llmcache._answer.codec import decode
+from langchain_llmcache._answer.entries import TAG, CorruptEntryError, StoredEntry
+from langchain_llmcache._cli.options import (
     DEFAULT_TIMEOUT,
     Json,
     Model,
@@ -32,19 +25,22 @@ from langchain_llmcache._cli.stores import (
     Url,
     checked_url,
     counting,
-    duration,
-    entries,
-    harmless,
     opened_store,
     scope_of,
-    size,
 )
-from langchain_llmcache._codec import TAG, CorruptEntryError, decode
-from langchain_llmcache._entries import StoredEntry
-from langchain_llmcache._keys import Key
-from langchain_llmcache._observe import plain_parts
-from langchain_llmcache._open import DEFAULT_PREFIX
-from langchain_llmcache._savings import model_name, tokens_of
+from langchain_llmcache._cli.output import (
+    BAD_CONFIGURATION,
+    INTERRUPTED,
+    fail,
+    note,
+    shown_url,
+    stdout,
+)
+from langchain_llmcache._cli.text import duration, entries, harmless, size
+from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.key import Key, model_name, plain_parts
+from langchain_llmcache._stores.admin import Administration, Held, each_once, find
+from langchain_llmcache._stores.open import DEFAULT_PREFIX
 
 _DIGEST_SHOWN = 12
 _CANDIDATES = 10

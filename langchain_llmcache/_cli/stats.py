@@ -14,9 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from langchain_llmcache._admin import Administration, Measured, each_once
-from langchain_llmcache._cli.output import shown_url, stdout
-from langchain_llmcache._cli.stores import (
+from langchain_llmcache._cli.options import (
     DEFAULT_TIMEOUT,
     Json,
     Model,
@@ -26,16 +24,14 @@ from langchain_llmcache._cli.stores import (
     Url,
     checked_url,
     counting,
-    entries,
-    harmless,
     opened_store,
     scope_of,
-    size,
 )
-from langchain_llmcache._keys import Key, Scope
-from langchain_llmcache._observe import plain_parts
-from langchain_llmcache._open import DEFAULT_PREFIX
-from langchain_llmcache._savings import model_name
+from langchain_llmcache._cli.output import shown_url, stdout
+from langchain_llmcache._cli.text import entries, harmless, size
+from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
+from langchain_llmcache._stores.admin import Administration, Measured, each_once
+from langchain_llmcache._stores.open import DEFAULT_PREFIX
 
 # Upper ends of the classes of time left: name for programs, words, seconds.
 _CLASSES: Final = (

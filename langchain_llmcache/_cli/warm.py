@@ -20,6 +20,8 @@ from langchain_core.runnables import Runnable
 from rich.table import Table
 
 from langchain_llmcache import LLMCache, cache_options
+from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._cli.options import Json, Prefix, Url, checked_url, counting
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     FAILED,
@@ -30,18 +32,9 @@ from langchain_llmcache._cli.output import (
     stdout,
 )
 from langchain_llmcache._cli.prompts import read_inputs
-from langchain_llmcache._cli.stores import (
-    Json,
-    Prefix,
-    Url,
-    checked_url,
-    counting,
-    duration,
-    harmless,
-)
-from langchain_llmcache._observe import CacheStats
-from langchain_llmcache._open import DEFAULT_PREFIX
-from langchain_llmcache._ttl import to_milliseconds
+from langchain_llmcache._cli.text import duration, harmless
+from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._stores.open import DEFAULT_PREFIX
 from langchain_llmcache.errors import LLMCacheError
 
 _FAILURES_SHOWN = 10

@@ -14,9 +14,9 @@ from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import TAG, CorruptEntryError, decode, encode
-from langchain_llmcache._entries import NotStorableError
-from langchain_llmcache._keys import Key
+from langchain_llmcache._answer.codec import decode, encode
+from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError
+from langchain_llmcache._request.key import Key
 from tests.support.samples import KEY, SAMPLES, chat, from_entry, to_entry
 
 

@@ -30,8 +30,9 @@ from langchain_core.messages.base import TextAccessor
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import _GENERATIONS, _MESSAGES, TAG, _head
-from langchain_llmcache._keys import Key
+from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES, _head
+from langchain_llmcache._answer.entries import TAG
+from langchain_llmcache._request.key import Key
 from tests.support.samples import SAMPLES, to_entry
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import TAG, CorruptEntryError, decode
-from langchain_llmcache._keys import KeyMaker, encode_part
+from langchain_llmcache._answer.codec import decode
+from langchain_llmcache._answer.entries import TAG, CorruptEntryError
+from langchain_llmcache._request.key import encode_part
+from langchain_llmcache._request.maker import KeyMaker
 from tests.support.samples import KEY, SAMPLES, from_entry, to_entry
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,8 +12,8 @@ from langchain_core.outputs import Generation
 from langgraph.graph.message import add_messages
 
 from langchain_llmcache import ConfigurationError, LLMCache
-from langchain_llmcache._codec import decode
-from langchain_llmcache._hits import HitUsage, from_entry
+from langchain_llmcache._answer.codec import decode
+from langchain_llmcache._answer.hits import HitUsage, from_entry
 from tests.support.samples import KEY, SAMPLES, USAGE, chat, to_entry
 
 MODEL = '{"kwargs": {"model": "m"}}---[(\'stop\', None)]'

@@ -22,9 +22,10 @@ from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_SINGLE_ARG
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import TAG, CorruptEntryError, _head, decode
-from langchain_llmcache._hits import from_entry
-from langchain_llmcache._policy import DEFAULT_MAX_ENTRY_BYTES
+from langchain_llmcache._answer.codec import _head, decode
+from langchain_llmcache._answer.entries import TAG, CorruptEntryError
+from langchain_llmcache._answer.hits import from_entry
+from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES
 from tests.support.samples import KEY, SAMPLES, to_entry
 from tests.support.servers import Server
 

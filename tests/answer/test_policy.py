@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel, field_validator
 
 from langchain_llmcache import ConfigurationError, LLMCache, NewEntry
-from langchain_llmcache._policy import flaw_of
+from langchain_llmcache._answer.flaws import flaw_of
 from tests.support.samples import SAMPLES, chat
 
 Redact = Callable[[str], str]

@@ -14,9 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import CorruptEntryError, decode
-from langchain_llmcache._entries import NotStorableError
-from langchain_llmcache._keys import KeyMaker
+from langchain_llmcache._answer.codec import decode
+from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._request.maker import KeyMaker
 from tests.support.samples import KEY, SAMPLES, from_entry, to_entry
 
 thorough = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])

@@ -17,7 +17,7 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._cli.output import note
-from langchain_llmcache._cli.stores import counted, duration, harmless, size
+from langchain_llmcache._cli.text import counted, duration, harmless, size
 from tests.support import cli
 from tests.support.servers import Server
 from tests.support.targets import answer, llm_string
@@ -219,7 +219,7 @@ def test_an_interrupted_clear_leaves_the_rest_whole(server: Server) -> None:
     """Ctrl-C: exit code 130, what was done is said, every other entry answers as before."""
     cli.fill(server.url, 5)
     slow = (
-        "import langchain_llmcache._admin as admin, time\n"
+        "import langchain_llmcache._stores.admin as admin, time\n"
         "remove = admin.ValkeyAdministration.remove\n"
         "def slowly(self, keys):\n"
         "    number = remove(self, keys[:2])\n"

@@ -15,10 +15,10 @@ import pytest
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._admin import Held, each_once, open_administration
-from langchain_llmcache._cli.transfer import DamagedLineError, entry_of, line_of
-from langchain_llmcache._codec import encode
-from langchain_llmcache._keys import Key
+from langchain_llmcache._answer.codec import encode
+from langchain_llmcache._cli.export_import import DamagedLineError, entry_of, line_of
+from langchain_llmcache._request.key import Key
+from langchain_llmcache._stores.admin import Held, each_once, open_administration
 from tests.support import ROOT, cli
 from tests.support.servers import Server, StartServer
 from tests.support.targets import answer, llm_string, texts
@@ -148,7 +148,7 @@ def test_a_failed_export_leaves_the_old_file(
     file = tmp_path / "entries.jsonl"
     file.write_text("old")
     dying = (
-        "import os, signal, langchain_llmcache._admin as admin\n"
+        "import os, signal, langchain_llmcache._stores.admin as admin\n"
         "read = admin.ValkeyAdministration.read\n"
         "def last(self, keys):\n"
         f"    os.kill({server.pid}, signal.SIGKILL)\n"
@@ -175,7 +175,7 @@ def test_an_interrupt_leaves_nothing_half_done(
         cli.good("clear", "--url", server.url, "--yes")
     method = "read" if command == "export" else "put"
     slow = (
-        "import langchain_llmcache._admin as admin, time\n"
+        "import langchain_llmcache._stores.admin as admin, time\n"
         f"usual = admin.ValkeyAdministration.{method}\n"
         "def slowly(self, *a, **k):\n"
         "    result = usual(self, *a, **k)\n"

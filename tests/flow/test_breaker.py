@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._breaker import Breaker, State
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache.events import State
 from tests.support.servers import StartServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 

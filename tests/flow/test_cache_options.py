@@ -23,7 +23,7 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, NewEntry, cache_options
-from langchain_llmcache._keys import Key
+from langchain_llmcache._request.key import Key
 from langchain_llmcache.options import DEFAULTS, Options, current
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
 

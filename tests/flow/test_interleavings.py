@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from langchain_llmcache import _flow
-from langchain_llmcache._flight import Flight, Flights
-from langchain_llmcache._flow import Flow
+from langchain_llmcache._flow import flow as _flow
+from langchain_llmcache._flow.flow import Flow
+from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
 
 pytestmark = pytest.mark.slow  # not with each Python: what it explores is the flow, not the Python

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, cache_options
-from langchain_llmcache._keys import Key
-from langchain_llmcache._near import NearEntries
+from langchain_llmcache._flow.near import NearEntries
+from langchain_llmcache._request.key import Key
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string, texts
 

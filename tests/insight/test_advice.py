@@ -12,9 +12,9 @@ import pytest
 from valkey import exceptions as errors
 
 from langchain_llmcache import LLMCache, StoreError
-from langchain_llmcache._advice import _TABLE, advice_for
-from langchain_llmcache._backends.base import Refused
-from langchain_llmcache._observe import Observer, describe
+from langchain_llmcache._flow.ports import Refused
+from langchain_llmcache._insight.errors import _TABLE, advice_for, describe
+from langchain_llmcache._insight.observer import Observer
 from tests.support.certificates import Certificates
 from tests.support.proxy import NotValkey
 from tests.support.servers import HOST, Server, StartServer

@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, cache_options
-from langchain_llmcache._listeners import Listeners
+from langchain_llmcache._insight.listeners import Listeners
 from tests.support import ROOT
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
 

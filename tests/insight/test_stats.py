@@ -17,8 +17,8 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import CacheStats, ConfigurationError, Latency, LLMCache, cache_options
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
-from langchain_llmcache._latency import Latencies
-from langchain_llmcache._savings import tokens_of
+from langchain_llmcache._insight.latency import Latencies
+from langchain_llmcache._insight.savings import tokens_of
 from tests.support.servers import Monitor, Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string
 

@@ -23,17 +23,17 @@ from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
 from langchain_llmcache import ConfigurationError, LLMCache
-from langchain_llmcache._keys import (
+from langchain_llmcache._request.key import (
     Key,
-    KeyMaker,
     Scope,
-    Uncacheable,
-    canonical_prompt,
     encode_model,
     encode_part,
     namespace_parts,
     parse_path,
 )
+from langchain_llmcache._request.llm_strings import Uncacheable
+from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._request.prompts import canonical_prompt
 
 MODEL = '{"kwargs": {"model": "m"}}---[(\'stop\', None)]'
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}

@@ -23,7 +23,8 @@ from pydantic import BaseModel, Field, SecretStr, create_model
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
-from langchain_llmcache._keys import KeyMaker, Uncacheable, parse_llm_string
+from langchain_llmcache._request.llm_strings import Uncacheable, parse_llm_string
+from langchain_llmcache._request.maker import KeyMaker
 
 HEAD = '{"kwargs": {"model_name": "gpt"}, "lc": 1, "type": "constructor"}---'
 

@@ -33,10 +33,10 @@ from langgraph_checkpoint_aws import ValkeyCache
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._codec import CorruptEntryError
-from langchain_llmcache._entries import NotStorableError
+from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache.errors import ConfigurationError, StoreError
-from langchain_llmcache.stores import MemoryStore, NodeSerializer
+from langchain_llmcache.stores import NodeSerializer
 from tests.support.servers import Server, StartServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 

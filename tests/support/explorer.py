@@ -27,14 +27,14 @@ from typing import Any, Final, NamedTuple
 from langchain_core.outputs import Generation
 from typing_extensions import Self
 
-from langchain_llmcache import _codec
-from langchain_llmcache._backends.base import Backend
-from langchain_llmcache._breaker import Breaker
-from langchain_llmcache._flight import _LED, Flight, led_here
-from langchain_llmcache._flow import Flow, Settings
-from langchain_llmcache._keys import Key, Scope
-from langchain_llmcache._observe import Observer
-from langchain_llmcache._policy import StorePolicy
+from langchain_llmcache._answer import codec as _codec
+from langchain_llmcache._answer.policy import StorePolicy
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.flow import Flow, Settings
+from langchain_llmcache._flow.ports import Backend
+from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
+from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._request.key import Key, Scope
 
 Ref = Callable[[int], int]
 

@@ -31,8 +31,8 @@ from langchain_core.outputs import (
     GenerationChunk,
 )
 
-from langchain_llmcache._codec import decode, encode, revive
-from langchain_llmcache._keys import Key
+from langchain_llmcache._answer.codec import decode, encode, revive
+from langchain_llmcache._request.key import Key
 
 KEY: Final = Key(("model",), "0123456789abcdef" * 4)
 USAGE: Final[Any] = {

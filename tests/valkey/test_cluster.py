@@ -20,9 +20,9 @@ from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 from valkey.crc import key_slot
 
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
-from langchain_llmcache._backends.auto import _two_keys_of_nobody
-from langchain_llmcache._backends.topology import Address, Topology
-from langchain_llmcache._backends.valkey import escape_glob
+from langchain_llmcache._valkey.detect import _two_keys_of_nobody
+from langchain_llmcache._valkey.entries import escape_glob
+from langchain_llmcache._valkey.topology import Address, Topology
 from tests.support.servers import (
     Server,
     StartCluster,

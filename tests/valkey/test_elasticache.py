@@ -24,7 +24,7 @@ from botocore.signers import RequestSigner
 
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
 from langchain_llmcache import elasticache as module
-from langchain_llmcache._backends.connections import ConnectionSettings
+from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache.elasticache import Endpoint, IamCredentials, read_endpoint
 from tests.support import ROOT, acl
 from tests.support.certificates import Certificates

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._flight import Flight
+from langchain_llmcache._flow.single_flight import Flight
 from tests.support import ROOT
 from tests.support.proxy import HangingListener
 from tests.support.servers import Server, wait_until
@@ -185,7 +185,7 @@ def exits(code: str, *arguments: str, within: float = 8.0) -> str:
 PREAMBLE = """
 import asyncio, logging, socket, sys, threading, time
 from langchain_llmcache import LLMCache
-from langchain_llmcache._flight import Flight
+from langchain_llmcache._flow.single_flight import Flight
 from tests.support.targets import LLM_STRING, PROMPT, answer
 logging.disable(logging.CRITICAL)
 cache = LLMCache.from_url(sys.argv[1], timeout=0.3)

@@ -18,7 +18,7 @@ from valkey.asyncio import Valkey as AsyncValkey
 from valkey.cluster import ValkeyCluster
 
 from langchain_llmcache import LLMCache, StoreError
-from langchain_llmcache._backends import tls
+from langchain_llmcache._valkey import tls
 from tests.support.certificates import Certificates
 from tests.support.servers import StartCluster, StartServer, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer

@@ -12,8 +12,8 @@ from langgraph.cache.sqlite import SqliteCache
 from langgraph_checkpoint_aws import ValkeyCache
 
 from langchain_llmcache import ConfigurationError, LLMCache, LLMCacheError, StoreError
-from langchain_llmcache._backends.connections import ConnectionSettings
-from langchain_llmcache.stores import MemoryStore
+from langchain_llmcache._stores.memory import MemoryStore
+from langchain_llmcache._valkey.settings import ConnectionSettings
 from tests.support.servers import StartServer, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 

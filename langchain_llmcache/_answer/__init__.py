@@ -1,0 +1,1 @@
+"""What is kept: entries, and the answers in them."""

@@ -1,0 +1,73 @@
+"""What travels between the parts: an entry to store, one that was read, why one is not stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from langchain_core.outputs import (
+    Generation,
+)
+
+TAG: Final = b"llm1:"
+
+
+# In the place of an entry: somebody is asking the model.
+LEASE: Final = b"lease:"
+
+
+class CorruptEntryError(Exception):
+    """These bytes are not an entry that this version wrote for this key."""
+
+
+Flaw: TypeAlias = Literal["empty", "invalid tool call", "blocked"]
+
+
+class NotStorableError(Exception):
+    """This answer cannot be stored; the message says why, and never what the answer is."""
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An answer about to be stored, as ``ttl=`` and ``should_store=`` callables see it.
+
+    Attributes:
+        model: The model's name, or None if the request does not tell.
+        namespace: The namespace that the entry goes to.
+        generations: What the model answered. Not to be changed.
+        size: Bytes of the encoded entry.
+        seconds: How long the model took, or None if this cache saw no lookup before.
+        flaw: Why such an answer is not stored by default, or None.
+    """
+
+    model: str | None
+    namespace: tuple[str, ...]
+    generations: Sequence[Generation]
+    size: int
+    seconds: float | None
+    flaw: Flaw | None = None
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Tokens of all generations: ``input_tokens``, ``output_tokens``, ``total_tokens``."""
+        total = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        for generation in self.generations:
+            reported = getattr(getattr(generation, "message", None), "usage_metadata", None) or {}
+            for name in total:
+                total[name] += reported.get(name, 0)
+        return total
+
+
+class StoredEntry(NamedTuple):
+    """A decoded entry: plain data, owned by whoever decoded it.
+
+    Attributes:
+        created: When it was stored, Unix seconds.
+        seconds: How long the model took, or None if unknown.
+        generations: One mapping for each: its class, its message's class and fields, ...
+    """
+
+    created: float
+    seconds: float | None
+    generations: list[dict[str, Any]]

@@ -1,0 +1,121 @@
+"""Which answers are stored, and in which words.
+
+Rules of this file: it decides and never touches a store; the answer that the caller of a miss
+gets is never changed; whatever a user's callable raises stays in here, without its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from langchain_core.outputs import ChatGeneration, Generation
+
+from langchain_llmcache._answer.entries import NewEntry, NotStorableError
+from langchain_llmcache._answer.redaction import _redacted_generation
+from langchain_llmcache._request.llm_strings import _LIST_START
+from langchain_llmcache._request.prompts import _MESSAGE_START
+from langchain_llmcache.errors import ConfigurationError
+
+DEFAULT_MAX_ENTRY_BYTES: Final = 4 * 2**20  # an answer with a few pictures in it
+
+
+class Declined(Exception):  # noqa: N818 - an outcome, not an error
+    """This answer could be stored, but is not to be."""
+
+
+@dataclass(frozen=True)
+class StorePolicy:
+    """What a user says about storing.
+
+    Attributes:
+        should_store: Decides instead of ``NewEntry.flaw``.
+        redact: Is applied to every text that is stored.
+        max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
+
+    Raises:
+        ConfigurationError: if one of them is of the wrong kind.
+    """
+
+    should_store: Callable[[NewEntry], bool] | None = None
+    redact: Callable[[str], str] | None = None
+    max_entry_bytes: int | None = DEFAULT_MAX_ENTRY_BYTES
+
+    def __post_init__(self) -> None:
+        for name in ("should_store", "redact"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                msg = f"{name} is {value!r}; expected a function, or None"
+                raise ConfigurationError(msg)
+        bound = self.max_entry_bytes
+        if bound is not None and (not isinstance(bound, int) or bound is True or bound <= 0):
+            msg = f"max_entry_bytes is {bound!r}; expected a positive number of bytes, or None"
+            raise ConfigurationError(msg)
+
+    def to_store(self, generations: Sequence[Generation]) -> Sequence[Generation]:
+        """Return the generations as they are to be stored.
+
+        Raises:
+            NotStorableError: if they cannot be redacted.
+        """
+        if self.redact is None:
+            return generations
+        return [_redacted_generation(generation, self._redact) for generation in generations]
+
+    def check(self, entry: NewEntry) -> None:
+        """Return if an answer is to be stored.
+
+        Raises:
+            Declined: if it is not.
+            NotStorableError: if it is too large, or ``should_store`` does not tell.
+        """
+        if self.max_entry_bytes is not None and entry.size > self.max_entry_bytes:
+            msg = f"its entry is larger than max_entry_bytes ({self.max_entry_bytes})"
+            raise NotStorableError(msg)
+        try:
+            verdict: object = (
+                entry.flaw is None if self.should_store is None else self.should_store(entry)
+            )
+        except Exception as error:
+            msg = f"should_store failed ({type(error).__name__})"
+            raise NotStorableError(msg) from error
+        if not isinstance(verdict, bool):
+            msg = f"should_store returned a {type(verdict).__name__}, not a bool"
+            raise NotStorableError(msg)
+        if not verdict:
+            raise Declined
+
+    def _redact(self, text: str) -> str:
+        assert self.redact is not None  # noqa: S101 - see to_store
+        try:
+            redacted: object = self.redact(text)
+        except Exception as error:
+            msg = f"redact failed ({type(error).__name__})"
+            raise NotStorableError(msg) from error
+        if not isinstance(redacted, str):
+            msg = f"redact returned a {type(redacted).__name__}, not a str"
+            raise NotStorableError(msg)
+        return redacted
+
+
+# --- flaws -----------------------------------------------------------------------------------
+
+
+# --- redaction -------------------------------------------------------------------------------
+
+
+def check_answer(prompt: str, llm_string: str, generations: Sequence[Generation]) -> None:
+    """Make sure that a prompt that was read as messages was meant as messages.
+
+    Raises:
+        NotStorableError: if a text model was asked a text that happens to be serialized
+            messages: every character counts there, and the key has only what messages mean.
+    """
+    if (
+        prompt.startswith(_MESSAGE_START)
+        and llm_string.startswith(_LIST_START)
+        and not all(isinstance(generation, ChatGeneration) for generation in generations)
+    ):
+        msg = "a text model was asked a prompt that reads like the messages for a chat model"
+        raise NotStorableError(msg)

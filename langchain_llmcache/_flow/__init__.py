@@ -1,0 +1,1 @@
+"""What happens on a lookup, an update, a clear."""

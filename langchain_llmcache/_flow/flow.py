@@ -1,0 +1,623 @@
+"""What happens on a lookup, an update, a clear: every decision, for sync and async alike.
+
+Rules of this file: no import of asyncio, time, threading or valkey (ruff checks it); every
+wait is the backend's; whatever goes wrong with a lookup or an update stays in here, but
+``BaseException`` (cancellation, Ctrl-C) always passes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeVar
+
+from langchain_core.outputs import Generation
+
+from langchain_llmcache._answer import codec as _codec
+from langchain_llmcache._answer import hits as _hits
+from langchain_llmcache._answer import ttl as _ttl
+from langchain_llmcache._answer.entries import NewEntry, NotStorableError
+from langchain_llmcache._answer.flaws import flaw_of
+from langchain_llmcache._answer.policy import Declined, StorePolicy, check_answer
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.near import NearCache, NearEntries
+from langchain_llmcache._flow.ports import (
+    Backend,
+    LeasingStore,
+    PartlyDownError,
+    Refused,
+    Waiter,
+)
+from langchain_llmcache._flow.single_flight import Flight, Flights
+from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
+from langchain_llmcache._request.llm_strings import Uncacheable
+from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._stores.node_cache import Guard
+from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
+from langchain_llmcache.options import Options, current
+
+T = TypeVar("T")
+
+
+class Failed(Enum):
+    """There is no reply (which None would be)."""
+
+    FAILED = "failed"
+
+
+FAILED: Final = Failed.FAILED
+
+# Seconds between two looks at another process's lease, at first and at most: short, because a
+# failed leader must not keep anybody waiting; longer after a while, because models take seconds.
+_FIRST_LOOK: Final = 0.015
+_LAST_LOOK: Final = 0.06
+
+# Not the module's own: an application may have seeded that, and a fork would repeat it.
+_RANDOM: Final = random.SystemRandom()
+
+# The request that the running code did not look up, and when (``read=False``): its answer will
+# say how long the model took.
+_PASSED_BY: Final[ContextVar[tuple[Key, float] | None]] = ContextVar(
+    "llmcache_passed_by", default=None
+)
+
+
+def _slot(key: Key, max_age: float | None) -> Hashable:
+    """Return what a call's flight is found by.
+
+    Callers who want younger answers do not make those wait for them who take any.
+    """
+    return key if max_age is None else (key, "max_age")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a cache behaves, apart from where it stores.
+
+    Attributes:
+        namespace: Where its entries are.
+        hit_usage: What hits say of tokens.
+        policy: What is stored, and in which words.
+        single_flight: Whether one asks the model for all who ask the same at once.
+        max_wait: Seconds that the others wait for it, from the moment it began.
+        lease: Seconds for which other processes wait too; None: they do not.
+        near: Bounds of the copies kept in this process; None: there are none.
+        ttl_jitter: By which share, at most, each TTL is shortened.
+    """
+
+    namespace: tuple[str, ...]
+    hit_usage: _hits.HitUsage
+    policy: StorePolicy
+    single_flight: bool
+    max_wait: float
+    lease: float | None
+    near: NearCache | None
+    ttl_jitter: float = 0.0
+
+
+class Flow:
+    """The cache's behaviour, over any backend.
+
+    Args:
+        settings: How to behave.
+        keys: Makes the keys.
+        observer: Is told every outcome.
+        breaker: Says whether the store is worth a try.
+        now: Unix seconds.
+        monotonic: Seconds that never go back.
+        draw: Returns a number from 0 to 1, for the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: KeyMaker,
+        observer: Observer,
+        breaker: Breaker,
+        *,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        draw: Callable[[], float] = _RANDOM.random,
+    ) -> None:
+        self._draw = draw
+        self._settings = settings
+        self._keys = keys
+        self._observer = observer
+        self._breaker = breaker
+        self._now = now
+        self._monotonic = monotonic
+        self._namespace = tuple(map(encode_part, settings.namespace))
+        self._flights = Flights(
+            monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
+        )
+        self._near = None if settings.near is None else NearEntries(settings.near, monotonic)
+        # Another object after each store.
+        self._stored: object = None
+
+    # --- lookup ---
+
+    async def lookup(  # noqa: PLR0911 - each way has its own end
+        self, backend: Backend, prompt: str, llm_string: str
+    ) -> list[Generation] | None:
+        """Return the stored answer, or the one that somebody is just getting, or None.
+
+        Never raises. After None, ``update`` or a failure of the call is expected.
+        """
+        began = self._monotonic()
+        options = current()
+        request = self._request("lookup", prompt, llm_string, options)
+        if request is None:
+            return None
+        key, _ = request
+        try:
+            if not options.read:
+                self._observer.count("bypassed", key, reason="read=False")
+                _PASSED_BY.set((key, began))
+                return None
+            max_age = options.max_age
+            if self._near is not None:
+                answer = await self._look_near(self._near, backend, key, began, max_age)
+                if answer is not None:
+                    return answer
+            # Everybody looks for themselves: who finds an answer has nothing to do with flights.
+            stored = self._stored
+            found = await self._look(backend, key, began, max_age)
+            if isinstance(found, list):
+                return found
+            if options.write:
+                flight, waiter = self._flights.join(key, backend.caller, _slot(key, max_age))
+                if waiter is not None and flight is not None:
+                    return await self._follow(backend, flight, waiter, began, max_age, found)
+                if flight is not None:
+                    # What was stored meanwhile may be what this caller has just missed. (A store
+                    # that does not answer is asked once.)
+                    again = found is not FAILED and stored is not self._stored
+                    return await self._lead(backend, flight, began, max_age, found, again=again)
+            self._missed(key, began, found)
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            self._failed("lookup", error, key)
+        return None
+
+    async def _follow(
+        self,
+        backend: Backend,
+        flight: Flight,
+        waiter: Waiter,
+        began: float,
+        max_age: float | None,
+        found: bytes | Failed | None,
+    ) -> list[Generation] | None:
+        """Wait for the answer that somebody else is getting.
+
+        Args:
+            backend: The store and its caller.
+            flight: What is asked for.
+            waiter: Waits for it.
+            began: When the lookup began.
+            max_age: How old an answer may be.
+            found: What the caller has found in the store, which is no answer.
+        """
+        self._observer.count("waits", flight.key)
+        entry = await waiter.wait(self._flights.seconds_left(flight))
+        if not entry:
+            # The leader failed, or takes too long: everybody on their own. What came into the
+            # store meanwhile costs a look, and the model more.
+            if found is not FAILED:
+                look = await self._look(backend, flight.key, began, max_age)
+                if isinstance(look, list):
+                    return look
+                found = look
+            self._missed(flight.key, began, found)
+            return None
+        answer = await self._answer(backend, flight.key, entry, began, max_age)
+        if isinstance(answer, list):
+            return answer
+        self._observer.missed(flight.key, began, stale=answer is None)
+        return None
+
+    async def _look_near(
+        self, near: NearEntries, backend: Backend, key: Key, began: float, max_age: float | None
+    ) -> list[Generation] | None:
+        """Return the answer in the copy of an entry, if there is one."""
+        entry = near.get(key)
+        if entry is None:
+            return None
+        answer = await self._answer(backend, key, entry, began, max_age, is_copy=True)
+        return answer if isinstance(answer, list) else None
+
+    async def _look(
+        self, backend: Backend, key: Key, began: float, max_age: float | None
+    ) -> list[Generation] | bytes | Failed | None:
+        """Return the answer in the store, or what is there instead.
+
+        Returns:
+            A lease, an entry that is too old for this caller, None, or ``FAILED``.
+        """
+        entry = await self._find(backend, key)
+        if not isinstance(entry, bytes) or entry.startswith(_codec.LEASE):
+            return entry
+        answer = await self._answer(backend, key, entry, began, max_age)
+        return entry if answer is None else answer
+
+    def _missed(self, key: Key, began: float, found: bytes | Failed | None) -> None:
+        """Count a miss, unless what went wrong is counted already."""
+        if found is not FAILED:
+            stale = found is not None and not found.startswith(_codec.LEASE)
+            self._observer.missed(key, began, stale=stale)
+
+    async def _lead(
+        self,
+        backend: Backend,
+        flight: Flight,
+        began: float,
+        max_age: float | None,
+        entry: bytes | Failed | None,
+        *,
+        again: bool,
+    ) -> list[Generation] | None:
+        """Look on behalf of all who ask the same; None: the caller asks the model for all.
+
+        Args:
+            backend: The store and its caller.
+            flight: What is asked for.
+            began: When the lookup began.
+            max_age: How old an answer may be.
+            entry: What the caller has found in the store, which is no answer.
+            again: Whether to look once more.
+        """
+        try:
+            if again:
+                entry = await self._find(backend, flight.key)
+            if entry is None or (entry is not FAILED and entry.startswith(_codec.LEASE)):
+                entry = await self._claim(backend, flight, entry)
+                if entry is None:
+                    self._observer.missed(flight.key, began)
+            if isinstance(entry, bytes):
+                answer = await self._answer(backend, flight.key, entry, began, max_age)
+                if isinstance(answer, list):
+                    self._flights.land(flight, entry)
+                    return answer
+                if answer is None:
+                    # It stays where it is until ``update`` replaces it: others may take it.
+                    self._observer.missed(flight.key, began, stale=True)
+        except BaseException:
+            self._give_up(backend, flight)
+            raise
+        flight.give_up = lambda: self._give_up(backend, flight)
+        if not flight.held:
+            backend.caller.when_gone(flight.give_up)
+        return None
+
+    async def _claim(self, backend: Backend, flight: Flight, there: bytes | None) -> bytes | None:
+        """Agree with other processes on who asks the model.
+
+        Args:
+            backend: The store and its caller.
+            flight: What is asked for.
+            there: What the store holds: nothing, or somebody's lease.
+
+        Returns:
+            The entry that came meanwhile, or None: this caller asks the model.
+        """
+        store = backend.store
+        if self._settings.lease is None or not isinstance(store, LeasingStore):
+            return None
+        lease = _codec.LEASE + os.urandom(16).hex().encode()
+        milliseconds = max(1, round(self._settings.lease * 1000))
+        pause = _FIRST_LOOK
+        waited = False
+        while True:
+            if there is None:
+                # After a failure or a cancellation it may be there all the same. To give it back
+                # does no harm if not.
+                flight.lease = lease
+                reply = await self._ask(
+                    "lease", lambda: store.claim(flight.key, lease, milliseconds), flight.key
+                )
+                if reply is None or reply is FAILED or reply == lease:
+                    return None
+                flight.lease = None
+                if waited and reply.startswith(_codec.LEASE):
+                    # The leader failed, and another was quicker: once is enough to wait.
+                    return None
+                there = reply
+            if not there.startswith(_codec.LEASE):
+                return there
+            left = self._flights.seconds_left(flight)
+            if left <= 0:
+                return None
+            if not waited:
+                waited = True
+                self._observer.count("waits", flight.key)
+            await backend.caller.sleep(min(pause, left))
+            pause = min(1.5 * pause, _LAST_LOOK)
+            found = await self._find(backend, flight.key)
+            if found is FAILED:
+                return None
+            there = found
+
+    async def _find(self, backend: Backend, key: Key) -> bytes | Failed | None:
+        """Return what the store holds under the key, if it can be asked and read."""
+        try:
+            return await self._ask("lookup", lambda: backend.store.get(key), key)
+        except _codec.CorruptEntryError as error:
+            await self._discard(backend, key, error)
+            return FAILED
+
+    async def _answer(
+        self,
+        backend: Backend,
+        key: Key,
+        entry: bytes,
+        began: float,
+        max_age: float | None,
+        *,
+        is_copy: bool = False,
+    ) -> list[Generation] | Failed | None:
+        """Return the answer in an entry.
+
+        Args:
+            backend: The store and its caller.
+            key: Of the entry.
+            entry: Its bytes.
+            began: When the lookup began.
+            max_age: How old an answer may be.
+            is_copy: Whether it comes from the near cache: it is not kept for another while then.
+
+        Returns:
+            None if it is too old for this caller; ``FAILED`` if there is none in it, and then
+            the entry was removed.
+        """
+        try:
+            bound = self._settings.policy.max_entry_bytes
+            stored = _codec.decode(entry, key=key, max_bytes=bound)
+            now = self._now()
+            if max_age is not None and now - stored.created > max_age:
+                return None
+            tokens = tokens_of(stored.generations)
+            answer = _hits.from_entry(stored, now=now, usage=self._settings.hit_usage)
+        except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
+            await self._discard(backend, key, error)
+            return FAILED
+        if self._near is not None and not is_copy:
+            self._near.found(key, entry, began)
+        self._observer.hit(key, began, len(entry), stored, tokens)
+        return answer
+
+    # --- update ---
+
+    async def update(  # noqa: C901 - each outcome has its own line
+        self,
+        backend: Backend,
+        prompt: str,
+        llm_string: str,
+        generations: Sequence[Generation],
+        ttl: _ttl.Ttl,
+    ) -> None:
+        """Store an answer, and give it to all who wait for it. Never raises."""
+        options = current()
+        request = self._request("store", prompt, llm_string, options)
+        if request is None:
+            return
+        key, model = request
+        if not options.write:
+            self._observer.count("declined", key, reason="write=False")
+            return
+        began = self._monotonic()
+        flight, asked = self._asked(key, options)
+        try:
+            seconds = None if asked is None else began - asked
+            check_answer(prompt, llm_string, generations)
+            entry, lifetime, new = self._entry(key, model, generations, seconds, ttl, options)
+            if flight is not None:
+                self._flights.share(flight, entry)
+            if self._near is not None:
+                self._near.stored(key, entry, lifetime)
+            reply = await self._ask("store", lambda: backend.store.put(key, entry, lifetime), key)
+            self._stored = object()
+            if reply is not FAILED:
+                self._observer.stored(key, began, size=len(entry), new=new)
+                if flight is not None:
+                    flight.lease = None  # overwritten by the answer
+        except Declined:
+            self._observer.count("declined", key)
+        except NotStorableError as reason:
+            self._observer.trouble("refused", f"answer not stored: {reason}", key=key)
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            self._failed("store", error, key)
+        finally:
+            if flight is not None:
+                self._give_up(backend, flight)
+
+    def _asked(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
+        """Return the flight whose answer this is, if any, and when the model was asked."""
+        if not options.read:
+            # It went past the flights of others: it has nothing to say to their followers.
+            passed_by = _PASSED_BY.get()
+            return None, passed_by[1] if passed_by is not None and passed_by[0] == key else None
+        flight = self._flights.current(_slot(key, options.max_age))
+        return flight, None if flight is None else flight.began
+
+    def _entry(
+        self,
+        key: Key,
+        model: str | None,
+        generations: Sequence[Generation],
+        seconds: float | None,
+        ttl: _ttl.Ttl,
+        options: Options,
+    ) -> tuple[bytes, int | None, NewEntry]:
+        """Return the bytes to store, for how many milliseconds, and what was decided upon.
+
+        Raises:
+            Declined: if the answer is not to be stored.
+            NotStorableError: if it cannot be.
+        """
+        policy = self._settings.policy
+        entry = _codec.encode(
+            policy.to_store(generations), created=self._now(), seconds=seconds, key=key
+        )
+        new = NewEntry(
+            model,
+            (*self._settings.namespace, *options.namespace),
+            generations,
+            size=len(entry),
+            seconds=seconds,
+            flaw=flaw_of(generations),
+        )
+        policy.check(new)
+        lifetime = _ttl.resolve(ttl, new)
+        if self._settings.ttl_jitter:
+            lifetime = _ttl.jittered(lifetime, self._settings.ttl_jitter, self._draw)
+        return entry, lifetime, new
+
+    def _give_up(self, backend: Backend, flight: Flight) -> None:
+        """Let the followers go on, here and elsewhere; nothing happens if they have an answer."""
+        self._flights.land(flight)
+        lease, flight.lease = flight.lease, None
+        if lease is not None:
+            backend.caller.spawn(lambda: self._release(backend, flight.key, lease))
+
+    async def _release(self, backend: Backend, key: Key, lease: bytes) -> None:
+        store = backend.store
+        if isinstance(store, LeasingStore):
+            await self._ask("release", lambda: store.release(key, lease), key)
+
+    # --- administration ---
+
+    async def delete(self, backend: Backend, prompt: str, llm_string: str) -> bool:
+        """Remove the answer of one request; tell whether there was one.
+
+        Raises:
+            StoreError: if the store could not do it.
+        """
+        try:
+            key, _ = self._keys.key(self._namespace_of(current()), prompt, llm_string)
+        except Uncacheable:
+            return False
+        try:
+            found = await self._administer("delete", backend.store.delete(key))
+        finally:
+            # Not before: meanwhile, others still find it in the store.
+            if self._near is not None:
+                self._near.forget(lambda near: near == key)
+        self._observer.administered("delete", None, key, int(found))
+        return found
+
+    async def clear(self, backend: Backend, namespace: tuple[str, ...], model: str | None) -> None:
+        """Remove every answer of a namespace (below the cache's own), of all models or one.
+
+        Raises:
+            StoreError: if the store could not do all of it.
+        """
+        scope = Scope(
+            (*self._namespace_of(current()), *map(encode_part, namespace)),
+            None if model is None else encode_model(model),
+        )
+        try:
+            count = await self._administer("clear", backend.store.clear(scope))
+        finally:
+            if self._near is not None:
+                self._near.forget(lambda near: scope.covers(near.space))
+        self._observer.administered("clear", scope, None, count)
+
+    async def ping(self, backend: Backend) -> None:
+        """Return if the store answers.
+
+        Raises:
+            StoreError: if it does not.
+        """
+        await self._administer("ping", backend.store.ping())
+
+    async def _administer(self, action: str, operation: Awaitable[T]) -> T:
+        try:
+            result = await operation
+        except Exception as error:
+            if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
+                raise
+            advice = advice_for(error)
+            said = f"{action} failed: {describe(error)}"
+            raise StoreError(said if advice is None else f"{said}. {advice}") from error
+        self._breaker.succeeded()
+        return result
+
+    def key_of_text(self, text: str, settings: str) -> Key:
+        """Return the key of a request that is no model's, with all that sets keys apart."""
+        return self._keys.key(self._namespace_of(current()), text, settings)[0]
+
+    # --- the store in trouble ---
+
+    def guard(self, ttl: float | None) -> Guard:
+        """Return what keeps graphs from the trouble of their cache in the same store.
+
+        Args:
+            ttl: Seconds, for values that come without their own.
+        """
+        return Guard(self._ask, FAILED, self._administer, self._observer, ttl)
+
+    async def _ask(
+        self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
+    ) -> T | Failed:
+        """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer."""
+        if not self._breaker.allows():
+            self._observer.count("skipped", key)
+            return FAILED
+        try:
+            reply = await operation()
+        except _codec.CorruptEntryError:
+            self._breaker.succeeded()
+            raise
+        except Refused as refusal:
+            self._breaker.succeeded()
+            self._failed(action, refusal, key)
+            return FAILED
+        except PartlyDownError as error:
+            self._failed(action, error, key)
+            return FAILED
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            self._failed(action, error, key)
+            self._breaker.failed()
+            return FAILED
+        self._breaker.succeeded()
+        return reply
+
+    async def _discard(self, backend: Backend, key: Key, error: Exception) -> None:
+        self._observer.trouble(
+            "corrupt", f"unreadable entry removed, treated as a miss: {describe(error)}", key=key
+        )
+        if self._near is not None:
+            self._near.forget(lambda near: near == key)
+        await self._ask("delete", lambda: backend.store.delete(key), key)
+
+    def _namespace_of(self, options: Options) -> tuple[str, ...]:
+        """Return the (encoded) namespace of a call."""
+        if not options.namespace:
+            return self._namespace
+        return (*self._namespace, *map(encode_part, options.namespace))
+
+    def _request(
+        self, action: str, prompt: str, llm_string: str, options: Options
+    ) -> tuple[Key, str | None] | None:
+        """Return the key of a request and its model's name, or None if it has no safe key."""
+        try:
+            return self._keys.key(self._namespace_of(options), prompt, llm_string)
+        except Uncacheable as reason:
+            self._observer.trouble("uncacheable", f"request not cached: {reason}")
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            self._failed(action, error)
+        return None
+
+    def _failed(self, action: str, error: Exception, key: Key | None = None) -> None:
+        consequence = {"lookup": "treated as a miss", "store": "the answer is not stored"}
+        said = consequence.get(action, "going on")
+        if isinstance(error, Refused):
+            self._observer.failed("denied", f"{action} refused, {said}", error, key)
+        else:
+            self._observer.failed("errors", f"{action} failed, {said}", error, key)

@@ -1,0 +1,74 @@
+"""The near cache: copies of hot entries in this process, for a short time.
+
+It keeps encoded bytes, so that every hit is still a fresh object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from langchain_llmcache._flow.lru import Lru
+from langchain_llmcache._request.key import Key
+from langchain_llmcache.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class NearCache:
+    """Bounds of the copies that a process keeps in front of a shared store.
+
+    What another process clears or replaces may be answered from here for ``ttl`` seconds more;
+    what this process clears or replaces is gone at once.
+
+    Attributes:
+        max_entries: Copies kept; the least recently used go first.
+        max_bytes: Bytes kept.
+        ttl: Seconds that a copy is used for.
+
+    Raises:
+        ConfigurationError: if a bound is not positive.
+    """
+
+    max_entries: int = 1000
+    max_bytes: int = 64 * 2**20
+    ttl: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name, bound in vars(self).items():
+            if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not bound > 0:
+                raise ConfigurationError(f"{name} is {bound!r}; expected a positive number")
+
+
+class NearEntries:
+    """The copies."""
+
+    def __init__(self, bounds: NearCache, monotonic: Callable[[], float]) -> None:
+        self._ttl = bounds.ttl
+        self._monotonic = monotonic
+        self._forgotten = float("-inf")
+        self._entries: Lru[Key] = Lru(
+            max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, monotonic=monotonic
+        )
+
+    def get(self, key: Key) -> bytes | None:
+        """Return the copy of an entry, if there is one."""
+        return self._entries.get(key)
+
+    def found(self, key: Key, entry: bytes, asked: float) -> None:
+        """Keep a copy of what the store holds, as somebody heard who asked then.
+
+        A copy is not made younger by being found again; and what was asked for before copies were
+        removed may be what was removed.
+        """
+        if asked > self._forgotten and self._entries.get(key) is None:
+            self._entries.put(key, entry, self._ttl)
+
+    def stored(self, key: Key, entry: bytes, lifetime: int | None) -> None:
+        """Keep a copy of what goes to the store for ``lifetime`` milliseconds."""
+        seconds = self._ttl if lifetime is None else min(self._ttl, lifetime / 1000)
+        self._entries.put(key, entry, seconds)
+
+    def forget(self, wanted: Callable[[Key], bool]) -> None:
+        """Remove copies, and those that are on their way here."""
+        self._forgotten = self._monotonic()
+        self._entries.discard(wanted)

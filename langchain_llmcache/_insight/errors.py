@@ -1,0 +1,207 @@
+"""What does not get better by itself, and what to do about it: one table.
+
+For the log, and for whoever looks into a cache that does not work. Errors are told by their
+class's name and their text, so that nothing has to be imported for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A misconfiguration.
+
+    Attributes:
+        code: Its name, for programs.
+        problem: What is the case.
+        remedy: What to do.
+    """
+
+    code: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.problem}: {self.remedy}"
+
+
+# How errors begin, as "ClassName: text", and what they mean. The first that fits counts.
+_TABLE: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), Advice(code, problem, remedy))
+    for pattern, code, problem, remedy in (
+        (
+            r"AuthenticationError: authentication required",
+            "no-password",
+            "the server wants a password, and was given none",
+            "put it into the URL, as in valkey://user:password@host:6379",
+        ),
+        (
+            r"AuthenticationError: .*(without any password|no password is set)",
+            "password-not-wanted",
+            "a password was given to a server that has none",
+            "leave it out of the URL, or set one on the server (requirepass)",
+        ),
+        (
+            r"Authentication\w*Error: ",
+            "wrong-password",
+            "the server does not accept this user and password",
+            (
+                "correct them in the URL (percent-encoded there: @ is %40), or see whether ACL LIST "
+                "has the user as on"
+            ),
+        ),
+        (
+            r"NoPermissionError: .*\b(key|channel)",
+            "key-not-permitted",
+            "the user has no access to this cache's keys",
+            "grant the prefix: ACL SETUSER <user> ~llm_cache:*, or the prefix of your own",
+        ),
+        (
+            r"NoPermissionError: |ConnectionError: .*has no permissions",
+            "command-not-permitted",
+            "the user may not run a command that the cache needs",
+            (
+                "grant them: ACL SETUSER <user> +get +set +mget +unlink +del +scan, and +eval if "
+                "lease= is used"
+            ),
+        ),
+        (
+            r"OutOfMemoryError: ",
+            "out-of-memory",
+            "the server's memory is full, and it evicts nothing; hits go on, nothing is stored",
+            (
+                "set maxmemory-policy to allkeys-lru (or to volatile-lru, with a ttl on all entries), "
+                "or raise maxmemory"
+            ),
+        ),
+        (
+            r"ReadOnlyError: ",
+            "read-only",
+            "the server is a replica; hits go on, nothing is stored",
+            "if this lasts longer than a failover, use the address of the primary",
+        ),
+        (
+            r"ResponseError: MISCONF",
+            "cannot-persist",
+            "the server cannot save to its disk and takes no writes; hits go on",
+            "look into the server's log, or set stop-writes-on-bgsave-error to no",
+        ),
+        (
+            r"\w+Error: unknown command",
+            "unknown-command",
+            "the server lacks a command that the cache needs",
+            "use Valkey 7 or Redis 7, or later; do not rename or disable its commands",
+        ),
+        (
+            r"\w+Error: (MOVED|CROSSSLOT)\b",
+            "cluster",
+            "the server is a node of a cluster, and is used as a single server",
+            "leave cluster=False out",
+        ),
+        (
+            r"\w+Error: (DB index is out of range|SELECT is not allowed)",
+            "no-such-database",
+            "the server has no database of this number",
+            "use another in the URL, or none (clusters have only 0)",
+        ),
+        (
+            r"\w+Error: DENIED",
+            "protected-mode",
+            "the server is in protected mode and answers its own machine only",
+            "set a password on the server, or protected-mode no",
+        ),
+        (
+            r"ConnectionError: max number of clients",
+            "too-many-clients",
+            "the server accepts no more connections",
+            "raise maxclients, or run fewer processes; each keeps up to 32 connections",
+        ),
+        (
+            r"InvalidResponse",
+            "not-valkey",
+            "what listens there does not speak Valkey's protocol",
+            "correct host and port; where the server expects TLS, use valkeys://",
+        ),
+        (
+            r"ConnectionError: .*(certificate of|speak TLS|TLS with|for TLS)",
+            "tls",
+            "there is no TLS connection",
+            "do what this message says; nothing is looked up or stored before",
+        ),
+        (
+            (
+                r"\w+Error: .*(name or service not known|nodename nor servname|no address associated"
+                r"|name does not resolve)"
+            ),
+            "unknown-host",
+            "there is no host of this name",
+            "correct the host in the URL, or the name service",
+        ),
+        (
+            r"\w+Error: .*(unable to open database|readonly database|not a database|malformed)",
+            "bad-file",
+            "the file of the sqlite:// URL cannot be used",
+            "use a path that this process may write to; a damaged file can be deleted",
+        ),
+    )
+)
+
+
+def advice_for(error: BaseException) -> Advice | None:
+    """Return what to do about an error, or None if it may well pass by itself."""
+    for each in chain(error):
+        shown = f"{type(each).__name__}: {each}"
+        for pattern, advice in _TABLE:
+            if pattern.match(shown):
+                return advice
+    return None
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and those that it was raised from."""
+    each: BaseException | None = error
+    for _ in range(5):
+        if each is None:
+            return
+        yield each
+        each = each.__cause__
+
+
+_QUOTED: Final = 200
+
+
+# Whose messages are about connections and files. (InvalidResponse repeats what it received.)
+_QUOTED_MODULES = frozenset({"sqlite3", "valkey.exceptions"})
+
+
+# Whose messages are the client's, and not a server's.
+_OWN_WORDS = frozenset({"ConnectionError", "TimeoutError"})
+
+
+def describe(error: BaseException) -> str:
+    """Return the name of an error, and its text if that is about a connection or a file."""
+    for each in chain(error):
+        name = type(each).__name__
+        if isinstance(each, OSError) or (
+            type(each).__module__ in _QUOTED_MODULES and name != "InvalidResponse"
+        ):
+            own = name in _OWN_WORDS and each.__cause__ is None
+            text = _harmless(str(each), known=own or advice_for(each) is not None)
+            return f"{name}: {text}" if text else name
+    return type(error).__name__
+
+
+def _harmless(text: str, *, known: bool) -> str:
+    """Return what a message says without what it may repeat: arguments, that is keys and answers.
+
+    Those stand behind "with args", and in the quotation marks of messages that are not known.
+    """
+    text = re.split(r",? with args|\n", text, maxsplit=1)[0]
+    if not known:
+        text = re.split("[\"'`]", text, maxsplit=1)[0]
+    return "".join(char if char.isprintable() else "?" for char in text[:_QUOTED]).rstrip(" .")

@@ -1,0 +1,279 @@
+"""What a cache did: counts, and log lines that are rare and say nothing confidential.
+
+Never a prompt, an answer, an llm_string or a credential: of errors, only those of the wire
+are quoted, because any other text may repeat what it was about.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from langchain_llmcache._answer.entries import NewEntry, StoredEntry
+from langchain_llmcache._forks import new_lock
+from langchain_llmcache._insight.errors import Advice, advice_for, describe
+from langchain_llmcache._insight.latency import Latencies
+from langchain_llmcache._insight.listeners import Listeners
+from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
+from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
+from langchain_llmcache.events import CacheEvent, EventKind, State
+
+_LOG = logging.getLogger("langchain_llmcache")
+# Seconds between two lines about the same: trouble that may pass, and trouble that will not.
+_LOG_INTERVAL: Final = 60.0
+_ADVICE_INTERVAL: Final = 3600.0
+# Kinds of trouble that are remembered; more than there are, unless a server invents them.
+_KINDS: Final = 200
+# Hits that wait to be summed up.
+_PENDING: Final = 1000
+# Hex digits of a key's digest in events.
+_DIGEST_SHOWN: Final = 12
+
+
+# What is counted, and the event that goes with it.
+_KIND_OF: Final[dict[str, EventKind]] = {
+    "misses": "miss",
+    "waits": "wait",
+    "bypassed": "bypass",
+    "stores": "store",
+    "uncacheable": "uncacheable",
+    "declined": "declined",
+    "refused": "refused",
+    "corrupt": "corrupt",
+    "denied": "denied",
+    "errors": "error",
+    "skipped": "skipped",
+}
+
+
+class Observer:
+    """Counts outcomes, tells listeners, and logs each kind of trouble once in a while.
+
+    Safe in any thread.
+
+    Args:
+        monotonic: Seconds that never go back.
+        now: Unix seconds.
+        listeners: Told every event; None: there are none, and no event is made.
+        prices: Per model, what a million input tokens and a million output tokens cost.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        now: Callable[[], float] = time.time,
+        listeners: Listeners | None = None,
+        prices: Prices | None = None,
+    ) -> None:
+        self._monotonic = monotonic
+        self._now = now
+        self._listeners = listeners
+        self._prices: Prices = {} if prices is None else prices
+        self._lock = new_lock()
+        # (Hits and their bytes are counted by model.)
+        self._counts = {"stale": 0, "bytes_written": 0, **dict.fromkeys(_KIND_OF, 0)}
+        self._savings = Savings()
+        self._pending: deque[Hit] = deque()
+        self._hits, self._misses, self._stores = Latencies(), Latencies(), Latencies()
+        self._breaker: State = "closed"
+        self._logged: dict[str, float] = {}
+
+    # --- outcomes ---
+
+    def hit(
+        self, key: Key, began: float, size: int, entry: StoredEntry, tokens: tuple[int, int]
+    ) -> None:
+        """Count a hit of a lookup that began then, by ``monotonic``."""
+        seconds = self._monotonic() - began
+        self._hits.add(seconds)
+        pending = self._pending
+        # Safe without the lock. Sums are made of many at once.
+        pending.append((key.space[-1], size, entry.seconds, tokens))
+        if len(pending) > _PENDING:
+            with self._lock:
+                self._sum_up()
+        if self._listeners is not None:
+            age = max(0.0, self._now() - entry.created)
+            saved = entry.seconds
+            self._tell("hit", key, seconds=seconds, age=age, saved=saved, tokens=tokens, bytes=size)
+
+    def missed(self, key: Key, began: float, *, stale: bool = False) -> None:
+        """Count a miss of a lookup that began then; ``stale``: it found an older answer."""
+        seconds = self._monotonic() - began
+        self._misses.add(seconds)
+        with self._lock:
+            self._counts["misses"] += 1
+            self._counts["stale"] += stale
+        if self._listeners is not None:
+            self._tell("miss", key, seconds=seconds, reason="max_age" if stale else None)
+
+    def stored(self, key: Key, began: float, *, size: int, new: NewEntry | None = None) -> None:
+        """Count an answer stored; storing it began then."""
+        seconds = self._monotonic() - began
+        self._stores.add(seconds)
+        with self._lock:
+            self._counts["stores"] += 1
+            self._counts["bytes_written"] += size
+        if self._listeners is not None:
+            saved, tokens = None, (0, 0)
+            if new is not None:
+                usage = new.usage
+                saved, tokens = new.seconds, (usage["input_tokens"], usage["output_tokens"])
+            self._tell("store", key, seconds=seconds, saved=saved, tokens=tokens, bytes=size)
+
+    def count(self, outcome: str, key: Key | None = None, *, reason: str | None = None) -> None:
+        """Add one to the outcome of that name in ``CacheStats``."""
+        with self._lock:
+            self._counts[outcome] += 1
+        if self._listeners is not None:
+            self._tell(_KIND_OF[outcome], key, reason=reason)
+
+    def administered(
+        self, kind: EventKind, scope: Scope | None, key: Key | None, count: int | None
+    ) -> None:
+        """Tell that entries were removed on purpose."""
+        if self._listeners is None:
+            return
+        if scope is not None:
+            namespace, model = plain_parts(scope.namespace), scope.model and model_name(scope.model)
+            event = CacheEvent(kind, self._now(), namespace, model, count=count)
+            self._listeners.tell(event)
+        else:
+            self._tell(kind, key, count=count)
+
+    # --- trouble ---
+
+    def trouble(
+        self,
+        outcome: str,
+        message: str,
+        *,
+        kind: str | None = None,
+        advice: Advice | None = None,
+        key: Key | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Count an outcome that somebody should look at, and log it if that was not just done.
+
+        Args:
+            outcome: Of that name in ``CacheStats``.
+            message: What happened.
+            kind: What counts as the same; by default the message.
+            advice: What to do about it, if it will not pass by itself.
+            key: What it is about.
+            error: Name of the error that came of it.
+        """
+        now = self._monotonic()
+        interval = _LOG_INTERVAL if advice is None else _ADVICE_INTERVAL
+        kind = kind or message
+        with self._lock:
+            self._counts[outcome] += 1
+            last = self._logged.get(kind)
+            due = last is None or now - last >= interval
+            if due:
+                while last is None and len(self._logged) >= _KINDS:
+                    del self._logged[next(iter(self._logged))]
+                self._logged[kind] = now
+        if self._listeners is not None:
+            code = None if advice is None else advice.code
+            self._tell(_KIND_OF[outcome], key, reason=message, error=error, advice=code)
+        if not due:
+            return
+        if advice is None:
+            _LOG.warning("%s (logged at most once a minute)", message)
+        else:
+            _LOG.error("%s. %s (logged at most once an hour)", message, advice)
+
+    def failed(self, outcome: str, what: str, error: BaseException, key: Key | None = None) -> None:
+        """Count, and log, that an error came of something."""
+        advice = advice_for(error)
+        name = type(error).__name__
+        kind = f"{what}: {name}" if advice is None else f"{what}: {advice.code}"
+        message = f"{what}: {describe(error)}"
+        self.trouble(outcome, message, kind=kind, advice=advice, key=key, error=name)
+
+    def breaker_changed(self, state: State) -> None:
+        """Note, and log, that the breaker opened or closed."""
+        self._breaker = state
+        if self._listeners is not None:
+            self._listeners.tell(CacheEvent("breaker", self._now(), breaker=state))
+        if state == "open":
+            _LOG.warning("breaker open: the store does not answer, and is left alone for a while")
+        elif state == "closed":
+            _LOG.warning("breaker closed: the store answers again")
+
+    # --- what came of it ---
+
+    def stats(self) -> CacheStats:
+        """Return the counts of one moment."""
+        with self._lock:
+            self._sum_up()
+            models = self._savings.by_model(self._prices)
+            return CacheStats(
+                **self._counts,
+                hits=sum(each.hits for each in models.values()),
+                bytes_read=sum(each.bytes for each in models.values()),
+                breaker=self._breaker,
+                input_tokens_saved=sum(each.input_tokens for each in models.values()),
+                output_tokens_saved=sum(each.output_tokens for each in models.values()),
+                seconds_saved=sum(each.seconds for each in models.values()),
+                money_saved=sum(each.money or 0.0 for each in models.values()),
+                unpriced_hits=sum(each.hits for each in models.values() if each.money is None),
+                hit_latency=self._hits.latency(),
+                miss_latency=self._misses.latency(),
+                store_latency=self._stores.latency(),
+                models=models,
+                dropped_events=0 if self._listeners is None else self._listeners.dropped,
+            )
+
+    def close(self) -> None:
+        """Wait a little until listeners have been told everything."""
+        if self._listeners is not None:
+            self._listeners.close()
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody is told of events."""
+        return self._listeners is not None
+
+    def _sum_up(self) -> None:
+        """Add the pending hits to the sums. Only under the lock."""
+        pending = self._pending
+        hits = [pending.popleft() for _ in range(len(pending))]
+        for hit, times in Counter(hits).items():
+            self._savings.add(hit, times)
+
+    def _tell(
+        self,
+        kind: EventKind,
+        key: Key | None,
+        *,
+        tokens: tuple[int, int] = (0, 0),
+        **details: Any,
+    ) -> None:
+        if self._listeners is None:
+            return
+        namespace: tuple[str, ...] = ()
+        model = digest = None
+        if key is not None:
+            namespace, model = plain_parts(key.space[:-1]), model_name(key.space[-1])
+            digest = key.digest[:_DIGEST_SHOWN]
+        if tokens != (0, 0) and model is not None:
+            details["money"] = money(self._prices.get(model), tokens)
+        self._listeners.tell(
+            CacheEvent(
+                kind,
+                self._now(),
+                namespace,
+                model,
+                digest,
+                input_tokens=tokens[0],
+                output_tokens=tokens[1],
+                **details,
+            )
+        )

@@ -1,0 +1,270 @@
+"""The canonical prompt: what a provider is sent, without what differs from run to run.
+
+Rule of this file: what it drops never reaches a provider. Prompts go into a digest and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import orjson
+
+from langchain_llmcache._request.llm_strings import _ADDRESS, Uncacheable, _bytes, _mapping
+
+# What a later request repeats of an earlier answer without sending it to the provider.
+# (``type`` follows from the class.)
+_NEVER_SENT = frozenset(
+    {"id", "type", "usage_metadata", "artifact", "tool_call_chunks", "chunk_position"}
+)
+
+
+# What provider packages read back from an answer's metadata, beside an ``id`` of OpenAI's
+# Responses API, which stands for a conversation that the server remembers.
+_READ_BACK = frozenset(
+    {"model_provider", "model_name", "output_version", "container", "grounding_metadata"}
+)
+
+
+_REMEMBERED_ID = "resp_"
+
+
+_UNSET: tuple[Any, ...] = (None, [], {})
+
+
+_MESSAGE_START = '[{"lc": 1, "type": "constructor", "id": ["langchain"'
+
+
+_MESSAGE_PARTS = 4  # lc, type, id, kwargs
+
+
+_GENERATED_ID = re.compile(r"lc_[0-9a-f-]{36}")
+
+
+# Integers that orjson would round to floats, so that two of them could meet.
+_ROUNDED_FROM = 2.0**63
+
+
+_Dump: TypeAlias = Callable[[Any], bytes]
+
+
+def canonical_prompt(prompt: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return what of ``prompt`` shapes the answer, and the ids that stand in it as numbers.
+
+    Messages, as langchain-core serializes them, lose what never reaches a provider (ids of
+    messages, usage, most response metadata) and get sorted keys; any other text is kept as it is.
+
+    Raises:
+        Uncacheable: if a message holds an object of which its text does not tell all.
+    """
+    if prompt.startswith(_MESSAGE_START):
+        read = _read_messages(prompt)
+        if read is not None:
+            messages, dump = read
+            if '"not_implemented"' in prompt:
+                _check_objects(messages)
+            text = dump(messages)
+            # All that refers to a tool call has one of these names in it.
+            if b"tool" in text or b"function_call" in text:
+                call_ids = _number_call_ids(messages, text)
+                if call_ids:
+                    return b"c" + dump(messages), call_ids
+            return b"m" + text, ()
+    return b"t" + _bytes(prompt), ()
+
+
+def _read_messages(prompt: str) -> tuple[list[dict[str, Any]], _Dump] | None:
+    try:
+        try:
+            messages = [_canonical_message(item, check=True) for item in orjson.loads(prompt)]
+        except (orjson.JSONDecodeError, _Rounded):
+            # A lone surrogate, NaN, an integer beyond 64 bits: all for Python's own JSON.
+            messages = [_canonical_message(item, check=False) for item in json.loads(prompt)]
+            return messages, _dump_anything
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None  # it only looked like messages
+    return messages, _dump
+
+
+class _Rounded(Exception):  # noqa: N818 - a signal between two functions
+    """An integer may have been read as a float, and be equal to another now."""
+
+
+def _canonical_message(message: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    if len(message) != _MESSAGE_PARTS or message["lc"] != 1 or message["type"] != "constructor":
+        raise ValueError
+    name = message["id"][-1]
+    # A streamed answer in the history is that answer.
+    if name == "AIMessageChunk":
+        name = "AIMessage"
+    fields = {}
+    for field, value in message["kwargs"].items():
+        if field in _NEVER_SENT:
+            continue
+        if type(value) is not str:
+            value = _canonical_field(name, field, value)  # noqa: PLW2901
+            # A field that is not set and a field that is empty are one request.
+            if not value and value in _UNSET and field != "content":
+                continue
+            if check:
+                _check_exact(value)
+        fields[field] = value
+    return {"class": name, "fields": fields}
+
+
+def _canonical_field(name: str, field: str, value: Any) -> Any:
+    if field == "content" and isinstance(value, list):
+        return [_without_generated_id(block) for block in value]
+    if field == "response_metadata":
+        return _read_back(value)
+    if field == "additional_kwargs" and name == "AIMessage" and "parsed" in value:
+        # The content once more, as an object; of a hit, as that object's data.
+        return {part: item for part, item in value.items() if part != "parsed"}
+    return value
+
+
+def _read_back(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {
+        field: value
+        for field, value in metadata.items()
+        if field in _READ_BACK or (field == "id" and str(value).startswith(_REMEMBERED_ID))
+    }
+
+
+def _without_generated_id(block: Any) -> Any:
+    """Drop the random id that langchain-core's ``create_*_block`` functions add."""
+    if (
+        isinstance(block, dict)
+        and isinstance(block.get("id"), str)
+        and _GENERATED_ID.fullmatch(block["id"])
+        and block.get("source_type") != "id"  # there it is the reference to a file
+    ):
+        return {field: value for field, value in block.items() if field != "id"}
+    return block
+
+
+def _check_exact(value: Any) -> None:
+    kind = type(value)
+    if kind is dict:
+        for item in value.values():
+            if type(item) is not str:
+                _check_exact(item)
+    elif kind is list:
+        for item in value:
+            if type(item) is not str:
+                _check_exact(item)
+    elif kind is float and abs(value) >= _ROUNDED_FROM:
+        raise _Rounded
+
+
+# Classes whose repr, which is what langchain-core writes of them, tells all of a value.
+_TOLD_BY_REPR = frozenset(
+    {
+        "builtins.bytearray",
+        "builtins.bytes",
+        "builtins.complex",
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.time",
+        "datetime.timedelta",
+        "decimal.Decimal",
+        "uuid.UUID",
+    }
+)
+
+
+def _check_objects(value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _check_objects(item)
+    elif isinstance(value, dict):
+        if value.get("lc") == 1 and value.get("type") == "not_implemented":
+            name = ".".join(map(str, value.get("id") or ()))
+            if name not in _TOLD_BY_REPR or _ADDRESS.search(str(value.get("repr"))):
+                msg = (
+                    f"a message holds a {name}, whose text form may not tell two values apart; "
+                    "put plain data into messages"
+                )
+                raise Uncacheable(msg)
+        for item in value.values():
+            _check_objects(item)
+
+
+# Ids of this form read the same in JSON, and none of them can reach beyond its quotes.
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, ...]:
+    """Replace ids of tool calls by numbers in order of appearance, where they only refer.
+
+    A provider draws them at random, so a repeated conversation would never hit again once its
+    first step has expired. Two conversations meet only if they differ in nothing but names:
+
+    - An id is replaced only if it stands nowhere else in the conversation, not even as a part
+      of a text. (It fills each reference, so it is counted once in each and, being free of
+      quotes, never across two; any other appearance makes the count larger.)
+    - The numbering is one to one, and where it took place every id was a string or missing.
+      So the numbers in it are ours, and a renaming leads from one conversation to the other.
+    - An answer that repeats a replaced id is neither stored nor returned: ``Key.call_ids``.
+
+    Returns:
+        The ids that were replaced.
+    """
+    places = []
+    for message in messages:
+        for holder, field in _call_id_places(message["fields"]):
+            if not isinstance(holder, dict) or holder.get(field) in (None, ""):
+                continue
+            if not isinstance(holder[field], str):
+                return ()
+            places.append((holder, field))
+    counts = Counter(holder[field] for holder, field in places)
+    numbers: dict[str, int] = {}
+    for call_id, count in counts.items():
+        if _PLAIN_ID.fullmatch(call_id) and text.count(call_id.encode()) == count:
+            numbers[call_id] = len(numbers)
+    for holder, field in places:
+        holder[field] = numbers.get(holder[field], holder[field])
+    return tuple(numbers)
+
+
+def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Yield each (mapping, field) of a message that may hold the id of a tool call."""
+    yield fields, "tool_call_id"
+    for calls in (
+        fields.get("tool_calls"),
+        fields.get("invalid_tool_calls"),
+        # OpenAI's own form of them.
+        _mapping(fields.get("additional_kwargs")).get("tool_calls"),
+    ):
+        for call in calls if isinstance(calls, list) else ():
+            yield call, "id"
+    content = fields.get("content")
+    for block in content if isinstance(content, list) else ():
+        field = _BLOCK_REFERENCES.get(str(_mapping(block).get("type")))
+        if field is not None:
+            yield block, field
+
+
+# The kinds of content block that name a tool call, and where.
+_BLOCK_REFERENCES = {
+    "tool_use": "id",
+    "tool_call": "id",
+    "invalid_tool_call": "id",
+    "function_call": "call_id",
+    "tool_result": "tool_use_id",
+}
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        return _dump_anything(value)
+
+
+def _dump_anything(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

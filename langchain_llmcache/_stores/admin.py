@@ -1,0 +1,417 @@
+"""A store from its operator's side: list, measure, read, put and remove entries.
+
+Blocking, for the command line. Servers are asked with SCAN and with many commands sent
+together, never KEYS, and nothing is held but one batch.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import unquote
+
+from langchain_llmcache._answer.entries import LEASE, TAG
+from langchain_llmcache._flow.ports import run
+from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
+from langchain_llmcache._stores.open import open_url
+from langchain_llmcache.errors import LLMCacheError, StoreError, UnsupportedOperationError
+
+if TYPE_CHECKING:
+    from langchain_llmcache._valkey.entries import BulkTransport
+
+T = TypeVar("T")
+
+# Commands sent together, and rows read together.
+_BATCH: Final = 100
+_ROWS: Final = 1000
+# Keys that are told apart while they are listed: some tens of megabytes.
+_REMEMBERED: Final = 500_000
+_DIGEST_PREFIX: Final = re.compile(r"[0-9a-f]{4,64}")
+
+
+class Held(NamedTuple):
+    """An entry in a store.
+
+    Attributes:
+        key: Where.
+        value: The entry's bytes; of a store that seals its entries, ``kind:sealed bytes``.
+        left: Milliseconds that it still lives; None: for ever.
+    """
+
+    key: Key
+    value: bytes
+    left: int | None
+
+    @property
+    def is_lease(self) -> bool:
+        """Whether somebody is just asking for the answer that will be here."""
+        return self.value.startswith(LEASE)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this is an entry that is not sealed."""
+        return self.value.startswith(TAG)
+
+
+class Measured(NamedTuple):
+    """What can be said of an entry without reading it: key, bytes, milliseconds left."""
+
+    key: Key
+    size: int
+    left: int | None
+
+
+class Administration(Protocol):
+    """A store's entries. All raise ``StoreError`` if the store cannot do it."""
+
+    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+        """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
+
+    def measure(self, keys: Sequence[Key]) -> list[Measured]:
+        """Return size and time left of the entries that are there."""
+
+    def read(self, keys: Sequence[Key]) -> list[Held]:
+        """Return the entries that are there."""
+
+    def put(self, entries: Sequence[Held], *, replace: bool) -> int:
+        """Store entries; ``replace=False`` leaves those that are there. Return how many."""
+
+    def remove(self, keys: Sequence[Key]) -> int:
+        """Remove entries; return how many there were."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+def open_administration(
+    url: str, *, prefix: str, timeout: float, must_exist: bool = True
+) -> Administration:
+    """Return the operator's side of a store.
+
+    Args:
+        url: As for ``LLMCache.from_url``.
+        prefix: Likewise.
+        timeout: Seconds that a batch may take.
+        must_exist: Whether a file that is not there is an error.
+
+    Raises:
+        ConfigurationError: the URL or the prefix is not understood, or an extra is missing.
+        UnsupportedOperationError: it is ``memory://``.
+        StoreError: the file is not there.
+    """
+    opened = open_url(url, prefix=prefix, timeout=timeout, serde=None)
+    store: Any = opened.blocking.store
+    scheme = url.partition("://")[0]
+    if scheme == "memory":
+        msg = (
+            "memory:// is in the process that uses it and nowhere else; give the URL of a server "
+            "or of a file"
+        )
+        raise UnsupportedOperationError(msg)
+    if scheme == "sqlite":
+        from langchain_llmcache._stores.sqlite import SqliteStore
+
+        path = unquote(url.partition("://")[2][1:])
+        if must_exist and not Path(path).exists():
+            msg = f"there is no file {path}"
+            raise StoreError(msg)
+        return SqliteAdministration(SqliteStore(path=path, timeout=timeout), prefix)
+    return ValkeyAdministration(store.transport, prefix, opened.close)
+
+
+def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> Iterator[list[Key]]:
+    """Yield batches of keys without those seen before.
+
+    Of so many keys the hash is remembered; in a larger store a key may come twice after all.
+    """
+    seen: set[int] = set()
+    for keys in batches:
+        fresh = []
+        for key in keys:
+            known = hash(key)
+            if known not in seen:
+                fresh.append(key)
+                if len(seen) < remembered:
+                    seen.add(known)
+        if fresh:
+            yield fresh
+
+
+def find(administration: Administration, text: str, prefix: str) -> list[Key]:
+    """Return the keys that a user may mean: a whole key, or the beginning of a digest.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    key = parse_path(text.removeprefix(prefix))
+    if key is not None:
+        return [each.key for each in administration.measure([key])]
+    if not _DIGEST_PREFIX.fullmatch(text):
+        msg = (
+            "a key looks like model/0123...cdef (64 hex digits, as `llmcache ls --json` shows it); "
+            "the first 4 or more digits will do"
+        )
+        raise ValueError(msg)
+    return sorted({key for keys in administration.keys(Scope(()), text) for key in keys})
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    """Turn whatever a store raises into a ``StoreError`` that says what to do."""
+    try:
+        yield
+    except LLMCacheError:
+        raise
+    except Exception as error:
+        advice = advice_for(error)
+        said = f"{action} failed: {describe(error)}"
+        raise StoreError(said if advice is None else f"{said}. {advice}") from error
+
+
+# --- servers and clusters ----------------------------------------------------------------------
+
+
+class ValkeyAdministration:
+    """A server or a cluster.
+
+    Args:
+        transport: Of threads.
+        prefix: What all keys begin with.
+        close: Closes the connections.
+    """
+
+    def __init__(self, transport: BulkTransport, prefix: str, close: Any) -> None:
+        self.transport = transport
+        self.prefix = prefix
+        self.close = close
+
+    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+        """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
+        from langchain_llmcache._valkey.entries import escape_glob
+
+        pattern = escape_glob(self.prefix + "".join(f"{part}/" for part in scope.namespace))
+        pattern += "*/" if scope.model is None else f"*{escape_glob(scope.model)}/"
+        batches = self.transport.scan(f"{pattern}{digest}*")
+        while True:
+            with _translated("scan"):
+                names = run(_next(batches))
+            if names is None:
+                return
+            found = [self._key(name) for name in names]
+            yield [
+                key
+                for key in found
+                if key is not None and scope.covers(key.space) and key.digest.startswith(digest)
+            ]
+
+    def measure(self, keys: Sequence[Key]) -> list[Measured]:
+        """Return size and time left of the entries that are there."""
+        return [
+            Measured(key, size, None if left < 0 else left)
+            for key, size, left in self._pairs(keys, "STRLEN")
+            if size and left != _GONE
+        ]
+
+    def read(self, keys: Sequence[Key]) -> list[Held]:
+        """Return the entries that are there."""
+        return [
+            Held(key, value, None if left < 0 else left)
+            for key, value, left in self._pairs(keys, "GET")
+            if value is not None and left != _GONE
+        ]
+
+    def put(self, entries: Sequence[Held], *, replace: bool) -> int:
+        """Store entries; ``replace=False`` leaves those that are there. Return how many."""
+        commands: list[tuple[Any, ...]] = []
+        for entry in entries:
+            expiry = () if entry.left is None else ("PX", entry.left)
+            only_new = () if replace else ("NX",)
+            commands.append(("SET", self._name(entry.key), entry.value, *expiry, *only_new))
+        return sum(reply is not None for reply in self._together(commands))
+
+    def remove(self, keys: Sequence[Key]) -> int:
+        """Remove entries; return how many there were."""
+        with _translated("delete"):
+            return run(_awaited(self.transport.unlink([self._name(key) for key in keys])))
+
+    def _pairs(self, keys: Sequence[Key], command: str) -> Iterator[tuple[Key, Any, int]]:
+        for first in range(0, len(keys), _BATCH):
+            batch = keys[first : first + _BATCH]
+            names = [self._name(key) for key in batch]
+            # What a value is and how long it lives, one right after the other.
+            replies = self._together(
+                [words for name in names for words in ((command, name), ("PTTL", name))]
+            )
+            yield from zip(batch, replies[::2], replies[1::2], strict=True)
+
+    def _together(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        replies: list[Any] = []
+        for first in range(0, len(commands), 2 * _BATCH):
+            batch = commands[first : first + 2 * _BATCH]
+            with _translated(str(batch[0][0])):
+                answers = run(
+                    _awaited(self.transport.together([(words[1], words) for words in batch]))
+                )
+            for words, reply in zip(batch, answers, strict=True):
+                replies.append(_checked(words[0], reply))
+        return replies
+
+    def _name(self, key: Key) -> bytes:
+        return f"{self.prefix}{key.path}".encode("utf-8", "surrogatepass")
+
+    def _key(self, name: bytes) -> Key | None:
+        text = name.decode("utf-8", "surrogateescape")
+        return parse_path(text.removeprefix(self.prefix)) if text.startswith(self.prefix) else None
+
+
+# Of PTTL: there is no such key.
+_GONE: Final = -2
+
+
+def _checked(command: str, reply: Any) -> Any:
+    """Return a reply; raise what stands in the place of one.
+
+    Raises:
+        StoreError: if the server refused or failed.
+    """
+    if not isinstance(reply, Exception):
+        return reply
+    if str(reply).startswith("WRONGTYPE"):
+        return None  # somebody else's, in the place of an entry
+    if type(reply).__name__ == "NoPermissionError":
+        msg = (
+            f"the user may not run {command}, which this needs: ACL SETUSER <user> +get +set "
+            "+unlink +scan +pttl +strlen"
+        )
+        raise StoreError(msg) from reply
+    with _translated(command):
+        raise reply
+    raise AssertionError  # pragma: no cover - for type checkers
+
+
+async def _next(batches: Any) -> list[bytes] | None:
+    return await anext(batches, None)
+
+
+async def _awaited(operation: Awaitable[T]) -> T:
+    return await operation
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+class SqliteAdministration:
+    """A file of ``sqlite://``.
+
+    Args:
+        store: The store.
+        prefix: First part of all namespaces.
+    """
+
+    def __init__(self, store: Any, prefix: str) -> None:
+        self.store = store
+        self._prefix = encode_part(prefix)
+
+    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+        """Yield the keys of a scope whose digest begins so, in batches."""
+        last = -1
+        while True:
+            rows = self.query(
+                "SELECT rowid, ns, key FROM cache WHERE rowid > ? AND length(val) > 0 "
+                "AND (expiry IS NULL OR expiry > ?) ORDER BY rowid LIMIT ?",
+                (last, time.time(), _ROWS),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            found = (self._key(space, name) for _, space, name in rows)
+            yield [
+                key
+                for key in found
+                if key is not None and scope.covers(key.space) and key.digest.startswith(digest)
+            ]
+
+    def measure(self, keys: Sequence[Key]) -> list[Measured]:
+        """Return size and time left of the entries that are there."""
+        return [Measured(key, size, left) for key, (size,), left in self._of(keys, "length(val)")]
+
+    def read(self, keys: Sequence[Key]) -> list[Held]:
+        """Return the entries that are there."""
+        # As in a server: a plain entry as it is, a sealed one with the name of its kind.
+        return [
+            Held(key, value if kind == "bytes" else b"%s:%s" % (kind.encode(), value), left)
+            for key, (kind, value), left in self._of(keys, "encoding, val")
+            if isinstance(value, bytes)
+        ]
+
+    def put(self, entries: Sequence[Held], *, replace: bool) -> int:
+        """Store entries; ``replace=False`` leaves those that are there. Return how many."""
+        now = time.time()
+        rows = []
+        for entry in entries:
+            kind, value = "bytes", entry.value
+            if not entry.is_readable:
+                name, _, value = entry.value.partition(b":")
+                kind = name.decode()
+            expiry = None if entry.left is None else now + entry.left / 1000
+            rows.append((*self._name(entry.key), expiry, kind, value))
+        with _translated("SET"), self.store._lock, self.store._conn as connection:  # noqa: SLF001
+            if not replace:
+                connection.executemany(
+                    "DELETE FROM cache WHERE ns = ? AND key = ? AND expiry <= ?",
+                    [(row[0], row[1], now) for row in rows],
+                )
+            before = connection.total_changes
+            connection.executemany(
+                f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO cache "  # noqa: S608
+                "(ns, key, expiry, encoding, val) VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
+            stored: int = len(rows) if replace else connection.total_changes - before
+        return stored
+
+    def remove(self, keys: Sequence[Key]) -> int:
+        """Remove entries; return how many there were."""
+        with _translated("delete"), self.store._lock, self.store._conn as connection:  # noqa: SLF001
+            before = connection.total_changes
+            connection.executemany(
+                "DELETE FROM cache WHERE ns = ? AND key = ?", [self._name(key) for key in keys]
+            )
+            removed: int = connection.total_changes - before
+        return removed
+
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows of a query."""
+        with _translated("SELECT"), self.store._lock:  # noqa: SLF001
+            connection: sqlite3.Connection = self.store._conn  # noqa: SLF001
+            return connection.execute(sql, values).fetchall()
+
+    def _of(
+        self, keys: Sequence[Key], what: str
+    ) -> Iterator[tuple[Key, tuple[Any, ...], int | None]]:
+        now = time.time()
+        for key in keys:
+            for *values, expiry in self.query(
+                f"SELECT {what}, expiry FROM cache WHERE ns = ? AND key = ? "  # noqa: S608
+                "AND length(val) > 0 AND (expiry IS NULL OR expiry > ?)",
+                (*self._name(key), now),
+            ):
+                left = None if expiry is None else max(1, round((expiry - now) * 1000))
+                yield key, tuple(values), left
+
+    def _name(self, key: Key) -> tuple[str, str]:
+        return ",".join((self._prefix, *key.space)), key.digest
+
+    def _key(self, space: str, name: str) -> Key | None:
+        first, *parts = space.split(",")
+        return parse_path("/".join((*parts, name))) if first == self._prefix else None

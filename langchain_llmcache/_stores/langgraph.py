@@ -1,0 +1,155 @@
+"""Any LangGraph cache as a backend, through its own six methods.
+
+LangGraph's interface neither lists entries nor removes a single one. A store may offer both
+(``spaces`` and ``remove``, see ``Listing``); the stores of LangGraph itself are known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+from langgraph.cache.base import BaseCache, FullKey
+from langgraph.cache.memory import InMemoryCache
+
+from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._request.key import Key, Scope, encode_part
+from langchain_llmcache._stores.only_bytes import reading_only_bytes
+from langchain_llmcache.errors import UnsupportedOperationError
+
+Space = tuple[str, ...]
+
+# Written over an entry that a store cannot remove; gone after a second.
+_REMOVED = b""
+_REMOVED_SECONDS = 1
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """What a store may offer beside LangGraph's interface."""
+
+    def spaces(self) -> Iterable[Space]:
+        """Return the namespaces (in LangGraph's sense) that hold anything."""
+
+
+class Store(Protocol):
+    """A LangGraph cache, seen from the flow: its blocking methods or its asyncio ones."""
+
+    async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
+        """Return the values of the keys that are there."""
+
+    async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
+        """Store values, each with its TTL in seconds."""
+
+    async def clear(self, scope: Scope) -> None:
+        """Remove the values of the namespaces that belong to ``scope``."""
+
+
+class BlockingStore:
+    """The blocking methods of a LangGraph cache."""
+
+    def __init__(self, store: BaseCache[Any]) -> None:
+        self._store = reading_only_bytes(store)
+
+    async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
+        return self._store.get(keys)
+
+    async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
+        self._store.set(pairs)
+
+    async def clear(self, scope: Scope) -> None:
+        self._store.clear(_spaces_of(self._store, scope))
+
+
+class AsyncStore:
+    """The asyncio methods of a LangGraph cache."""
+
+    def __init__(self, store: BaseCache[Any]) -> None:
+        self._store = reading_only_bytes(store)
+
+    async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
+        return await self._store.aget(keys)
+
+    async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
+        await self._store.aset(pairs)
+
+    async def clear(self, scope: Scope) -> None:
+        spaces = await asyncio.to_thread(_spaces_of, self._store, scope)
+        await self._store.aclear(spaces)
+
+
+class LangGraphBackend:
+    """Entries in a LangGraph cache.
+
+    Args:
+        store: The cache, blocking or asyncio.
+        prefix: First part of all namespaces, which keeps other users of the store apart.
+    """
+
+    def __init__(self, store: Store, prefix: str) -> None:
+        self._store = store
+        self._prefix = encode_part(prefix)
+
+    async def get(self, key: Key) -> bytes | None:
+        value = await self._value(key)
+        if value is None or isinstance(value, bytes):
+            return value
+        msg = "not an entry"
+        raise CorruptEntryError(msg)
+
+    async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
+        # LangGraph's stores add the seconds to a date: a fraction is fine.
+        seconds = None if ttl is None else ttl / 1000
+        await self._store.set({self._name(key): (entry, seconds)})
+
+    async def delete(self, key: Key) -> bool:
+        try:
+            found = await self._value(key) is not None
+        except CorruptEntryError:
+            found = True
+        await self._store.set({self._name(key): (_REMOVED, _REMOVED_SECONDS)})
+        return found
+
+    async def clear(self, scope: Scope) -> None:
+        await self._store.clear(Scope((self._prefix, *scope.namespace), scope.model))
+
+    async def ping(self) -> None:
+        await self._store.get([self._name(_PING)])
+
+    async def _value(self, key: Key) -> Any:
+        values = await self._store.get([self._name(key)])
+        value = next(iter(values.values()), None)
+        return None if value == _REMOVED else value
+
+    def _name(self, key: Key) -> FullKey:
+        return ((self._prefix, *key.space), key.digest)
+
+
+_PING = Key(("ping",), "ping")
+
+
+def _spaces_of(store: BaseCache[Any], scope: Scope) -> list[Space]:
+    """Return the namespaces of the store that belong to ``scope``.
+
+    Raises:
+        UnsupportedOperationError: if the store cannot tell.
+    """
+    # LangGraph's interface has no listing; of its own classes the insides are known.
+    insides: Any = store
+    if isinstance(store, Listing):
+        spaces = store.spaces()
+    elif isinstance(store, InMemoryCache):
+        spaces = list(insides._cache)  # noqa: SLF001
+    elif any(cls.__module__ == "langgraph.cache.sqlite" for cls in type(store).__mro__):
+        with insides._lock:  # noqa: SLF001
+            rows = insides._conn.execute("SELECT DISTINCT ns FROM cache").fetchall()  # noqa: SLF001
+        spaces = [tuple(row[0].split(",")) for row in rows]
+    else:
+        msg = (
+            f"{type(store).__name__} cannot list its entries, so the cache's own cannot be told "
+            "from others; entries expire by their TTL, delete() removes one, and the store's "
+            "clear() empties it"
+        )
+        raise UnsupportedOperationError(msg)
+    return [space for space in spaces if scope.covers(space)]

@@ -1,0 +1,91 @@
+"""A bounded LangGraph cache in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from langgraph.cache.base import FullKey, Namespace
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langchain_llmcache._flow.lru import Lru
+from langchain_llmcache._stores.node_cache import Guarded, node_serializer
+from langchain_llmcache.errors import ConfigurationError
+
+
+class MemoryStore(Guarded):
+    """A LangGraph cache in this process, bounded, with TTLs.
+
+    Args:
+        max_entries: Entries kept; the least recently used go first.
+        max_bytes: Bytes kept, with a guess for what surrounds each value.
+        serde: Serializer of the values; a ``NodeSerializer`` by default.
+
+    Raises:
+        ConfigurationError: if a bound is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_entries: int = 10_000,
+        max_bytes: int = 256 * 2**20,
+        serde: SerializerProtocol | None = None,
+    ) -> None:
+        super().__init__(serde=node_serializer(serde))
+        for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
+            if bound <= 0:
+                msg = f"{name} is {bound}; expected a positive number"
+                raise ConfigurationError(msg)
+        # A value is kept with the name of its encoding in front, as in Valkey.
+        self._items: Lru[FullKey] = Lru(
+            max_entries=max_entries, max_bytes=max_bytes, monotonic=time.monotonic
+        )
+
+    async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return the values of the keys that are there."""
+        return self.get(keys)
+
+    async def aset(self, pairs: Mapping[FullKey, tuple[Any, float | None]]) -> None:
+        """Store values, each with its TTL (seconds; None: no expiry)."""
+        self.set(pairs)
+
+    def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Remove the values of these namespaces, or all."""
+        cleared = None if namespaces is None else {tuple(space) for space in namespaces}
+        self._items.discard(lambda key: cleared is None or key[0] in cleared)
+
+    async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Remove the values of these namespaces, or all."""
+        self.clear(namespaces)
+
+    def _get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        values = {}
+        for key in keys:
+            item = self._items.get(_plain(key))
+            if item is not None:
+                kind, _, data = item.partition(b":")
+                values[key] = self.serde.loads_typed((kind.decode(), data))
+        return values
+
+    def _set(self, pairs: Mapping[FullKey, tuple[Any, float | None]]) -> None:
+        for key, (value, ttl) in pairs.items():
+            kind, data = self.serde.dumps_typed(value)
+            self._items.put(_plain(key), b"%s:%s" % (kind.encode(), data), ttl)
+
+    def spaces(self) -> Iterable[Namespace]:
+        """Return the namespaces that hold anything."""
+        return {space for space, _ in self._items.keys()}  # noqa: SIM118 - not a dict
+
+    def __bool__(self) -> bool:
+        """Return True: LangGraph takes a false cache for none, and an empty one is one."""
+        return True
+
+    def __len__(self) -> int:
+        """Return the number of values."""
+        return len(self._items)
+
+
+def _plain(key: FullKey) -> FullKey:
+    return (tuple(key[0]), key[1])

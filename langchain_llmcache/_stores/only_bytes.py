@@ -1,0 +1,61 @@
+"""A LangGraph cache, seen through a serializer that reads nothing but bytes.
+
+LangGraph's own serializer builds objects of any class that a stored value names. Entries are
+bytes, so whatever else stands in a store was not written here, and is not looked into.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from langgraph.cache.base import BaseCache
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langchain_llmcache._answer.entries import CorruptEntryError
+
+Cache = TypeVar("Cache", bound=BaseCache[Any])
+
+
+class _OnlyBytes(SerializerProtocol):
+    def __init__(self, serde: SerializerProtocol) -> None:
+        self._serde = serde
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        return self._serde.dumps_typed(obj)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        # With encryption, too: a serializer that encrypts still reads what is not encrypted.
+        if data[0] != self._serde.dumps_typed(b"")[0]:
+            msg = "not stored as bytes"
+            raise CorruptEntryError(msg)
+        try:
+            return self._serde.loads_typed(data)
+        except Exception as error:
+            msg = "sealed with another key, or damaged"
+            raise CorruptEntryError(msg) from error
+
+
+def reading_only_bytes(store: Cache) -> Cache:
+    """Return an object that shares everything with ``store`` but its serializer.
+
+    A store that cannot be shared like this is returned as it is.
+    """
+    cls = type(store)
+    serde = getattr(store, "serde", None)
+    state = getattr(store, "__dict__", None)
+    if serde is None or state is None:
+        return store
+    view_class = type(
+        cls.__name__,
+        (cls,),
+        {
+            "__module__": cls.__module__,
+            "__del__": lambda _: None,  # what it holds is the store's
+            # On the class, so that it goes before the store's own in the state they share.
+            "serde": property(lambda _: guard),
+        },
+    )
+    guard = _OnlyBytes(serde)
+    view: Cache = object.__new__(view_class)
+    view.__dict__ = state
+    return view

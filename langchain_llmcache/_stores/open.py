@@ -1,0 +1,230 @@
+"""From what a user has (a URL, a LangGraph cache) to backends. Nothing here connects."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from langgraph.cache.base import BaseCache as LangGraphCache
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langchain_llmcache._flow.ports import Backend
+from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
+from langchain_llmcache._stores.langgraph import AsyncStore, BlockingStore, LangGraphBackend
+from langchain_llmcache._stores.memory import MemoryStore
+from langchain_llmcache._stores.node_cache import ForeignNodes, Guard, Guarded, seal_of
+from langchain_llmcache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from valkey.asyncio import Valkey as AsyncValkey
+    from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
+
+    from langchain_llmcache._valkey.settings import ConnectionSettings
+
+DEFAULT_PREFIX = "llm_cache:"
+_SERVER_SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
+_SCHEMES = "valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///path"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A store, ready for use.
+
+    Attributes:
+        blocking: For the sync half of the protocol.
+        asynchronous: For the async half.
+        store: Returns the LangGraph cache that holds the entries, as graphs get it.
+        nodes: Returns one in the same place that never raises, whosever the store is.
+        close: Releases what no event loop owns.
+        aclose: Releases the rest, on the running loop.
+        ttl: The store's own default TTL, seconds, if it has one.
+    """
+
+    blocking: Backend
+    asynchronous: Backend
+    store: Callable[[Guard], LangGraphCache[Any]]
+    nodes: Callable[[Guard], LangGraphCache[Any]]
+    close: Callable[[], None]
+    aclose: Callable[[], Awaitable[None]]
+    ttl: float | None = None
+
+
+def open_url(
+    url: str | None,
+    *,
+    prefix: str,
+    timeout: float,
+    serde: SerializerProtocol | None,
+    cluster: bool | None = None,
+    read_from_replicas: bool = False,
+) -> Opened:
+    """Return the store of a URL; None means ``memory://``.
+
+    Raises:
+        ConfigurationError: the URL or the prefix is not understood, or an extra is missing.
+    """
+    _check_prefix(prefix)
+    scheme, separator, rest = ("memory", "://", "") if url is None else url.partition("://")
+    if scheme == "memory" and separator:
+        if rest:
+            msg = "memory:// takes nothing behind it"
+            raise ConfigurationError(msg)
+        return open_langgraph(MemoryStore(serde=serde), prefix, own=True)
+    if scheme == "sqlite" and separator:
+        return _open_sqlite(rest, prefix=prefix, timeout=timeout, serde=serde)
+    if scheme in _SERVER_SCHEMES and separator:
+        from langchain_llmcache._valkey.settings import ConnectionSettings
+        from langchain_llmcache._valkey.topology import ClusterSettings
+
+        settings = ConnectionSettings.from_url(str(url), timeout=timeout)
+        if cluster and scheme == "unix":
+            msg = "cluster=True needs a host: the nodes of a cluster cannot be reached by a socket"
+            raise ConfigurationError(msg)
+        settings = replace(settings, cluster=ClusterSettings(cluster, read_from_replicas))
+        return open_server(settings, prefix=prefix, serde=serde, store=None)
+    # Not the URL itself: it may hold a password.
+    shown = f"{scheme}://" if separator else "no scheme"
+    msg = f"the store's URL has {shown}; expected {_SCHEMES}"
+    raise ConfigurationError(msg)
+
+
+def open_store(
+    store: object, *, async_client: AsyncValkey | AsyncValkeyCluster | None, timeout: float
+) -> Opened:
+    """Return a user's LangGraph cache as a store.
+
+    Raises:
+        ConfigurationError: if it is none, or holds a client that cannot serve.
+    """
+    if not isinstance(store, LangGraphCache):
+        cls = f"{type(store).__module__}.{type(store).__qualname__}"
+        msg = (
+            f"the store is a {cls}; expected a LangGraph cache such as "
+            "langgraph_checkpoint_aws.ValkeyCache (a valkey.Valkey client goes into one: "
+            "LLMCache(ValkeyCache(client)); for a URL use LLMCache.from_url)"
+        )
+        raise ConfigurationError(msg)
+    if not _is_valkey_cache(store):
+        if async_client is not None:
+            msg = "async_client goes with a ValkeyCache; this store has asyncio methods of its own"
+            raise ConfigurationError(msg)
+        return open_langgraph(store, DEFAULT_PREFIX)
+    from langchain_llmcache._valkey.settings import ConnectionSettings
+
+    valkey_cache: Any = store
+    if valkey_cache.ttl == 0:
+        msg = (
+            "the ValkeyCache cut its ttl down to 0 whole seconds and would store nothing; "
+            "give the ttl to LLMCache(..., ttl=...), which keeps milliseconds"
+        )
+        raise ConfigurationError(msg)
+    settings = ConnectionSettings.from_client(valkey_cache.client, async_client, timeout=timeout)
+    return open_server(
+        settings, prefix=valkey_cache.prefix, serde=valkey_cache.serde, store=valkey_cache
+    )
+
+
+def open_langgraph(store: LangGraphCache[Any], prefix: str, *, own: bool = False) -> Opened:
+    """Return any LangGraph cache as a store; ``prefix`` becomes the first part of namespaces.
+
+    Args:
+        store: The cache.
+        prefix: Keeps its other users apart.
+        own: Whether it was made here, and not by the user.
+    """
+    close: Callable[[], None] = getattr(store, "close", lambda: None)
+    raw = store.unguarded() if isinstance(store, Guarded) else store
+
+    async def aclose() -> None:
+        close()
+
+    def nodes(guard: Guard) -> LangGraphCache[Any]:
+        return raw.guarded(guard) if isinstance(raw, Guarded) else ForeignNodes(raw, guard)
+
+    return Opened(
+        blocking=Backend(LangGraphBackend(BlockingStore(raw), prefix), BlockingCaller()),
+        asynchronous=Backend(LangGraphBackend(AsyncStore(raw), prefix), AsyncCaller()),
+        store=nodes if own else lambda _: store,
+        nodes=nodes,
+        close=close,
+        aclose=aclose,
+    )
+
+
+def _open_sqlite(
+    rest: str, *, prefix: str, timeout: float, serde: SerializerProtocol | None
+) -> Opened:
+    path = unquote(rest[1:])
+    if not rest.startswith("/") or not path or path == ":memory:":
+        msg = (
+            "a file's URL has three slashes and a path: sqlite:///cache.db, or "
+            "sqlite:////var/cache/llm.db for an absolute one (memory:// keeps nothing on disk)"
+        )
+        raise ConfigurationError(msg)
+    try:
+        from langchain_llmcache._stores.sqlite import SqliteStore
+    except ImportError as error:
+        msg = 'sqlite:// needs an extra: pip install "langchain-llmcache[sqlite]"'
+        raise ConfigurationError(msg) from error
+    return open_langgraph(SqliteStore(path=path, timeout=timeout, serde=serde), prefix, own=True)
+
+
+def open_server(
+    settings: ConnectionSettings,
+    *,
+    prefix: str,
+    serde: SerializerProtocol | None,
+    store: LangGraphCache[Any] | None = None,
+) -> Opened:
+    """Return a server or a cluster as a store; ``store`` is the user's own, where there is one.
+
+    Raises:
+        ConfigurationError: the prefix is none.
+    """
+    if store is None:
+        _check_prefix(prefix)
+    from langchain_llmcache._valkey.entries import ValkeyBackend
+    from langchain_llmcache._valkey.open import open_transports
+
+    transports = open_transports(settings)
+    blocking, asynchronous = transports.blocking, transports.asynchronous
+    seal = seal_of(serde)
+
+    def nodes(guard: Guard) -> LangGraphCache[Any]:
+        # Imported only here: with it come boto3 and half a second.
+        from langchain_llmcache._stores.valkey import ValkeyStore
+
+        return ValkeyStore(
+            settings.client(),
+            blocking,
+            asynchronous,
+            prefix=prefix,
+            guard=guard,
+            serde=None if store is not None and seal is None else serde,
+        )
+
+    return Opened(
+        blocking=Backend(ValkeyBackend(blocking, prefix, seal), BlockingCaller()),
+        asynchronous=Backend(ValkeyBackend(asynchronous, prefix, seal), AsyncCaller()),
+        store=nodes if store is None else lambda _: store,
+        nodes=nodes,
+        close=transports.close,
+        aclose=transports.aclose,
+        ttl=getattr(store, "ttl", None),
+    )
+
+
+def _check_prefix(prefix: object) -> None:
+    if not isinstance(prefix, str) or not prefix:
+        msg = f"prefix is {prefix!r}; expected a non-empty string such as {DEFAULT_PREFIX!r}"
+        raise ConfigurationError(msg)
+
+
+def _is_valkey_cache(store: object) -> bool:
+    """Tell without importing ValkeyCache: whoever has one has imported it."""
+    return any(
+        cls.__name__ == "ValkeyCache" and cls.__module__.startswith("langgraph_checkpoint_aws.")
+        for cls in type(store).__mro__
+    )

@@ -1,0 +1,409 @@
+"""How to reach a server: a URL, or the client that a user already has, as connection settings.
+
+Nothing here connects. Connections are this package's own, so that the deadline holds
+whatever the given client was made with; ``decode_responses`` and the like stay with that client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from valkey import Valkey
+from valkey.asyncio import Valkey as AsyncValkey
+from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
+from valkey.asyncio import connection as aio
+from valkey.cluster import ValkeyCluster
+from valkey.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from valkey.exceptions import AuthenticationError, ReadOnlyError, ResponseError
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+
+from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadline
+from langchain_llmcache._valkey.dns import without_executor
+from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
+from langchain_llmcache._valkey.topology import Address, ClusterSettings
+from langchain_llmcache.errors import ConfigurationError
+
+# Where asyncio has the same connection. Any other class is used from threads.
+_ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection]]] = {
+    Connection: aio.Connection,
+    SSLConnection: aio.SSLConnection,
+    TlsConnection: AsyncTlsConnection,
+    UnixDomainSocketConnection: aio.UnixDomainSocketConnection,
+}
+# What these connections decide for themselves: entries are bytes, retries are the cache's, and
+# no CLIENT SETINFO (two round trips, and a command that a minimal ACL does not allow).
+_OWN: Final = {
+    "decode_responses": False,
+    "retry": None,
+    "retry_on_error": None,
+    "retry_on_timeout": False,
+    "health_check_interval": 0,
+    "lib_name": None,
+    "lib_version": None,
+    "cache_enabled": False,
+    "client_cache": None,
+}
+
+
+def _as_bool(text: str) -> bool:
+    if text.lower() in {"true", "yes", "1", "on"}:
+        return True
+    if text.lower() in {"false", "no", "0", "off"}:
+        return False
+    msg = "expected true or false"
+    raise ValueError(msg)
+
+
+_TLS_OPTIONS: Final[dict[str, Any]] = {
+    "ssl_ca_certs": str,
+    "ssl_certfile": str,
+    "ssl_keyfile": str,
+    "ssl_cert_reqs": str,
+    "ssl_check_hostname": _as_bool,
+}
+_OPTIONS: Final[dict[str, Any]] = {
+    "db": int,
+    "username": str,
+    "password": str,
+    "client_name": str,
+    "protocol": int,
+    "socket_keepalive": _as_bool,
+}
+
+
+# As valkey-py says that a conversation ended.
+_CUT: Final = re.compile("Error while reading|while writing to socket|Connection closed")
+# Where a connection keeps when it is to be replaced.
+_ENDS: Final = "_llmcache_ends"
+# Seconds between two looks whether the name of a replica leads to a primary by now.
+_LOOK_ELSEWHERE: Final = 1.0
+
+
+class Credentials(Protocol):
+    """User and password that change with time: also a credential provider of valkey-py."""
+
+    def at_hand(self) -> bool:
+        """Tell whether ``get_credentials`` would answer at once."""
+
+    def get_credentials(self) -> tuple[str, str]:
+        """Return user and password. May take a while, or raise what valkey-py may raise."""
+
+    def renew(self) -> None:
+        """Make others, because the server has refused these."""
+
+    def close(self) -> None:
+        """Stop whatever goes on in the background. A later use begins anew."""
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """How to make one connection, blocking or asyncio.
+
+    Attributes:
+        blocking: The connection class of valkey-py, and its arguments.
+        asynchronous: The same for asyncio; None where asyncio has no such connection.
+        timeout: Seconds that an operation may take.
+        max_age: Seconds after which a connection is not used again; None: any number.
+        credentials: Makes the credentials of new connections, where they do not stand in
+            ``arguments``.
+        cluster: What is said about a cluster.
+    """
+
+    blocking: type[AbstractConnection]
+    arguments: dict[str, Any] = field(repr=False)
+    asynchronous: type[aio.AbstractConnection] | None
+    async_arguments: dict[str, Any] = field(repr=False)
+    timeout: float
+    max_age: float | None = None
+    credentials: Credentials | None = field(default=None, repr=False)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+
+    def connection(self) -> DeadlineConnection:
+        """Return a new blocking connection, not yet connected."""
+        return with_deadline(self.blocking)(**self.arguments, **self._own())
+
+    def async_connection(self) -> aio.AbstractConnection:
+        """Return a new asyncio connection, not yet connected."""
+        if self.asynchronous is None:
+            msg = f"{self.blocking.__name__} has no asyncio counterpart"
+            raise TypeError(msg)
+        # The deadline is kept around whole operations; a timer for each write costs more than it.
+        own = {**self._own(), "socket_timeout": None}
+        return without_executor(self.asynchronous)(**self.async_arguments, **own)
+
+    def connect(self, connection: AbstractConnection) -> None:
+        """Connect and authenticate."""
+        self._begun(connection)
+        with _refusing():
+            if self.credentials is not None:
+                # At first, so that their absence is told, not a timeout that comes of it.
+                self.credentials.get_credentials()
+            try:
+                connection.connect()
+            except AuthenticationError:
+                if self.credentials is None:
+                    raise
+                self.credentials.renew()
+                connection.connect()
+
+    async def async_connect(self, connection: aio.AbstractConnection) -> None:
+        """Connect and authenticate, without the loop waiting for credentials."""
+        self._begun(connection)
+        credentials = self.credentials
+        if credentials is not None and not credentials.at_hand():
+            await in_thread(credentials.get_credentials)
+        with _refusing():
+            try:
+                await connection.connect()
+            except AuthenticationError:
+                if credentials is None:
+                    raise
+                await in_thread(credentials.renew)
+                await connection.connect()
+
+    def with_hint(self, error: ValkeyConnectionError) -> ValkeyConnectionError:
+        """Return why a new connection failed; if it was just cut, with what may be the cause."""
+        if not _CUT.search(str(error)):
+            return error
+        if not issubclass(self.blocking, SSLConnection):
+            return ValkeyConnectionError(f"{error} (Perhaps it wants TLS: valkeys://)")
+        if "ssl_certfile" not in self.arguments:
+            return ValkeyConnectionError(
+                f"{error} (Perhaps it wants a client certificate: ssl_certfile=)"
+            )
+        return error
+
+    def is_too_old(self, connection: AbstractConnection | aio.AbstractConnection) -> bool:
+        """Tell whether a connection is to be replaced."""
+        return self.max_age is not None and time.monotonic() > getattr(connection, _ENDS, 0.0)
+
+    def _begun(self, connection: AbstractConnection | aio.AbstractConnection) -> None:
+        if self.max_age is not None:
+            # Spread, so that connections made together do not end together.
+            share = random.uniform(0.9, 1.0)  # noqa: S311 - no secret
+            setattr(connection, _ENDS, time.monotonic() + share * self.max_age)
+
+    def client(self) -> Valkey:
+        """Return a client with these settings, not yet connected."""
+        pool = ConnectionPool(self.blocking, **self.arguments, **self._own())
+        return Valkey(connection_pool=pool)
+
+    def _own(self) -> dict[str, Any]:
+        own: dict[str, Any] = {
+            **_OWN,
+            "socket_timeout": self.timeout,
+            "socket_connect_timeout": self.timeout,
+        }
+        own["retry_on_error"] = []  # valkey-py appends to it
+        return own
+
+    @classmethod
+    def from_url(cls, url: str, *, timeout: float) -> ConnectionSettings:
+        """Read ``valkey://``, ``valkeys://``, ``redis://``, ``rediss://`` and ``unix://`` URLs.
+
+        Raises:
+            ConfigurationError: anything in the URL that is not understood. The message never
+                repeats the URL, which may hold a password.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 6379
+        except ValueError:
+            msg = "the store's URL has no valid host and port; expected valkey://host:6379/0"
+            raise ConfigurationError(msg) from None
+        tls = parts.scheme in {"valkeys", "rediss"}
+        arguments = _query(parts.query, {**_OPTIONS, **(_TLS_OPTIONS if tls else {})})
+        if parts.username:
+            arguments["username"] = unquote(parts.username)
+        if parts.password:
+            arguments["password"] = unquote(parts.password)
+        if parts.scheme == "unix":
+            if not parts.path or parts.netloc.rpartition("@")[2]:
+                msg = "a unix socket's URL names its path, as in unix:///run/valkey.sock?db=0"
+                raise ConfigurationError(msg)
+            arguments["path"] = unquote(parts.path)
+            return cls.native(UnixDomainSocketConnection, arguments, timeout=timeout)
+        arguments["host"] = unquote(parts.hostname or "localhost")
+        arguments["port"] = port
+        database = parts.path.strip("/")
+        if database:
+            if not database.isdecimal():
+                msg = "the path of the store's URL is a database number, as in valkey://host:6379/0"
+                raise ConfigurationError(msg)
+            arguments.setdefault("db", int(database))
+        if not tls:
+            return cls.native(Connection, arguments, timeout=timeout)
+        # valkey-py's own default accepts any host's certificate.
+        arguments.setdefault("ssl_check_hostname", arguments.get("ssl_cert_reqs") != "none")
+        return cls.native(TlsConnection, arguments, timeout=timeout)
+
+    @classmethod
+    def from_client(
+        cls,
+        client: object,
+        async_client: AsyncValkey | AsyncValkeyCluster | None,
+        *,
+        timeout: float,
+    ) -> ConnectionSettings:
+        """Take over the settings of a client (and of an asyncio client, where one is given).
+
+        Raises:
+            ConfigurationError: if it is no client of valkey-py.
+        """
+        cluster = ClusterSettings()
+        given: Any = client
+        if isinstance(given, ValkeyCluster):
+            cluster = _cluster_settings(given)
+            # Its connections are made by a client for each node. (Nothing is connected for this.)
+            given = given.get_valkey_connection(given.get_default_node())
+        if not isinstance(given, Valkey):
+            msg = (
+                f"the ValkeyCache holds a {type(client).__module__}.{type(client).__qualname__}; "
+                "expected a valkey.Valkey or ValkeyCluster client (an asyncio client goes to "
+                "async_client=)"
+            )
+            raise ConfigurationError(msg)
+        connection, arguments = _shared_context_if_possible(given.connection_pool)
+        arguments = _accepted(connection, arguments)
+        if isinstance(client, ValkeyCluster):
+            # It would have the parser changed, and ask for replicas: both are ours to do.
+            arguments.pop("valkey_connect_func", None)
+        if async_client is None:
+            counterpart = _ASYNC_CLASSES.get(connection)
+            kept = {} if counterpart is None else _accepted(counterpart, arguments)
+        else:
+            counterpart, kept = _of_async_client(async_client)
+        return cls(connection, arguments, counterpart, kept, timeout, cluster=cluster)
+
+    @classmethod
+    def native(
+        cls, blocking: type[AbstractConnection], arguments: dict[str, Any], *, timeout: float
+    ) -> ConnectionSettings:
+        """Return the settings of a class that has an asyncio counterpart with the same arguments."""
+        return cls(blocking, arguments, _ASYNC_CLASSES[blocking], arguments, timeout)
+
+
+def _cluster_settings(client: ValkeyCluster | AsyncValkeyCluster) -> ClusterSettings:
+    manager = client.nodes_manager
+    return ClusterSettings(
+        wanted=True,
+        read_from_replicas=client.read_from_replicas,
+        seeds=tuple(Address(node.host, int(node.port)) for node in manager.startup_nodes.values()),
+        remap=manager.address_remap,
+    )
+
+
+def _shared_context_if_possible(
+    pool: ConnectionPool,
+) -> tuple[type[AbstractConnection], dict[str, Any]]:
+    """Return the connection class and the arguments of a user's pool."""
+    arguments = pool.connection_kwargs
+    asks_ocsp = any(value for name, value in arguments.items() if "ocsp" in name)
+    if pool.connection_class is SSLConnection and not asks_ocsp:
+        return TlsConnection, arguments
+    return pool.connection_class, arguments
+
+
+def _of_async_client(client: object) -> tuple[type[aio.AbstractConnection], dict[str, Any]]:
+    """Return the connection class and the arguments of a user's asyncio client.
+
+    Raises:
+        ConfigurationError: if it is none.
+    """
+    if isinstance(client, AsyncValkey):
+        connection = client.connection_pool.connection_class
+        arguments = client.connection_pool.connection_kwargs
+    elif isinstance(client, AsyncValkeyCluster):
+        first = next(iter(client.nodes_manager.startup_nodes.values()))
+        connection = first.connection_class
+        arguments = {**first.connection_kwargs, "valkey_connect_func": None}
+    else:
+        msg = (
+            f"async_client is a {type(client).__module__}.{type(client).__qualname__}; "
+            "expected a valkey.asyncio.Valkey or ValkeyCluster client"
+        )
+        raise ConfigurationError(msg)
+    if connection is aio.SSLConnection:
+        connection = AsyncTlsConnection
+    return connection, _accepted(connection, arguments)
+
+
+def _accepted(cls: type[Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that a connection class knows and this package does not decide."""
+    names: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            names.update(inspect.signature(vars(base)["__init__"]).parameters)
+    foreign = {*_OWN, "socket_timeout", "socket_connect_timeout", "parser_class", "command_packer"}
+    return {name: value for name, value in arguments.items() if name in names - foreign}
+
+
+def _query(query: str, known: dict[str, Any]) -> dict[str, Any]:
+    arguments = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            msg = f"unknown option {name!r} in the store's URL; known: {', '.join(sorted(known))}"
+            raise ConfigurationError(msg)
+        try:
+            arguments[name] = known[name](text)
+        except ValueError as error:
+            expected = "a whole number" if known[name] is int else "true or false"
+            msg = f"option {name!r} in the store's URL is not {expected}"
+            raise ConfigurationError(msg) from error
+    return arguments
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Make a refusal while connecting (SELECT, CLIENT SETNAME, HELLO) what it is: no connection.
+
+    Elsewhere a refusal means that the server is there and other commands may work.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        raise ValkeyConnectionError(str(error)) from error
+
+
+class Elsewhere:
+    """Whether the name of a replica was just seen to lead to no primary.
+
+    After a failover, a fresh connection finds the new primary. Where there is none, the replica
+    goes on answering reads, and each store would cost its connections.
+    """
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def see(self, replies: Sequence[Any]) -> None:
+        """Look at the replies of a fresh connection."""
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            self._until = time.monotonic() + _LOOK_ELSEWHERE
+
+    def was_tried(self) -> bool:
+        """Tell whether a fresh connection was of no use a short while ago."""
+        return self._until > 0 and time.monotonic() < self._until
+
+
+def is_worth_a_fresh_connection(error: Exception) -> bool:
+    """Tell whether an operation that failed on a kept connection may work on a new one.
+
+    The server closed it while it was idle; or it is a primary no longer (ReadOnlyError), or still
+    loads its data, and the name leads elsewhere by now. Time that is over is over.
+    """
+    return isinstance(error, (ValkeyConnectionError, ReadOnlyError))
