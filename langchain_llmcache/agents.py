@@ -23,8 +23,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool
 
-from langchain_llmcache._answer import ttl as _ttl
 from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import current
@@ -231,7 +231,7 @@ def _kept(result: object) -> ToolMessage | None:
 
 
 def _seconds(name: str, ttl: object) -> float:
-    milliseconds = None if ttl is None else _ttl.to_milliseconds(ttl)  # type: ignore[arg-type]
+    milliseconds = None if ttl is None else to_milliseconds(ttl)  # type: ignore[arg-type]
     if milliseconds is None:
         msg = f"the ttl of the tool {name} is None; expected seconds, or a timedelta"
         raise ConfigurationError(msg)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 
-from langchain_llmcache._answer import ttl as _ttl
 from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
-from langchain_llmcache._answer.ttl import Ttl
+from langchain_llmcache._answer.ttl import Ttl, checked_ttl, to_milliseconds
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow, Settings
 from langchain_llmcache._flow.near import NearCache
@@ -379,7 +378,7 @@ class LLMCache(BaseCache):
         self._opened = opened
         self._store: LangGraphCache[Any] | None = None
         self._nodes: LangGraphCache[Any] | None = None
-        self._ttl = _ttl.checked(ttl)
+        self._ttl = checked_ttl(ttl)
         if isinstance(ttl_jitter, bool) or not (
             isinstance(ttl_jitter, (int, float)) and 0 <= ttl_jitter <= 1
         ):
@@ -575,12 +574,12 @@ class LLMCache(BaseCache):
 
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.
-        milliseconds = _ttl.to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)
+        milliseconds = to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)
         return self._flow.guard(None if milliseconds is None else milliseconds / 1000)
 
     def _lifetime(self, ttl: Ttl) -> Ttl:
         if ttl is not _UNSET:
-            return _ttl.checked(ttl)
+            return checked_ttl(ttl)
         option = current().ttl
         return self._ttl if option is UNSET else option
 

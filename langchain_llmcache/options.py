@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
-from langchain_llmcache._answer import ttl as _ttl
-from langchain_llmcache._answer.ttl import Ttl
+from langchain_llmcache._answer.ttl import Ttl, checked_ttl
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 
@@ -108,7 +107,7 @@ class cache_options:  # noqa: N801 - used like a function
         self._given = {name: value for name, value in given.items() if value is not UNSET}
         self._namespace = () if namespace is UNSET else namespace_parts(namespace)
         if "ttl" in self._given:
-            _ttl.checked(ttl)
+            checked_ttl(ttl)
         for name in ("read", "write"):
             if not isinstance(self._given.get(name, True), bool):
                 raise ConfigurationError(f"{name} is {self._given[name]!r}; expected True or False")

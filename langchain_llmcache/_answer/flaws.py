@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._answer.entries import Flaw
-from langchain_llmcache._request.llm_strings import _mapping
+from langchain_llmcache._request.llm_strings import as_mapping
 
 # Where providers say why an answer ended, and what they say when it is not the model's own end.
 # An answer that was cut at ``max_tokens`` is stored: the limit is part of the request.
@@ -89,8 +89,8 @@ def _flaw_of_one(generation: Generation) -> Flaw | None:
 
 
 def _is_blocked(metadata: Mapping[str, Any]) -> bool:
-    incomplete = _mapping(metadata.get("incomplete_details")).get("reason")  # OpenAI Responses
-    feedback = _mapping(metadata.get("prompt_feedback")).get("block_reason")  # Google
+    incomplete = as_mapping(metadata.get("incomplete_details")).get("reason")  # OpenAI Responses
+    feedback = as_mapping(metadata.get("prompt_feedback")).get("block_reason")  # Google
     return (
         _plain(incomplete) in _BLOCKED_STOPS
         or (bool(feedback) and _plain(feedback) != "block_reason_unspecified")
@@ -104,7 +104,7 @@ def _kind(block: Mapping[str, Any]) -> object:
 
 
 def _is_refusal(block: Mapping[str, Any]) -> bool:
-    inner = _mapping(block.get("value"))  # of a ``non_standard`` block
+    inner = as_mapping(block.get("value"))  # of a ``non_standard`` block
     return block.get("type") == "refusal" or bool(inner.get("refusal"))
 
 

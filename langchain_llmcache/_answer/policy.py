@@ -13,7 +13,7 @@ from typing import Final
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
-from langchain_llmcache._answer.redaction import _redacted_generation
+from langchain_llmcache._answer.redaction import redacted_generation
 from langchain_llmcache._request.llm_strings import _LIST_START
 from langchain_llmcache._request.prompts import _MESSAGE_START
 from langchain_llmcache.errors import ConfigurationError
@@ -61,7 +61,7 @@ class StorePolicy:
         """
         if self.redact is None:
             return generations
-        return [_redacted_generation(generation, self._redact) for generation in generations]
+        return [redacted_generation(generation, self._redact) for generation in generations]
 
     def check(self, entry: NewEntry) -> None:
         """Return if an answer is to be stored.

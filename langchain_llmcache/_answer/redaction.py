@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from langchain_llmcache._answer.codec import data_of_model
 from langchain_llmcache._answer.entries import NotStorableError
-from langchain_llmcache._request.llm_strings import _mapping
+from langchain_llmcache._request.llm_strings import as_mapping
 
 # What programs read, not people: names, references, reasons, and data that is no text.
 _NOT_TEXT = frozenset(
@@ -61,7 +61,7 @@ _SPELLED_OUT = ("logprobs", "logprobs_result")
 _Redact = Callable[[str], str]
 
 
-def _redacted_generation(generation: Generation, redact: _Redact) -> Generation:
+def redacted_generation(generation: Generation, redact: _Redact) -> Generation:
     info = _redacted_metadata(generation.generation_info, redact)
     if not isinstance(generation, ChatGeneration):
         return generation.model_copy(
@@ -135,4 +135,4 @@ def _is_media(block: Mapping[str, Any]) -> bool:
 
 
 def _is_signed(block: Mapping[str, Any]) -> bool:
-    return bool(block.get("signature") or _mapping(block.get("extras")).get("signature"))
+    return bool(block.get("signature") or as_mapping(block.get("extras")).get("signature"))

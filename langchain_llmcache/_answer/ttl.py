@@ -51,7 +51,7 @@ def to_milliseconds(ttl: Duration) -> int | None:
     return max(1, round(seconds * 1000))
 
 
-def checked(ttl: Ttl) -> Ttl:
+def checked_ttl(ttl: Ttl) -> Ttl:
     """Return ``ttl`` unchanged if it can serve as one; callables are checked when they answer.
 
     Raises:
@@ -62,7 +62,7 @@ def checked(ttl: Ttl) -> Ttl:
     return ttl
 
 
-def resolve(ttl: Ttl, entry: NewEntry) -> int | None:
+def resolve_ttl(ttl: Ttl, entry: NewEntry) -> int | None:
     """Return the milliseconds to keep ``entry`` for, asking a callable ``ttl`` about it.
 
     Raises:

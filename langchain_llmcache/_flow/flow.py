@@ -1,7 +1,7 @@
 """What happens on a lookup, an update, a clear: every decision, for sync and async alike.
 
 Rules of this file: no import of asyncio, time, threading or valkey (ruff checks it); every
-wait is the backend's; whatever goes wrong with a lookup or an update stays in here, but
+wait is the caller's; whatever goes wrong with a lookup or an update stays in here, but
 ``BaseException`` (cancellation, Ctrl-C) always passes.
 """
 
@@ -17,19 +17,18 @@ from typing import Final, TypeVar
 
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._answer import codec as _codec
-from langchain_llmcache._answer import hits as _hits
-from langchain_llmcache._answer import ttl as _ttl
-from langchain_llmcache._answer.entries import NewEntry, NotStorableError
+from langchain_llmcache._answer import codec, hits
+from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
 from langchain_llmcache._answer.flaws import flaw_of
 from langchain_llmcache._answer.policy import Declined, StorePolicy, check_answer
+from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.near import NearCache, NearEntries
+from langchain_llmcache._flow.near import NearCache, NearCopies
 from langchain_llmcache._flow.ports import (
-    Backend,
-    LeasingStore,
+    LeasingEntries,
     PartlyDownError,
     Refused,
+    Side,
     Waiter,
 )
 from langchain_llmcache._flow.single_flight import Flight, Flights
@@ -93,7 +92,7 @@ class Settings:
     """
 
     namespace: tuple[str, ...]
-    hit_usage: _hits.HitUsage
+    hit_usage: hits.HitUsage
     policy: StorePolicy
     single_flight: bool
     max_wait: float
@@ -103,7 +102,7 @@ class Settings:
 
 
 class Flow:
-    """The cache's behaviour, over any backend.
+    """The cache's behaviour, over any store.
 
     Args:
         settings: How to behave.
@@ -137,14 +136,14 @@ class Flow:
         self._flights = Flights(
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
-        self._near = None if settings.near is None else NearEntries(settings.near, monotonic)
+        self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
         # Another object after each store.
         self._stored: object = None
 
     # --- lookup ---
 
     async def lookup(  # noqa: PLR0911 - each way has its own end
-        self, backend: Backend, prompt: str, llm_string: str
+        self, side: Side, prompt: str, llm_string: str
     ) -> list[Generation] | None:
         """Return the stored answer, or the one that somebody is just getting, or None.
 
@@ -163,23 +162,23 @@ class Flow:
                 return None
             max_age = options.max_age
             if self._near is not None:
-                answer = await self._look_near(self._near, backend, key, began, max_age)
+                answer = await self._look_near(self._near, side, key, began, max_age)
                 if answer is not None:
                     return answer
             # Everybody looks for themselves: who finds an answer has nothing to do with flights.
             stored = self._stored
-            found = await self._look(backend, key, began, max_age)
+            found = await self._look(side, key, began, max_age)
             if isinstance(found, list):
                 return found
             if options.write:
-                flight, waiter = self._flights.join(key, backend.caller, _slot(key, max_age))
+                flight, waiter = self._flights.join(key, side.caller, _slot(key, max_age))
                 if waiter is not None and flight is not None:
-                    return await self._follow(backend, flight, waiter, began, max_age, found)
+                    return await self._follow(side, flight, waiter, began, max_age, found)
                 if flight is not None:
                     # What was stored meanwhile may be what this caller has just missed. (A store
                     # that does not answer is asked once.)
                     again = found is not FAILED and stored is not self._stored
-                    return await self._lead(backend, flight, began, max_age, found, again=again)
+                    return await self._lead(side, flight, began, max_age, found, again=again)
             self._missed(key, began, found)
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
             self._failed("lookup", error, key)
@@ -187,7 +186,7 @@ class Flow:
 
     async def _follow(
         self,
-        backend: Backend,
+        side: Side,
         flight: Flight,
         waiter: Waiter,
         began: float,
@@ -197,7 +196,7 @@ class Flow:
         """Wait for the answer that somebody else is getting.
 
         Args:
-            backend: The store and its caller.
+            side: The entries and their caller.
             flight: What is asked for.
             waiter: Waits for it.
             began: When the lookup began.
@@ -210,51 +209,51 @@ class Flow:
             # The leader failed, or takes too long: everybody on their own. What came into the
             # store meanwhile costs a look, and the model more.
             if found is not FAILED:
-                look = await self._look(backend, flight.key, began, max_age)
+                look = await self._look(side, flight.key, began, max_age)
                 if isinstance(look, list):
                     return look
                 found = look
             self._missed(flight.key, began, found)
             return None
-        answer = await self._answer(backend, flight.key, entry, began, max_age)
+        answer = await self._answer(side, flight.key, entry, began, max_age)
         if isinstance(answer, list):
             return answer
         self._observer.missed(flight.key, began, stale=answer is None)
         return None
 
     async def _look_near(
-        self, near: NearEntries, backend: Backend, key: Key, began: float, max_age: float | None
+        self, near: NearCopies, side: Side, key: Key, began: float, max_age: float | None
     ) -> list[Generation] | None:
         """Return the answer in the copy of an entry, if there is one."""
         entry = near.get(key)
         if entry is None:
             return None
-        answer = await self._answer(backend, key, entry, began, max_age, is_copy=True)
+        answer = await self._answer(side, key, entry, began, max_age, is_copy=True)
         return answer if isinstance(answer, list) else None
 
     async def _look(
-        self, backend: Backend, key: Key, began: float, max_age: float | None
+        self, side: Side, key: Key, began: float, max_age: float | None
     ) -> list[Generation] | bytes | Failed | None:
         """Return the answer in the store, or what is there instead.
 
         Returns:
             A lease, an entry that is too old for this caller, None, or ``FAILED``.
         """
-        entry = await self._find(backend, key)
-        if not isinstance(entry, bytes) or entry.startswith(_codec.LEASE):
+        entry = await self._find(side, key)
+        if not isinstance(entry, bytes) or entry.startswith(LEASE):
             return entry
-        answer = await self._answer(backend, key, entry, began, max_age)
+        answer = await self._answer(side, key, entry, began, max_age)
         return entry if answer is None else answer
 
     def _missed(self, key: Key, began: float, found: bytes | Failed | None) -> None:
         """Count a miss, unless what went wrong is counted already."""
         if found is not FAILED:
-            stale = found is not None and not found.startswith(_codec.LEASE)
+            stale = found is not None and not found.startswith(LEASE)
             self._observer.missed(key, began, stale=stale)
 
     async def _lead(
         self,
-        backend: Backend,
+        side: Side,
         flight: Flight,
         began: float,
         max_age: float | None,
@@ -265,7 +264,7 @@ class Flow:
         """Look on behalf of all who ask the same; None: the caller asks the model for all.
 
         Args:
-            backend: The store and its caller.
+            side: The entries and their caller.
             flight: What is asked for.
             began: When the lookup began.
             max_age: How old an answer may be.
@@ -274,13 +273,13 @@ class Flow:
         """
         try:
             if again:
-                entry = await self._find(backend, flight.key)
-            if entry is None or (entry is not FAILED and entry.startswith(_codec.LEASE)):
-                entry = await self._claim(backend, flight, entry)
+                entry = await self._find(side, flight.key)
+            if entry is None or (entry is not FAILED and entry.startswith(LEASE)):
+                entry = await self._claim(side, flight, entry)
                 if entry is None:
                     self._observer.missed(flight.key, began)
             if isinstance(entry, bytes):
-                answer = await self._answer(backend, flight.key, entry, began, max_age)
+                answer = await self._answer(side, flight.key, entry, began, max_age)
                 if isinstance(answer, list):
                     self._flights.land(flight, entry)
                     return answer
@@ -288,28 +287,28 @@ class Flow:
                     # It stays where it is until ``update`` replaces it: others may take it.
                     self._observer.missed(flight.key, began, stale=True)
         except BaseException:
-            self._give_up(backend, flight)
+            self._give_up(side, flight)
             raise
-        flight.give_up = lambda: self._give_up(backend, flight)
+        flight.give_up = lambda: self._give_up(side, flight)
         if not flight.held:
-            backend.caller.when_gone(flight.give_up)
+            side.caller.when_gone(flight.give_up)
         return None
 
-    async def _claim(self, backend: Backend, flight: Flight, there: bytes | None) -> bytes | None:
+    async def _claim(self, side: Side, flight: Flight, there: bytes | None) -> bytes | None:
         """Agree with other processes on who asks the model.
 
         Args:
-            backend: The store and its caller.
+            side: The entries and their caller.
             flight: What is asked for.
             there: What the store holds: nothing, or somebody's lease.
 
         Returns:
             The entry that came meanwhile, or None: this caller asks the model.
         """
-        store = backend.store
-        if self._settings.lease is None or not isinstance(store, LeasingStore):
+        store = side.entries
+        if self._settings.lease is None or not isinstance(store, LeasingEntries):
             return None
-        lease = _codec.LEASE + os.urandom(16).hex().encode()
+        lease = LEASE + os.urandom(16).hex().encode()
         milliseconds = max(1, round(self._settings.lease * 1000))
         pause = _FIRST_LOOK
         waited = False
@@ -324,11 +323,11 @@ class Flow:
                 if reply is None or reply is FAILED or reply == lease:
                     return None
                 flight.lease = None
-                if waited and reply.startswith(_codec.LEASE):
+                if waited and reply.startswith(LEASE):
                     # The leader failed, and another was quicker: once is enough to wait.
                     return None
                 there = reply
-            if not there.startswith(_codec.LEASE):
+            if not there.startswith(LEASE):
                 return there
             left = self._flights.seconds_left(flight)
             if left <= 0:
@@ -336,24 +335,24 @@ class Flow:
             if not waited:
                 waited = True
                 self._observer.count("waits", flight.key)
-            await backend.caller.sleep(min(pause, left))
+            await side.caller.sleep(min(pause, left))
             pause = min(1.5 * pause, _LAST_LOOK)
-            found = await self._find(backend, flight.key)
+            found = await self._find(side, flight.key)
             if found is FAILED:
                 return None
             there = found
 
-    async def _find(self, backend: Backend, key: Key) -> bytes | Failed | None:
+    async def _find(self, side: Side, key: Key) -> bytes | Failed | None:
         """Return what the store holds under the key, if it can be asked and read."""
         try:
-            return await self._ask("lookup", lambda: backend.store.get(key), key)
-        except _codec.CorruptEntryError as error:
-            await self._discard(backend, key, error)
+            return await self._ask("lookup", lambda: side.entries.get(key), key)
+        except CorruptEntryError as error:
+            await self._discard(side, key, error)
             return FAILED
 
     async def _answer(
         self,
-        backend: Backend,
+        side: Side,
         key: Key,
         entry: bytes,
         began: float,
@@ -364,7 +363,7 @@ class Flow:
         """Return the answer in an entry.
 
         Args:
-            backend: The store and its caller.
+            side: The entries and their caller.
             key: Of the entry.
             entry: Its bytes.
             began: When the lookup began.
@@ -377,14 +376,14 @@ class Flow:
         """
         try:
             bound = self._settings.policy.max_entry_bytes
-            stored = _codec.decode(entry, key=key, max_bytes=bound)
+            stored = codec.decode(entry, key=key, max_bytes=bound)
             now = self._now()
             if max_age is not None and now - stored.created > max_age:
                 return None
             tokens = tokens_of(stored.generations)
-            answer = _hits.from_entry(stored, now=now, usage=self._settings.hit_usage)
+            answer = hits.from_entry(stored, now=now, usage=self._settings.hit_usage)
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
-            await self._discard(backend, key, error)
+            await self._discard(side, key, error)
             return FAILED
         if self._near is not None and not is_copy:
             self._near.found(key, entry, began)
@@ -395,11 +394,11 @@ class Flow:
 
     async def update(  # noqa: C901 - each outcome has its own line
         self,
-        backend: Backend,
+        side: Side,
         prompt: str,
         llm_string: str,
         generations: Sequence[Generation],
-        ttl: _ttl.Ttl,
+        ttl: Ttl,
     ) -> None:
         """Store an answer, and give it to all who wait for it. Never raises."""
         options = current()
@@ -420,7 +419,7 @@ class Flow:
                 self._flights.share(flight, entry)
             if self._near is not None:
                 self._near.stored(key, entry, lifetime)
-            reply = await self._ask("store", lambda: backend.store.put(key, entry, lifetime), key)
+            reply = await self._ask("store", lambda: side.entries.put(key, entry, lifetime), key)
             self._stored = object()
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
@@ -434,7 +433,7 @@ class Flow:
             self._failed("store", error, key)
         finally:
             if flight is not None:
-                self._give_up(backend, flight)
+                self._give_up(side, flight)
 
     def _asked(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
         """Return the flight whose answer this is, if any, and when the model was asked."""
@@ -451,7 +450,7 @@ class Flow:
         model: str | None,
         generations: Sequence[Generation],
         seconds: float | None,
-        ttl: _ttl.Ttl,
+        ttl: Ttl,
         options: Options,
     ) -> tuple[bytes, int | None, NewEntry]:
         """Return the bytes to store, for how many milliseconds, and what was decided upon.
@@ -461,7 +460,7 @@ class Flow:
             NotStorableError: if it cannot be.
         """
         policy = self._settings.policy
-        entry = _codec.encode(
+        entry = codec.encode(
             policy.to_store(generations), created=self._now(), seconds=seconds, key=key
         )
         new = NewEntry(
@@ -473,26 +472,26 @@ class Flow:
             flaw=flaw_of(generations),
         )
         policy.check(new)
-        lifetime = _ttl.resolve(ttl, new)
+        lifetime = resolve_ttl(ttl, new)
         if self._settings.ttl_jitter:
-            lifetime = _ttl.jittered(lifetime, self._settings.ttl_jitter, self._draw)
+            lifetime = jittered(lifetime, self._settings.ttl_jitter, self._draw)
         return entry, lifetime, new
 
-    def _give_up(self, backend: Backend, flight: Flight) -> None:
+    def _give_up(self, side: Side, flight: Flight) -> None:
         """Let the followers go on, here and elsewhere; nothing happens if they have an answer."""
         self._flights.land(flight)
         lease, flight.lease = flight.lease, None
         if lease is not None:
-            backend.caller.spawn(lambda: self._release(backend, flight.key, lease))
+            side.caller.spawn(lambda: self._release(side, flight.key, lease))
 
-    async def _release(self, backend: Backend, key: Key, lease: bytes) -> None:
-        store = backend.store
-        if isinstance(store, LeasingStore):
+    async def _release(self, side: Side, key: Key, lease: bytes) -> None:
+        store = side.entries
+        if isinstance(store, LeasingEntries):
             await self._ask("release", lambda: store.release(key, lease), key)
 
     # --- administration ---
 
-    async def delete(self, backend: Backend, prompt: str, llm_string: str) -> bool:
+    async def delete(self, side: Side, prompt: str, llm_string: str) -> bool:
         """Remove the answer of one request; tell whether there was one.
 
         Raises:
@@ -503,7 +502,7 @@ class Flow:
         except Uncacheable:
             return False
         try:
-            found = await self._administer("delete", backend.store.delete(key))
+            found = await self._administer("delete", side.entries.delete(key))
         finally:
             # Not before: meanwhile, others still find it in the store.
             if self._near is not None:
@@ -511,7 +510,7 @@ class Flow:
         self._observer.administered("delete", None, key, int(found))
         return found
 
-    async def clear(self, backend: Backend, namespace: tuple[str, ...], model: str | None) -> None:
+    async def clear(self, side: Side, namespace: tuple[str, ...], model: str | None) -> None:
         """Remove every answer of a namespace (below the cache's own), of all models or one.
 
         Raises:
@@ -522,19 +521,19 @@ class Flow:
             None if model is None else encode_model(model),
         )
         try:
-            count = await self._administer("clear", backend.store.clear(scope))
+            count = await self._administer("clear", side.entries.clear(scope))
         finally:
             if self._near is not None:
                 self._near.forget(lambda near: scope.covers(near.space))
         self._observer.administered("clear", scope, None, count)
 
-    async def ping(self, backend: Backend) -> None:
+    async def ping(self, side: Side) -> None:
         """Return if the store answers.
 
         Raises:
             StoreError: if it does not.
         """
-        await self._administer("ping", backend.store.ping())
+        await self._administer("ping", side.entries.ping())
 
     async def _administer(self, action: str, operation: Awaitable[T]) -> T:
         try:
@@ -571,7 +570,7 @@ class Flow:
             return FAILED
         try:
             reply = await operation()
-        except _codec.CorruptEntryError:
+        except CorruptEntryError:
             self._breaker.succeeded()
             raise
         except Refused as refusal:
@@ -588,13 +587,13 @@ class Flow:
         self._breaker.succeeded()
         return reply
 
-    async def _discard(self, backend: Backend, key: Key, error: Exception) -> None:
+    async def _discard(self, side: Side, key: Key, error: Exception) -> None:
         self._observer.trouble(
             "corrupt", f"unreadable entry removed, treated as a miss: {describe(error)}", key=key
         )
         if self._near is not None:
             self._near.forget(lambda near: near == key)
-        await self._ask("delete", lambda: backend.store.delete(key), key)
+        await self._ask("delete", lambda: side.entries.delete(key), key)
 
     def _namespace_of(self, options: Options) -> tuple[str, ...]:
         """Return the (encoded) namespace of a call."""

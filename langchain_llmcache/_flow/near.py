@@ -39,7 +39,7 @@ class NearCache:
                 raise ConfigurationError(f"{name} is {bound!r}; expected a positive number")
 
 
-class NearEntries:
+class NearCopies:
     """The copies."""
 
     def __init__(self, bounds: NearCache, monotonic: Callable[[], float]) -> None:

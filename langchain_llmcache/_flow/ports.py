@@ -17,7 +17,7 @@ T = TypeVar("T")
 RELEASED = b""
 
 
-class Store(Protocol):
+class Entries(Protocol):
     """Entries (bytes) by key. Any of these may raise anything."""
 
     async def get(self, key: Key) -> bytes | None:
@@ -37,7 +37,7 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class LeasingStore(Store, Protocol):
+class LeasingEntries(Entries, Protocol):
     """A store in which processes can agree on who asks the model."""
 
     async def claim(self, key: Key, lease: bytes, milliseconds: int) -> bytes | None:
@@ -76,10 +76,10 @@ class Caller(Protocol):
         """Run ``work``, now or soon; whatever comes of it is lost."""
 
 
-class Backend(NamedTuple):
-    """A store, as one kind of caller uses it."""
+class Side(NamedTuple):
+    """One side of a cache, sync or async: its entries, and the caller that waits."""
 
-    store: Store
+    entries: Entries
     caller: Caller
 
 
@@ -99,5 +99,5 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         result: T = stop.value
         return result
     coroutine.close()
-    msg = "a blocking backend suspended"
+    msg = "a blocking side suspended"
     raise RuntimeError(msg)

@@ -21,11 +21,11 @@ class Uncacheable(Exception):  # noqa: N818 - an outcome, not an error
     """This request has no safe key; the message says why, and what to do."""
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def as_mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -64,7 +64,7 @@ _MODEL_FIELDS = (
 _LIST_START = "[('"
 
 
-_ADDRESS = re.compile(r"(?: at |@)0x[0-9a-fA-F]+")
+MEMORY_ADDRESS = re.compile(r"(?: at |@)0x[0-9a-fA-F]+")
 
 
 _CLASS = re.compile(r"<class '([^']+)'>")
@@ -90,7 +90,7 @@ def parse_llm_string(llm_string: str) -> LlmString:
         Uncacheable: if it holds a memory address, which says nothing about what is there, or
             a type in a form that does not show its fields.
     """
-    if _ADDRESS.search(llm_string):
+    if MEMORY_ADDRESS.search(llm_string):
         msg = (
             "the model's settings hold an object without a value of its own (its llm_string "
             "shows a memory address); give that object a __repr__ that tells its value"
@@ -99,12 +99,14 @@ def parse_llm_string(llm_string: str) -> LlmString:
     constructor, head, text = _split(llm_string)
     parameters = _parameters(text)
     # What a call asks for goes before what the model was made with.
-    model = _model_of(parameters) or _model_of(constructor or {})
+    model = model_of(parameters) or model_of(constructor or {})
     tells_nothing = (
         "_type" in parameters
         if constructor is None
         # An object, of which langchain-core leaves only the class.
-        else any(_mapping(value).get("type") == "not_implemented" for value in constructor.values())
+        else any(
+            as_mapping(value).get("type") == "not_implemented" for value in constructor.values()
+        )
     )
     # Scripted answers make fake models (for tests) different ones although they have no name.
     anonymous = tells_nothing and model is None and not parameters.get("responses")
@@ -137,7 +139,9 @@ def _split(llm_string: str) -> tuple[dict[str, Any] | None, str, str]:
             open_ones = {
                 name: value
                 for name, value in arguments.items()
-                if not (_mapping(value).get("lc") == 1 and _mapping(value).get("type") == "secret")
+                if not (
+                    as_mapping(value).get("lc") == 1 and as_mapping(value).get("type") == "secret"
+                )
             }
             rest = llm_string[end:].removeprefix("---")
             if len(open_ones) == len(arguments):
@@ -174,7 +178,7 @@ def _literal(node: ast.expr) -> Any:
         return _Opaque
 
 
-def _model_of(settings: Mapping[str, Any]) -> str | None:
+def model_of(settings: Mapping[str, Any]) -> str | None:
     for field in _MODEL_FIELDS:
         value = settings.get(field)
         if isinstance(value, str) and value:
@@ -182,7 +186,7 @@ def _model_of(settings: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _schema_of_class(name: str) -> bytes:
+def schema_of_class(name: str) -> bytes:
     """Return the JSON schema of the class, because its name says nothing about its fields.
 
     Raises:

@@ -17,10 +17,10 @@ from typing import Any, Final
 from langchain_llmcache._request.key import Key, encode_model
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
-    _bytes,
-    _model_of,
-    _schema_of_class,
+    as_bytes,
+    model_of,
     parse_llm_string,
+    schema_of_class,
 )
 from langchain_llmcache._request.prompts import canonical_prompt
 from langchain_llmcache.errors import ConfigurationError
@@ -62,7 +62,7 @@ class KeyMaker:
         if secret is not None and (not isinstance(secret, (str, bytes)) or not secret):
             msg = "key_secret is not a non-empty str or bytes; pass None for plain digests"
             raise ConfigurationError(msg)
-        self._model = _model_of(extra) if isinstance(extra, Mapping) else None
+        self._model = model_of(extra) if isinstance(extra, Mapping) else None
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._known: OrderedDict[str, _Configuration] = OrderedDict()
 
@@ -99,8 +99,8 @@ class KeyMaker:
             for part in (
                 _VERSION,
                 self._extra,
-                _bytes(parsed.canonical),
-                *map(_schema_of_class, parsed.classes),
+                as_bytes(parsed.canonical),
+                *map(schema_of_class, parsed.classes),
             )
         )
         seed = (

@@ -13,7 +13,12 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from langchain_llmcache._request.llm_strings import _ADDRESS, Uncacheable, _bytes, _mapping
+from langchain_llmcache._request.llm_strings import (
+    MEMORY_ADDRESS,
+    Uncacheable,
+    as_bytes,
+    as_mapping,
+)
 
 # What a later request repeats of an earlier answer without sending it to the provider.
 # (``type`` follows from the class.)
@@ -73,7 +78,7 @@ def canonical_prompt(prompt: str) -> tuple[bytes, tuple[str, ...]]:
                 if call_ids:
                     return b"c" + dump(messages), call_ids
             return b"m" + text, ()
-    return b"t" + _bytes(prompt), ()
+    return b"t" + as_bytes(prompt), ()
 
 
 def _read_messages(prompt: str) -> tuple[list[dict[str, Any]], _Dump] | None:
@@ -183,7 +188,7 @@ def _check_objects(value: Any) -> None:
     elif isinstance(value, dict):
         if value.get("lc") == 1 and value.get("type") == "not_implemented":
             name = ".".join(map(str, value.get("id") or ()))
-            if name not in _TOLD_BY_REPR or _ADDRESS.search(str(value.get("repr"))):
+            if name not in _TOLD_BY_REPR or MEMORY_ADDRESS.search(str(value.get("repr"))):
                 msg = (
                     f"a message holds a {name}, whose text form may not tell two values apart; "
                     "put plain data into messages"
@@ -238,13 +243,13 @@ def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
         fields.get("tool_calls"),
         fields.get("invalid_tool_calls"),
         # OpenAI's own form of them.
-        _mapping(fields.get("additional_kwargs")).get("tool_calls"),
+        as_mapping(fields.get("additional_kwargs")).get("tool_calls"),
     ):
         for call in calls if isinstance(calls, list) else ():
             yield call, "id"
     content = fields.get("content")
     for block in content if isinstance(content, list) else ():
-        field = _BLOCK_REFERENCES.get(str(_mapping(block).get("type")))
+        field = _BLOCK_REFERENCES.get(str(as_mapping(block).get("type")))
         if field is not None:
             yield block, field
 

@@ -106,7 +106,7 @@ def open_administration(
         StoreError: the file is not there.
     """
     opened = open_url(url, prefix=prefix, timeout=timeout, serde=None)
-    store: Any = opened.blocking.store
+    store: Any = opened.blocking.entries
     scheme = url.partition("://")[0]
     if scheme == "memory":
         msg = (

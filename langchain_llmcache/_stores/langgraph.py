@@ -1,4 +1,4 @@
-"""Any LangGraph cache as a backend, through its own six methods.
+"""Any LangGraph cache as entries, through its own six methods.
 
 LangGraph's interface neither lists entries nor removes a single one. A store may offer both
 (``spaces`` and ``remove``, see ``Listing``); the stores of LangGraph itself are known here.
@@ -33,7 +33,7 @@ class Listing(Protocol):
         """Return the namespaces (in LangGraph's sense) that hold anything."""
 
 
-class Store(Protocol):
+class Face(Protocol):
     """A LangGraph cache, seen from the flow: its blocking methods or its asyncio ones."""
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
@@ -46,7 +46,7 @@ class Store(Protocol):
         """Remove the values of the namespaces that belong to ``scope``."""
 
 
-class BlockingStore:
+class BlockingFace:
     """The blocking methods of a LangGraph cache."""
 
     def __init__(self, store: BaseCache[Any]) -> None:
@@ -62,7 +62,7 @@ class BlockingStore:
         self._store.clear(_spaces_of(self._store, scope))
 
 
-class AsyncStore:
+class AsyncFace:
     """The asyncio methods of a LangGraph cache."""
 
     def __init__(self, store: BaseCache[Any]) -> None:
@@ -79,7 +79,7 @@ class AsyncStore:
         await self._store.aclear(spaces)
 
 
-class LangGraphBackend:
+class LangGraphEntries:
     """Entries in a LangGraph cache.
 
     Args:
@@ -87,7 +87,7 @@ class LangGraphBackend:
         prefix: First part of all namespaces, which keeps other users of the store apart.
     """
 
-    def __init__(self, store: Store, prefix: str) -> None:
+    def __init__(self, store: Face, prefix: str) -> None:
         self._store = store
         self._prefix = encode_part(prefix)
 

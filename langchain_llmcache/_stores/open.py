@@ -10,9 +10,9 @@ from urllib.parse import unquote
 from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from langchain_llmcache._flow.ports import Backend
+from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
-from langchain_llmcache._stores.langgraph import AsyncStore, BlockingStore, LangGraphBackend
+from langchain_llmcache._stores.langgraph import AsyncFace, BlockingFace, LangGraphEntries
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.node_cache import ForeignNodes, Guard, Guarded, seal_of
 from langchain_llmcache.errors import ConfigurationError
@@ -42,8 +42,8 @@ class Opened:
         ttl: The store's own default TTL, seconds, if it has one.
     """
 
-    blocking: Backend
-    asynchronous: Backend
+    blocking: Side
+    asynchronous: Side
     store: Callable[[Guard], LangGraphCache[Any]]
     nodes: Callable[[Guard], LangGraphCache[Any]]
     close: Callable[[], None]
@@ -144,8 +144,8 @@ def open_langgraph(store: LangGraphCache[Any], prefix: str, *, own: bool = False
         return raw.guarded(guard) if isinstance(raw, Guarded) else ForeignNodes(raw, guard)
 
     return Opened(
-        blocking=Backend(LangGraphBackend(BlockingStore(raw), prefix), BlockingCaller()),
-        asynchronous=Backend(LangGraphBackend(AsyncStore(raw), prefix), AsyncCaller()),
+        blocking=Side(LangGraphEntries(BlockingFace(raw), prefix), BlockingCaller()),
+        asynchronous=Side(LangGraphEntries(AsyncFace(raw), prefix), AsyncCaller()),
         store=nodes if own else lambda _: store,
         nodes=nodes,
         close=close,
@@ -185,7 +185,7 @@ def open_server(
     """
     if store is None:
         _check_prefix(prefix)
-    from langchain_llmcache._valkey.entries import ValkeyBackend
+    from langchain_llmcache._valkey.entries import ValkeyEntries
     from langchain_llmcache._valkey.open import open_transports
 
     transports = open_transports(settings)
@@ -206,8 +206,8 @@ def open_server(
         )
 
     return Opened(
-        blocking=Backend(ValkeyBackend(blocking, prefix, seal), BlockingCaller()),
-        asynchronous=Backend(ValkeyBackend(asynchronous, prefix, seal), AsyncCaller()),
+        blocking=Side(ValkeyEntries(blocking, prefix, seal), BlockingCaller()),
+        asynchronous=Side(ValkeyEntries(asynchronous, prefix, seal), AsyncCaller()),
         store=nodes if store is None else lambda _: store,
         nodes=nodes,
         close=transports.close,

@@ -20,7 +20,7 @@ from langchain_llmcache._valkey.in_thread import timeout
 from langchain_llmcache._valkey.per_loop import PerLoop
 from langchain_llmcache._valkey.settings import (
     ConnectionSettings,
-    Elsewhere,
+    FailoverProbe,
     is_worth_a_fresh_connection,
 )
 
@@ -273,7 +273,7 @@ class AsyncPool:
         self._closed = False
         self._busy: set[AbstractConnection] = set()
         self._slots = asyncio.Semaphore(_CONNECTIONS)
-        self._elsewhere = Elsewhere()
+        self._elsewhere = FailoverProbe()
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands together, over one connection, and return their replies.

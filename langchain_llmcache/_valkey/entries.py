@@ -53,7 +53,7 @@ class BulkTransport(Transport, Protocol):
         """Return each server's reply to a command about no key; refusals are among them."""
 
 
-class ValkeyBackend:
+class ValkeyEntries:
     """One key for each entry: ``GET``, ``SET … PX``, ``UNLINK``, ``SCAN``; nothing else.
 
     Args:

@@ -40,7 +40,7 @@ class _OfLoops(Transport, Protocol):
 
 def open_transports(settings: ConnectionSettings) -> Transports:
     """Return the transports for these settings. Nothing is connected."""
-    wanted = settings.cluster.wanted
+    wanted = settings.cluster.enabled
     single = BlockingTransport(settings)
     if wanted is False or "host" not in settings.arguments:
         # Unix sockets and others' connection classes lead to one server.

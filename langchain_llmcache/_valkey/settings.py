@@ -301,7 +301,7 @@ class ConnectionSettings:
 def _cluster_settings(client: ValkeyCluster | AsyncValkeyCluster) -> ClusterSettings:
     manager = client.nodes_manager
     return ClusterSettings(
-        wanted=True,
+        enabled=True,
         read_from_replicas=client.read_from_replicas,
         seeds=tuple(Address(node.host, int(node.port)) for node in manager.startup_nodes.values()),
         remap=manager.address_remap,
@@ -372,7 +372,7 @@ def _query(query: str, known: dict[str, Any]) -> dict[str, Any]:
 def _refusing() -> Iterator[None]:
     """Make a refusal while connecting (SELECT, CLIENT SETNAME, HELLO) what it is: no connection.
 
-    Elsewhere a refusal means that the server is there and other commands may work.
+    FailoverProbe a refusal means that the server is there and other commands may work.
     """
     try:
         yield
@@ -380,7 +380,7 @@ def _refusing() -> Iterator[None]:
         raise ValkeyConnectionError(str(error)) from error
 
 
-class Elsewhere:
+class FailoverProbe:
     """Whether the name of a replica was just seen to lead to no primary.
 
     After a failover, a fresh connection finds the new primary. Where there is none, the replica

@@ -16,7 +16,7 @@ from langchain_llmcache._valkey.commands import Command
 from langchain_llmcache._valkey.deadline import DeadlineConnection
 from langchain_llmcache._valkey.settings import (
     ConnectionSettings,
-    Elsewhere,
+    FailoverProbe,
     is_worth_a_fresh_connection,
 )
 
@@ -35,7 +35,7 @@ class BlockingPool:
         self._settings = settings
         self._idle: list[DeadlineConnection] = []
         self._process = os.getpid()
-        self._elsewhere = Elsewhere()
+        self._elsewhere = FailoverProbe()
 
     def exchange(self, commands: Sequence[Command], deadline: float) -> list[Any]:
         """Send commands together, over one connection, and return their replies.

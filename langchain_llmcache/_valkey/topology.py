@@ -35,13 +35,13 @@ class ClusterSettings:
     """What a user says about a cluster.
 
     Attributes:
-        wanted: True: it is one; False: it is a single server; None: to be found out.
+        enabled: True: it is one; False: it is a single server; None: to be found out.
         read_from_replicas: Whether reads may go to any node of a shard.
         seeds: Nodes to begin with; none: where the connection settings lead.
         remap: Turns an address that nodes tell into one that can be reached from here.
     """
 
-    wanted: bool | None = None
+    enabled: bool | None = None
     read_from_replicas: bool = False
     seeds: tuple[Address, ...] = ()
     remap: Remap | None = None

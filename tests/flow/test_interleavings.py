@@ -183,10 +183,10 @@ async def _do_nothing(*_: object) -> None:
 
 
 async def _follow_hastily(
-    self: Flow, backend: Any, flight: Flight, waiter: Any, began: float, max_age: Any, _: Any
+    self: Flow, side: Any, flight: Flight, waiter: Any, began: float, max_age: Any, _: Any
 ) -> Any:
     entry = await waiter.wait(self._flights.seconds_left(flight))
-    return await self._answer(backend, flight.key, entry, began, max_age) if entry else None
+    return await self._answer(side, flight.key, entry, began, max_age) if entry else None
 
 
 _lead = Flow._lead

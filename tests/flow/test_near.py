@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, cache_options
-from langchain_llmcache._flow.near import NearEntries
+from langchain_llmcache._flow.near import NearCopies
 from langchain_llmcache._request.key import Key
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string, texts
@@ -38,7 +38,7 @@ class Clock:
 
 def test_entries_are_bounded() -> None:
     """The least recently used copies go when there are too many."""
-    near = NearEntries(NearCache(max_entries=3), Clock())
+    near = NearCopies(NearCache(max_entries=3), Clock())
     for name in "abc":
         near.found(key(name), b"entry", 0.0)
     assert near.get(key("a")) == b"entry"
@@ -48,7 +48,7 @@ def test_entries_are_bounded() -> None:
 
 def test_bytes_are_bounded() -> None:
     """They go when they are too large together; one that alone is too large is not kept."""
-    near = NearEntries(NearCache(max_bytes=10_000), Clock())
+    near = NearCopies(NearCache(max_bytes=10_000), Clock())
     for name in "abc":
         near.found(key(name), bytes(4000), 0.0)
     assert [near.get(key(name)) is not None for name in "abc"] == [False, True, True]
@@ -60,7 +60,7 @@ def test_bytes_are_bounded() -> None:
 def test_a_copy_is_used_for_its_ttl_and_not_longer() -> None:
     """Using a copy does not make it younger."""
     clock = Clock()
-    near = NearEntries(NearCache(ttl=5), clock)
+    near = NearCopies(NearCache(ttl=5), clock)
     near.found(key("a"), b"entry", clock.now)
     for clock.now in (2.0, 4.0, 4.9):
         assert near.get(key("a")) == b"entry"
@@ -72,7 +72,7 @@ def test_a_copy_is_used_for_its_ttl_and_not_longer() -> None:
 def test_a_copy_does_not_outlive_its_entry() -> None:
     """What is stored for a moment is kept near for that moment."""
     clock = Clock()
-    near = NearEntries(NearCache(ttl=5), clock)
+    near = NearCopies(NearCache(ttl=5), clock)
     near.stored(key("a"), b"entry", 1000)
     clock.now = 0.9
     assert near.get(key("a")) is not None
@@ -83,7 +83,7 @@ def test_a_copy_does_not_outlive_its_entry() -> None:
 def test_what_was_asked_for_before_a_removal_is_not_kept() -> None:
     """It may be what was removed."""
     clock = Clock()
-    near = NearEntries(NearCache(), clock)
+    near = NearCopies(NearCache(), clock)
     asked, clock.now = 1.0, 2.0
     near.forget(lambda _: True)
     near.found(key("a"), b"entry", asked)
@@ -193,15 +193,15 @@ async def test_cleared_while_somebody_reads_is_gone(server: Server, half: Halves
     near = half(cache)
     await near.update(PROMPT, LLM_STRING, answer())
     cache._flow._near._entries.discard(lambda _: True)  # type: ignore[union-attr]
-    for backend in (cache._opened.blocking, cache._opened.asynchronous):
-        get = backend.store.get
+    for side in (cache._opened.blocking, cache._opened.asynchronous):
+        get = side.entries.get
 
         async def read_and_clear(key: Key, get: Any = get) -> Any:
             entry = await get(key)
             cache.clear()
             return entry
 
-        backend.store.get = read_and_clear  # type: ignore[method-assign]
+        side.entries.get = read_and_clear  # type: ignore[method-assign]
     assert texts(await near.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
     assert await gone(near)
     await cache.aclose()

@@ -27,11 +27,11 @@ from typing import Any, Final, NamedTuple
 from langchain_core.outputs import Generation
 from typing_extensions import Self
 
-from langchain_llmcache._answer import codec as _codec
+from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._answer.policy import StorePolicy
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow, Settings
-from langchain_llmcache._flow.ports import Backend
+from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key, Scope
@@ -343,7 +343,7 @@ class World:
             )
             for process, _ in scenario.clients
         }
-        self._backend = Backend(_Store(), _Caller(self))
+        self._side = Side(_Store(), _Caller(self))
         self.tasks: list[Task] = []
         self.running: Task = None  # type: ignore[assignment]
         for process, question in scenario.clients:
@@ -382,7 +382,7 @@ class World:
             task.waited = 0.0
             task.was_stored = self._stored.get(question, 0.0) > self.now
             task.stored = flow._stored
-            found = await flow.lookup(self._backend, question, _LLM_STRING)
+            found = await flow.lookup(self._side, question, _LLM_STRING)
             if found is not None:
                 self._check_answer(task, [generation.text for generation in found])
                 return
@@ -400,7 +400,7 @@ class World:
             self._enter(task, f"update {attempt}")
             task.landing = flow._flights.current(_key(question))
             await flow.update(
-                self._backend, question, _LLM_STRING, [Generation(text=text)], self._scenario.ttl
+                self._side, question, _LLM_STRING, [Generation(text=text)], self._scenario.ttl
             )
             return
 
@@ -719,7 +719,7 @@ class World:
     def _label(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, bytes) or not value:
             return ("plain", value)
-        if value.startswith(_codec.LEASE):
+        if value.startswith(LEASE):
             return ("lease", *self._leases.get(value, (-1, "")))
         return ("entry", value)
 

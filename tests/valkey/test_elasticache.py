@@ -153,7 +153,7 @@ def test_every_region_is_understood() -> None:
 def settings(endpoint: str, **options: Any) -> ConnectionSettings:
     """Return the settings that come of an endpoint and options."""
     cache = LLMCache.from_elasticache(endpoint, **options)
-    nodes: Any = cache._opened.blocking.store
+    nodes: Any = cache._opened.blocking.entries
     transport = nodes._transport
     found: ConnectionSettings = (
         transport._nodes._settings
@@ -166,14 +166,14 @@ def settings(endpoint: str, **options: Any) -> ConnectionSettings:
 def test_what_follows_from_an_endpoint() -> None:
     """TLS with host names checked, cluster mode and credentials come from the name; options win."""
     found = settings(SERVERLESS, user="app", aws_credentials=KEYS)
-    assert found.cluster.wanted is True
+    assert found.cluster.enabled is True
     assert found.arguments["ssl_check_hostname"] is True
     assert found.max_age is not None
     assert 3600 < found.max_age < 12 * 3600
     assert found.credentials is found.arguments["credential_provider"]
 
     found = settings("my-group.a1b2c3.ng.0001.usw2.cache.amazonaws.com")
-    assert found.cluster.wanted is False
+    assert found.cluster.enabled is False
     assert (found.credentials, found.max_age) == (None, None)
     assert set(found.arguments) == {"host", "port"}
 
@@ -182,9 +182,9 @@ def test_what_follows_from_an_endpoint() -> None:
     assert found.arguments["password"] == "p"
 
     found = settings("cache.internal", user="u", password="p", cluster=True, ca_certs="/ca.pem")
-    assert found.cluster.wanted is True
+    assert found.cluster.enabled is True
     assert (found.arguments["username"], found.arguments["ssl_ca_certs"]) == ("u", "/ca.pem")
-    assert settings("cache.internal").cluster.wanted is None
+    assert settings("cache.internal").cluster.enabled is None
     assert "ssl_check_hostname" in settings("cache.internal").arguments
     assert "ssl_check_hostname" not in settings("cache.internal", tls=False).arguments
 
