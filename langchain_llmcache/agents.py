@@ -25,6 +25,7 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._stores.tool_results import key_of_result, results_of
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import current
@@ -111,11 +112,11 @@ class CacheMiddleware(_Middleware):
             return handler(request)
         cache, key = asked
         options = current()
-        if options.read and (hit := _hit(cache.node_cache().get([key]), request)):
+        if options.read and (hit := _hit(results_of(cache).get([key]), request)):
             return hit
         result = handler(request)
         if options.write and (kept := _kept(result)):
-            cache.node_cache().set({key: (kept, self._lifetime(request))})
+            results_of(cache).set({key: (kept, self._lifetime(request))})
         return result
 
     async def awrap_tool_call(
@@ -129,11 +130,11 @@ class CacheMiddleware(_Middleware):
             return await handler(request)
         cache, key = asked
         options = current()
-        if options.read and (hit := _hit(await cache.node_cache().aget([key]), request)):
+        if options.read and (hit := _hit(await results_of(cache).aget([key]), request)):
             return hit
         result = await handler(request)
         if options.write and (kept := _kept(result)):
-            await cache.node_cache().aset({key: (kept, self._lifetime(request))})
+            await results_of(cache).aset({key: (kept, self._lifetime(request))})
         return result
 
     def _cached(self, model: BaseChatModel) -> BaseChatModel:
@@ -161,8 +162,7 @@ class CacheMiddleware(_Middleware):
             arguments = json.dumps(request.tool_call["args"], sort_keys=True)
         except (TypeError, ValueError):
             return None
-        space, digest = cache.key_of_text(arguments, f"tool {name}")
-        return cache, ((_TOOLS, *space, name), digest)
+        return cache, key_of_result(cache, name, arguments)
 
     def _lifetime(self, request: ToolCallRequest) -> Any:
         return self._lifetimes[request.tool_call["name"]]

@@ -18,6 +18,7 @@ from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePoli
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl, to_milliseconds
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow, Settings
+from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.near import NearCache
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.listeners import Listeners, checked_listeners
@@ -26,6 +27,7 @@ from langchain_llmcache._insight.savings import Prices, checked_prices
 from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.open import (
     DEFAULT_PREFIX,
     Opened,
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
     from valkey.asyncio import Valkey as AsyncValkey
     from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 
-    from langchain_llmcache._stores.node_cache import Guard
 
 DEFAULT_TTL: Final = 3600.0
 DEFAULT_TIMEOUT: Final = 0.5
@@ -377,7 +378,6 @@ class LLMCache(BaseCache):
             raise ConfigurationError(msg)
         self._opened = opened
         self._store: LangGraphCache[Any] | None = None
-        self._nodes: LangGraphCache[Any] | None = None
         self._ttl = checked_ttl(ttl)
         if isinstance(ttl_jitter, bool) or not (
             isinstance(ttl_jitter, (int, float)) and 0 <= ttl_jitter <= 1
@@ -393,6 +393,7 @@ class LLMCache(BaseCache):
 
             watch()
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)
+        self._gate = Gate(self._breaker, self._observer)
         self._flow = Flow(
             Settings(
                 namespace=namespace_parts(namespace),
@@ -406,7 +407,7 @@ class LLMCache(BaseCache):
             ),
             KeyMaker(extra=key_extra, secret=key_secret),
             self._observer,
-            self._breaker,
+            self._gate,
             now=time.time,
             monotonic=time.monotonic,
         )
@@ -561,21 +562,11 @@ class LLMCache(BaseCache):
     ) -> None:
         await self.aclose()
 
-    def node_cache(self) -> LangGraphCache[Any]:
-        """Return a LangGraph cache in the same place that never raises, whosever the store is."""
-        if self._nodes is None:
-            self._nodes = self._opened.nodes(self._guard())
-        return self._nodes
-
-    def key_of_text(self, text: str, settings: str) -> tuple[tuple[str, ...], str]:
-        """Return the namespace and the digest of a request that is no model's."""
-        key = self._flow.key_of_text(text, settings)
-        return key.space[:-1], key.digest
-
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.
         milliseconds = to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)
-        return self._flow.guard(None if milliseconds is None else milliseconds / 1000)
+        seconds = None if milliseconds is None else milliseconds / 1000
+        return Guard(self._gate, self._observer, seconds)
 
     def _lifetime(self, ttl: Ttl) -> Ttl:
         if ttl is not _UNSET:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final, TypeVar
+from typing import Final
 
 from langchain_core.outputs import Generation
 
@@ -22,36 +21,21 @@ from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntr
 from langchain_llmcache._answer.flaws import flaw_of
 from langchain_llmcache._answer.policy import Declined, StorePolicy, check_answer
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
-from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCache, NearCopies
 from langchain_llmcache._flow.ports import (
     LeasingEntries,
-    PartlyDownError,
-    Refused,
     Side,
     Waiter,
 )
 from langchain_llmcache._flow.single_flight import Flight, Flights
-from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import tokens_of
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
-from langchain_llmcache._stores.node_cache import Guard
-from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
 from langchain_llmcache.options import Options, current
-
-T = TypeVar("T")
-
-
-class Failed(Enum):
-    """There is no reply (which None would be)."""
-
-    FAILED = "failed"
-
-
-FAILED: Final = Failed.FAILED
 
 # Seconds between two looks at another process's lease, at first and at most: short, because a
 # failed leader must not keep anybody waiting; longer after a while, because models take seconds.
@@ -108,7 +92,7 @@ class Flow:
         settings: How to behave.
         keys: Makes the keys.
         observer: Is told every outcome.
-        breaker: Says whether the store is worth a try.
+        gate: Asks the store.
         now: Unix seconds.
         monotonic: Seconds that never go back.
         draw: Returns a number from 0 to 1, for the jitter.
@@ -119,7 +103,7 @@ class Flow:
         settings: Settings,
         keys: KeyMaker,
         observer: Observer,
-        breaker: Breaker,
+        gate: Gate,
         *,
         now: Callable[[], float],
         monotonic: Callable[[], float],
@@ -129,7 +113,7 @@ class Flow:
         self._settings = settings
         self._keys = keys
         self._observer = observer
-        self._breaker = breaker
+        self._gate = gate
         self._now = now
         self._monotonic = monotonic
         self._namespace = tuple(map(encode_part, settings.namespace))
@@ -181,7 +165,7 @@ class Flow:
                     return await self._lead(side, flight, began, max_age, found, again=again)
             self._missed(key, began, found)
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed("lookup", error, key)
+            self._gate.failed("lookup", error, key)
         return None
 
     async def _follow(
@@ -317,7 +301,7 @@ class Flow:
                 # After a failure or a cancellation it may be there all the same. To give it back
                 # does no harm if not.
                 flight.lease = lease
-                reply = await self._ask(
+                reply = await self._gate.ask(
                     "lease", lambda: store.claim(flight.key, lease, milliseconds), flight.key
                 )
                 if reply is None or reply is FAILED or reply == lease:
@@ -345,7 +329,7 @@ class Flow:
     async def _find(self, side: Side, key: Key) -> bytes | Failed | None:
         """Return what the store holds under the key, if it can be asked and read."""
         try:
-            return await self._ask("lookup", lambda: side.entries.get(key), key)
+            return await self._gate.ask("lookup", lambda: side.entries.get(key), key)
         except CorruptEntryError as error:
             await self._discard(side, key, error)
             return FAILED
@@ -419,7 +403,9 @@ class Flow:
                 self._flights.share(flight, entry)
             if self._near is not None:
                 self._near.stored(key, entry, lifetime)
-            reply = await self._ask("store", lambda: side.entries.put(key, entry, lifetime), key)
+            reply = await self._gate.ask(
+                "store", lambda: side.entries.put(key, entry, lifetime), key
+            )
             self._stored = object()
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
@@ -430,7 +416,7 @@ class Flow:
         except NotStorableError as reason:
             self._observer.trouble("refused", f"answer not stored: {reason}", key=key)
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed("store", error, key)
+            self._gate.failed("store", error, key)
         finally:
             if flight is not None:
                 self._give_up(side, flight)
@@ -487,7 +473,7 @@ class Flow:
     async def _release(self, side: Side, key: Key, lease: bytes) -> None:
         store = side.entries
         if isinstance(store, LeasingEntries):
-            await self._ask("release", lambda: store.release(key, lease), key)
+            await self._gate.ask("release", lambda: store.release(key, lease), key)
 
     # --- administration ---
 
@@ -502,7 +488,7 @@ class Flow:
         except Uncacheable:
             return False
         try:
-            found = await self._administer("delete", side.entries.delete(key))
+            found = await self._gate.administer("delete", side.entries.delete(key))
         finally:
             # Not before: meanwhile, others still find it in the store.
             if self._near is not None:
@@ -521,7 +507,7 @@ class Flow:
             None if model is None else encode_model(model),
         )
         try:
-            count = await self._administer("clear", side.entries.clear(scope))
+            count = await self._gate.administer("clear", side.entries.clear(scope))
         finally:
             if self._near is not None:
                 self._near.forget(lambda near: scope.covers(near.space))
@@ -533,59 +519,11 @@ class Flow:
         Raises:
             StoreError: if it does not.
         """
-        await self._administer("ping", side.entries.ping())
-
-    async def _administer(self, action: str, operation: Awaitable[T]) -> T:
-        try:
-            result = await operation
-        except Exception as error:
-            if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
-                raise
-            advice = advice_for(error)
-            said = f"{action} failed: {describe(error)}"
-            raise StoreError(said if advice is None else f"{said}. {advice}") from error
-        self._breaker.succeeded()
-        return result
+        await self._gate.administer("ping", side.entries.ping())
 
     def key_of_text(self, text: str, settings: str) -> Key:
-        """Return the key of a request that is no model's, with all that sets keys apart."""
+        """Return the key of a request that does not come from a model (a tool call), with all that sets keys apart."""
         return self._keys.key(self._namespace_of(current()), text, settings)[0]
-
-    # --- the store in trouble ---
-
-    def guard(self, ttl: float | None) -> Guard:
-        """Return what keeps graphs from the trouble of their cache in the same store.
-
-        Args:
-            ttl: Seconds, for values that come without their own.
-        """
-        return Guard(self._ask, FAILED, self._administer, self._observer, ttl)
-
-    async def _ask(
-        self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
-    ) -> T | Failed:
-        """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer."""
-        if not self._breaker.allows():
-            self._observer.count("skipped", key)
-            return FAILED
-        try:
-            reply = await operation()
-        except CorruptEntryError:
-            self._breaker.succeeded()
-            raise
-        except Refused as refusal:
-            self._breaker.succeeded()
-            self._failed(action, refusal, key)
-            return FAILED
-        except PartlyDownError as error:
-            self._failed(action, error, key)
-            return FAILED
-        except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed(action, error, key)
-            self._breaker.failed()
-            return FAILED
-        self._breaker.succeeded()
-        return reply
 
     async def _discard(self, side: Side, key: Key, error: Exception) -> None:
         self._observer.trouble(
@@ -593,7 +531,7 @@ class Flow:
         )
         if self._near is not None:
             self._near.forget(lambda near: near == key)
-        await self._ask("delete", lambda: side.entries.delete(key), key)
+        await self._gate.ask("delete", lambda: side.entries.delete(key), key)
 
     def _namespace_of(self, options: Options) -> tuple[str, ...]:
         """Return the (encoded) namespace of a call."""
@@ -610,13 +548,5 @@ class Flow:
         except Uncacheable as reason:
             self._observer.trouble("uncacheable", f"request not cached: {reason}")
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._failed(action, error)
+            self._gate.failed(action, error)
         return None
-
-    def _failed(self, action: str, error: Exception, key: Key | None = None) -> None:
-        consequence = {"lookup": "treated as a miss", "store": "the answer is not stored"}
-        said = consequence.get(action, "going on")
-        if isinstance(error, Refused):
-            self._observer.failed("denied", f"{action} refused, {said}", error, key)
-        else:
-            self._observer.failed("errors", f"{action} failed, {said}", error, key)

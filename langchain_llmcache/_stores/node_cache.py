@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -20,8 +19,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._insight.errors import describe
-from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.node_values import NodeSerializer
 
 if TYPE_CHECKING:
@@ -29,52 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Pairs: TypeAlias = Mapping[FullKey, "tuple[Any, float | None]"]
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What stands between a graph and its cache.
-
-    Attributes:
-        ask: Asks the store, unless the breaker is open, and counts whatever comes of it.
-        failed: What ``ask`` returns where there is no reply.
-        administer: Awaits an operator's command; its failure is a ``StoreError``.
-        observer: Is told of values that cannot be read or stored.
-        ttl: Seconds, for values that come without their own; None: they do not expire.
-    """
-
-    ask: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
-    failed: object
-    administer: Callable[[str, Awaitable[None]], Coroutine[Any, Any, None]]
-    observer: Observer
-    ttl: float | None
-
-    async def read(self, operation: Callable[[], Awaitable[T]]) -> T | None:
-        """Return what the store holds, if it can be asked and read."""
-        try:
-            reply: Any = await self.ask("node lookup", operation)
-        except CorruptEntryError as error:
-            self.unreadable(error)
-            return None
-        return None if reply is self.failed else reply
-
-    def lifetime(self, ttl: float | None) -> float | None:
-        """Return the seconds to keep a value for, given those that came with it."""
-        return self.ttl if ttl is None else ttl
-
-    async def write(self, operation: Callable[[], Awaitable[object]]) -> None:
-        """Store something, if that can be done."""
-        await self.ask("node store", operation)
-
-    def unreadable(self, error: Exception) -> None:
-        """Note a value that could not be read."""
-        self.observer.trouble(
-            "corrupt", f"unreadable node value, treated as a miss: {describe(error)}"
-        )
-
-    def unstorable(self, reason: NotStorableError) -> None:
-        """Note a value that cannot be stored."""
-        self.observer.trouble("refused", f"node value not stored: {reason}")
 
 
 class Guarded(BaseCache[Any]):

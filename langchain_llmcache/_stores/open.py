@@ -14,7 +14,8 @@ from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
 from langchain_llmcache._stores.langgraph import AsyncFace, BlockingFace, LangGraphEntries
 from langchain_llmcache._stores.memory import MemoryStore
-from langchain_llmcache._stores.node_cache import ForeignNodes, Guard, Guarded, seal_of
+from langchain_llmcache._stores.node_cache import ForeignNodes, Guarded, seal_of
+from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Opened:
         blocking: For the sync half of the protocol.
         asynchronous: For the async half.
         store: Returns the LangGraph cache that holds the entries, as graphs get it.
-        nodes: Returns one in the same place that never raises, whosever the store is.
+        nodes: Returns one in the same place that never raises, even if the store is the user's own.
         close: Releases what no event loop owns.
         aclose: Releases the rest, on the running loop.
         ttl: The store's own default TTL, seconds, if it has one.

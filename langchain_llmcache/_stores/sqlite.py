@@ -49,7 +49,7 @@ class SqliteStore(Guarded, SqliteCache[Any]):
         async def remove() -> None:
             SqliteCache.clear(self, spaces)
 
-        run(remove() if self._guard is None else self._guard.administer("clear", remove()))
+        run(remove() if self._guard is None else self._guard.gate.administer("clear", remove()))
 
     def spaces(self) -> list[Namespace]:
         """Return the namespaces that hold anything."""

@@ -18,7 +18,8 @@ from valkey import Valkey
 
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._request.key import encode_part
-from langchain_llmcache._stores.node_cache import Guard, node_serializer, packed, unpacked
+from langchain_llmcache._stores.guard import Guard
+from langchain_llmcache._stores.node_cache import node_serializer, packed, unpacked
 from langchain_llmcache._valkey.entries import (
     Transport,
     escape_glob,
@@ -104,7 +105,7 @@ class ValkeyStore(ValkeyCache[Any]):
         Raises:
             StoreError: if the store could not remove all of them.
         """
-        run(self._guard.administer("clear", self._clear(self._blocking, namespaces)))
+        run(self._guard.gate.administer("clear", self._clear(self._blocking, namespaces)))
 
     async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
         """Remove the values of these namespaces, or all under the prefix.
@@ -112,7 +113,7 @@ class ValkeyStore(ValkeyCache[Any]):
         Raises:
             StoreError: if the store could not remove all of them.
         """
-        await self._guard.administer("clear", self._clear(self._asynchronous, namespaces))
+        await self._guard.gate.administer("clear", self._clear(self._asynchronous, namespaces))
 
     async def _put(
         self, transport: Transport, key: FullKey, value: bytes, ttl: float | None

@@ -1,0 +1,94 @@
+"""How the store is asked: behind the breaker, with every failure counted and none passed on.
+
+Commands of an operator are the exception: they are always tried, and their failure is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Final, TypeVar
+
+from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.ports import PartlyDownError, Refused
+from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._request.key import Key
+from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
+
+T = TypeVar("T")
+
+
+class Failed(Enum):
+    """No reply; None is a reply: not found."""
+
+    FAILED = "failed"
+
+
+FAILED: Final = Failed.FAILED
+
+
+class Gate:
+    """The way to the store.
+
+    Args:
+        breaker: Says whether the store is worth a try.
+        observer: Is told every outcome.
+    """
+
+    def __init__(self, breaker: Breaker, observer: Observer) -> None:
+        self._breaker = breaker
+        self._observer = observer
+
+    async def ask(
+        self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
+    ) -> T | Failed:
+        """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer."""
+        if not self._breaker.allows():
+            self._observer.count("skipped", key)
+            return FAILED
+        try:
+            reply = await operation()
+        except CorruptEntryError:
+            self._breaker.succeeded()
+            raise
+        except Refused as refusal:
+            self._breaker.succeeded()
+            self.failed(action, refusal, key)
+            return FAILED
+        except PartlyDownError as error:
+            self.failed(action, error, key)
+            return FAILED
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            self.failed(action, error, key)
+            self._breaker.failed()
+            return FAILED
+        self._breaker.succeeded()
+        return reply
+
+    async def administer(self, action: str, operation: Awaitable[T]) -> T:
+        """Return what an operator's command comes to, whether or not the breaker is open.
+
+        Raises:
+            StoreError: if the store could not do it.
+        """
+        try:
+            result = await operation
+        except Exception as error:
+            if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
+                raise
+            advice = advice_for(error)
+            said = f"{action} failed: {describe(error)}"
+            raise StoreError(said if advice is None else f"{said}. {advice}") from error
+        self._breaker.succeeded()
+        return result
+
+    def failed(self, action: str, error: Exception, key: Key | None = None) -> None:
+        """Count and log an operation that failed, and what follows from it."""
+        consequence = {"lookup": "treated as a miss", "store": "the answer is not stored"}
+        said = consequence.get(action, "going on")
+        if isinstance(error, Refused):
+            self._observer.failed("denied", f"{action} refused, {said}", error, key)
+        else:
+            self._observer.failed("errors", f"{action} failed, {said}", error, key)
