@@ -30,6 +30,11 @@ def new_lock() -> threading.Lock:
     return lock
 
 
+def this_thread() -> int:
+    """Return the identifier of the running thread."""
+    return threading.get_ident()
+
+
 def tell_of_forks(forgetful: Forgetful) -> None:
     """Have an object told, in each child, that the other threads are gone."""
     _forgetful.add(forgetful)

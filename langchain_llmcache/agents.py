@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 else:
     _Middleware = AgentMiddleware
 
-# First part of the namespace of tool results.
-_TOOLS: Final = "llmcache-tools"
 _MODELS_KEPT: Final = 16
 
 

@@ -6,7 +6,6 @@ attached to every run of the process, and ends the flights that the failing code
 
 from __future__ import annotations
 
-import threading
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,8 +13,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_llmcache._flow.single_flight import led_here
+from langchain_llmcache._forks import new_lock
 
-_lock = threading.Lock()
+_lock = new_lock()
 _watching: list[ContextVar[BaseCallbackHandler | None]] = []
 
 

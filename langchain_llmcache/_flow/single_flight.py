@@ -7,7 +7,6 @@ caller never waits for itself.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from langchain_llmcache._flow.ports import RELEASED, Caller, Waiter
-from langchain_llmcache._forks import new_lock, tell_of_forks
+from langchain_llmcache._forks import new_lock, tell_of_forks, this_thread
 from langchain_llmcache._request.key import Key
 
 
@@ -51,7 +50,7 @@ class Flight:
         self.key = key
         self.slot = slot
         self.began = began
-        self.thread = threading.get_ident()
+        self.thread = this_thread()
         self.lease: bytes | None = None
         self.entry: bytes | None = None
         self.landed = False

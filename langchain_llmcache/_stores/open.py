@@ -12,10 +12,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
+from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.langgraph import AsyncFace, BlockingFace, LangGraphEntries
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.node_cache import ForeignNodes, Guarded, seal_of
-from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.cache.base import FullKey
 
 if TYPE_CHECKING:
     from langchain_llmcache.cache import LLMCache
+
+# The first part of the namespaces of results.
+_TOOLS: Final = "llmcache-tools"
 
 
 def results_of(cache: LLMCache) -> LangGraphCache[Any]:
@@ -19,4 +22,4 @@ def results_of(cache: LLMCache) -> LangGraphCache[Any]:
 def key_of_result(cache: LLMCache, tool: str, arguments: str) -> FullKey:
     """Return the key of what a tool says to these arguments, with all that sets keys apart."""
     key = cache._flow.key_of_text(arguments, f"tool {tool}")  # noqa: SLF001 - a part of the cache
-    return ("tools", *key.space[:-1], tool), key.digest
+    return (_TOOLS, *key.space[:-1], tool), key.digest

@@ -277,7 +277,15 @@ CALL: Any = {"name": "Ann", "args": {"to": ["Ann"], "type": "Ann", "n": 1}, "id"
         chat(
             AIMessageChunk(
                 content="",
-                tool_call_chunks=[{"name": "f", "args": '{"a": "Ann"}', "id": "1", "index": 0}],
+                tool_call_chunks=[
+                    {
+                        "name": "f",
+                        "args": '{"a": "Ann"}',
+                        "id": "1",
+                        "index": 0,
+                        "type": "tool_call_chunk",
+                    }
+                ],
                 chunk_position="last",
             )
         ),

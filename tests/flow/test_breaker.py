@@ -211,7 +211,7 @@ async def test_one_log_line_for_each_change(
     assert cache.stats().breaker == "open"
     assert cache.stats().skipped == 197
     server.start()
-    cache._flow._breaker._until = 0.0  # the pause is over
+    cache._flow._gate._breaker._until = 0.0  # the pause is over
     await half(cache).update(PROMPT, LLM_STRING, answer())
     assert cache.stats().breaker == "closed"
     lines = [line for line in caplog.messages if line.startswith("breaker")]

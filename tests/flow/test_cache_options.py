@@ -87,7 +87,7 @@ class Spied:
         self.lifetimes: list[int | None] = []
         self.keys: list[Key] = []
         for backend in (cache._opened.blocking, cache._opened.asynchronous):
-            self._spy(backend.store, monkeypatch)
+            self._spy(backend.entries, monkeypatch)
 
     def _spy(self, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         put = store.put

@@ -31,6 +31,7 @@ from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._answer.policy import StorePolicy
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow, Settings
+from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
 from langchain_llmcache._insight.observer import Observer
@@ -337,7 +338,10 @@ class World:
                 settings,
                 _Keys(),  # type: ignore[arg-type]
                 _OBSERVER,
-                Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),
+                Gate(
+                    Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),
+                    _OBSERVER,
+                ),
                 now=lambda: 0.0,
                 monotonic=self._clock,
             )
@@ -804,7 +808,7 @@ class World:
                 for flight in flow._flights._flights.values()
             )
         )
-        return (flights, flow._breaker._failures)
+        return (flights, flow._gate._breaker._failures)
 
     def close(self) -> None:
         """Throw the coroutines away, whatever they are in the middle of."""
