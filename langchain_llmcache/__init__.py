@@ -2,6 +2,7 @@
 
 from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._flow.near import NearCache
+from langchain_llmcache._flow.settings import CacheOptions
 from langchain_llmcache._insight.latency import Latency
 from langchain_llmcache._insight.savings import ModelStats
 from langchain_llmcache._insight.stats import CacheStats
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CacheEvent",
+    "CacheOptions",
     "CacheStats",
     "ConfigurationError",
     "LLMCache",

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
+from langchain_llmcache._numbers import checked_number
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 
@@ -111,11 +112,8 @@ class cache_options:  # noqa: N801 - used like a function
         for name in ("read", "write"):
             if not isinstance(self._given.get(name, True), bool):
                 raise ConfigurationError(f"{name} is {self._given[name]!r}; expected True or False")
-        age = self._given.get("max_age")
-        if age is not None and (
-            isinstance(age, bool) or not isinstance(age, (int, float)) or not age >= 0
-        ):
-            raise ConfigurationError(f"max_age is {age!r}; expected seconds, 0 or more, or None")
+        if self._given.get("max_age") is not None:
+            checked_number("max_age", max_age, least=0)
 
     def __enter__(self) -> Self:
         outer = current()

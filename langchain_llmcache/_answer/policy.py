@@ -1,4 +1,4 @@
-"""Which answers are stored, and in which words.
+"""Which answers are stored, and what is redacted first.
 
 Rules of this file: it decides and never touches a store; the answer that the caller of a miss
 gets is never changed; whatever a user's callable raises stays in here, without its text.
@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
 from langchain_llmcache._answer.redaction import redacted_generation
+from langchain_llmcache._numbers import checked_count
 from langchain_llmcache._request.llm_strings import _LIST_START
 from langchain_llmcache._request.prompts import _MESSAGE_START
 from langchain_llmcache.errors import ConfigurationError
@@ -48,10 +49,8 @@ class StorePolicy:
             if value is not None and not callable(value):
                 msg = f"{name} is {value!r}; expected a function, or None"
                 raise ConfigurationError(msg)
-        bound = self.max_entry_bytes
-        if bound is not None and (not isinstance(bound, int) or bound is True or bound <= 0):
-            msg = f"max_entry_bytes is {bound!r}; expected a positive number of bytes, or None"
-            raise ConfigurationError(msg)
+        if self.max_entry_bytes is not None:
+            checked_count("max_entry_bytes", self.max_entry_bytes)
 
     def to_store(self, generations: Sequence[Generation]) -> Sequence[Generation]:
         """Return the generations as they are to be stored.

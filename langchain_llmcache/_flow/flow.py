@@ -11,7 +11,6 @@ import os
 import random
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Final
 
 from langchain_core.outputs import Generation
@@ -19,15 +18,16 @@ from langchain_core.outputs import Generation
 from langchain_llmcache._answer import codec, hits
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
 from langchain_llmcache._answer.flaws import flaw_of
-from langchain_llmcache._answer.policy import Declined, StorePolicy, check_answer
+from langchain_llmcache._answer.policy import Declined, check_answer
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
-from langchain_llmcache._flow.near import NearCache, NearCopies
+from langchain_llmcache._flow.near import NearCopies
 from langchain_llmcache._flow.ports import (
     LeasingEntries,
     Side,
     Waiter,
 )
+from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import Flight, Flights
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
@@ -58,31 +58,6 @@ def _slot(key: Key, max_age: float | None) -> Hashable:
     Callers who want younger answers do not make those wait for them who take any.
     """
     return key if max_age is None else (key, "max_age")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a cache behaves, apart from where it stores.
-
-    Attributes:
-        namespace: Where its entries are.
-        hit_usage: What hits say of tokens.
-        policy: What is stored, and in which words.
-        single_flight: Whether one asks the model for all who ask the same at once.
-        max_wait: Seconds that the others wait for it, from the moment it began.
-        lease: Seconds for which other processes wait too; None: they do not.
-        near: Bounds of the copies kept in this process; None: there are none.
-        ttl_jitter: By which share, at most, each TTL is shortened.
-    """
-
-    namespace: tuple[str, ...]
-    hit_usage: hits.HitUsage
-    policy: StorePolicy
-    single_flight: bool
-    max_wait: float
-    lease: float | None
-    near: NearCache | None
-    ttl_jitter: float = 0.0
 
 
 class Flow:
@@ -116,7 +91,7 @@ class Flow:
         self._gate = gate
         self._now = now
         self._monotonic = monotonic
-        self._namespace = tuple(map(encode_part, settings.namespace))
+        self._namespace = tuple(map(encode_part, settings.namespace_parts))
         self._flights = Flights(
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
@@ -451,7 +426,7 @@ class Flow:
         )
         new = NewEntry(
             model,
-            (*self._settings.namespace, *options.namespace),
+            (*self._settings.namespace_parts, *options.namespace),
             generations,
             size=len(entry),
             seconds=seconds,

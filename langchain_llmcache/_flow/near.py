@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from langchain_llmcache._flow.lru import Lru
+from langchain_llmcache._numbers import checked_count, checked_seconds
 from langchain_llmcache._request.key import Key
-from langchain_llmcache.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class NearCache:
         ttl: Seconds that a copy is used for.
 
     Raises:
-        ConfigurationError: if a bound is not positive.
+        ConfigurationError: (a ``ValueError``) a bound is no positive number.
     """
 
     max_entries: int = 1000
@@ -34,9 +34,9 @@ class NearCache:
     ttl: float = 5.0
 
     def __post_init__(self) -> None:
-        for name, bound in vars(self).items():
-            if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not bound > 0:
-                raise ConfigurationError(f"{name} is {bound!r}; expected a positive number")
+        checked_count("max_entries", self.max_entries)
+        checked_count("max_bytes", self.max_bytes)
+        checked_seconds("ttl", self.ttl)
 
 
 class NearCopies:
@@ -55,7 +55,7 @@ class NearCopies:
         return self._entries.get(key)
 
     def found(self, key: Key, entry: bytes, asked: float) -> None:
-        """Keep a copy of what the store holds, as somebody heard who asked then.
+        """Keep a copy of what the store holds, as read by a lookup that began at ``asked``.
 
         A copy is not made younger by being found again; and what was asked for before copies were
         removed may be what was removed.

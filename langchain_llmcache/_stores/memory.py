@@ -10,8 +10,8 @@ from langgraph.cache.base import FullKey, Namespace
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._flow.lru import Lru
+from langchain_llmcache._numbers import checked_count
 from langchain_llmcache._stores.node_cache import Guarded, node_serializer
-from langchain_llmcache.errors import ConfigurationError
 
 
 class MemoryStore(Guarded):
@@ -35,9 +35,7 @@ class MemoryStore(Guarded):
     ) -> None:
         super().__init__(serde=node_serializer(serde))
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
-            if bound <= 0:
-                msg = f"{name} is {bound}; expected a positive number"
-                raise ConfigurationError(msg)
+            checked_count(name, bound)
         # A value is kept with the name of its encoding in front, as in Valkey.
         self._items: Lru[FullKey] = Lru(
             max_entries=max_entries, max_bytes=max_bytes, monotonic=time.monotonic

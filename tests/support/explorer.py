@@ -28,11 +28,11 @@ from langchain_core.outputs import Generation
 from typing_extensions import Self
 
 from langchain_llmcache._answer.entries import LEASE
-from langchain_llmcache._answer.policy import StorePolicy
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.flow import Flow, Settings
+from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
+from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key, Scope
@@ -330,9 +330,7 @@ class World:
         self._has_dawdled = False
         # Whose move was the last; None: time's.
         self._last: int | None = _SETTLED
-        settings = Settings(
-            (), "keep", StorePolicy(), True, scenario.max_wait, scenario.lease, None
-        )
+        settings = Settings(max_wait=scenario.max_wait, lease=scenario.lease)
         self._flows = {
             process: Flow(
                 settings,

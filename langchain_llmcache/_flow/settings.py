@@ -1,0 +1,151 @@
+"""The options of a cache: their names, texts, types, defaults and checks, all in this file.
+
+``CacheOptions`` is what constructors take (``**options: Unpack[CacheOptions]``), ``Settings``
+what they make of it. A test holds the two lists together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypedDict
+
+from langchain_llmcache._answer.entries import NewEntry
+from langchain_llmcache._answer.hits import HitUsage
+from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
+from langchain_llmcache._answer.ttl import Ttl, checked_ttl
+from langchain_llmcache._flow.near import NearCache
+from langchain_llmcache._insight.listeners import checked_listeners
+from langchain_llmcache._insight.savings import Prices, checked_prices
+from langchain_llmcache._numbers import checked_number, checked_seconds
+from langchain_llmcache._request.key import namespace_parts
+from langchain_llmcache.errors import ConfigurationError
+from langchain_llmcache.events import Listener
+from langchain_llmcache.options import UNSET
+
+DEFAULT_TTL: Final = 3600.0
+
+
+class CacheOptions(TypedDict, total=False):
+    """Options of ``LLMCache`` and of each of its other constructors.
+
+    Attributes:
+        ttl: How long answers are kept: seconds, a ``timedelta``, None (for ever), or a
+            callable that is given the ``NewEntry`` and returns one of these. Default: the
+            ``ValkeyCache``'s own, else an hour.
+        namespace: Keeps this cache's answers apart from others' under the same prefix: a
+            string, or several, outermost first.
+        key_extra: Anything else that shapes answers (region, account, version): JSON data.
+            Its ``"model"`` names a model whose own settings do not.
+        key_secret: Makes keys HMACs, so that they do not tell who asked what.
+        hit_usage: ``"keep"`` leaves the token counts of the first call on hits, ``"zero"``
+            sets them to 0, for cost trackers.
+        should_store: Decides, given a ``NewEntry``, whether an answer is stored. By default
+            those without a ``NewEntry.flaw``: not empty, no invalid tool call, not blocked by
+            a content filter, a guardrail or a refusal. Truncated answers are stored, because
+            the limit is part of the request.
+        redact: Is applied to every text that is stored: contents, reasoning, string values
+            of tool call arguments. Keys are made of the request as it is, and whoever pays for
+            the answer gets it as it is; hits have the redacted one.
+        max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
+        single_flight: Of all who ask the same at once in this process, one asks the model
+            and the others wait for its answer.
+        max_wait: Seconds that they wait at most, from the moment the first one asked; then
+            they ask the model themselves.
+        lease: Makes other processes wait too (stores that can: Valkey): seconds after which
+            they no longer believe that the one who asks is alive. None: they do not wait.
+        near: Keeps copies of hot entries in this process for a few seconds.
+        ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
+            entry), so that what was stored together does not expire together.
+        on_event: Is called with a ``CacheEvent`` for everything that happens; or several such
+            functions. They run in a thread of their own, and cannot break or slow a call.
+        prices: What models cost, for ``stats().money_saved``: ``{model: (price of a million
+            input tokens, price of a million output tokens)}``.
+        timeout: Seconds that an operation may take at most.
+    """
+
+    ttl: Ttl
+    namespace: str | Sequence[str]
+    key_extra: Any
+    key_secret: str | bytes | None
+    hit_usage: HitUsage
+    should_store: Callable[[NewEntry], bool] | None
+    redact: Callable[[str], str] | None
+    max_entry_bytes: int | None
+    single_flight: bool
+    max_wait: float
+    lease: float | None
+    near: NearCache | None
+    ttl_jitter: float
+    on_event: Listener | Sequence[Listener] | None
+    prices: Prices | None
+    timeout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of one cache, checked; see ``CacheOptions``.
+
+    Raises:
+        ConfigurationError: (a ``ValueError``) an option is wrong; the message says which.
+    """
+
+    ttl: Ttl = UNSET  # the store's own, else ``DEFAULT_TTL``
+    namespace: str | Sequence[str] = ()
+    key_extra: Any = None
+    key_secret: str | bytes | None = None
+    hit_usage: HitUsage = "keep"
+    should_store: Callable[[NewEntry], bool] | None = None
+    redact: Callable[[str], str] | None = None
+    max_entry_bytes: int | None = DEFAULT_MAX_ENTRY_BYTES
+    single_flight: bool = True
+    max_wait: float = 30.0
+    lease: float | None = None
+    near: NearCache | None = None
+    ttl_jitter: float = 0.0
+    on_event: Listener | Sequence[Listener] | None = None
+    prices: Prices | None = None
+    timeout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.ttl is not UNSET:
+            checked_ttl(self.ttl)
+        checked_seconds("timeout", self.timeout)
+        checked_seconds("max_wait", self.max_wait)
+        if self.lease is not None:
+            checked_seconds("lease", self.lease)
+        checked_number("ttl_jitter", self.ttl_jitter, least=0, most=1)
+        given: Any = self
+        if given.hit_usage not in ("keep", "zero"):
+            msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
+            raise ConfigurationError(msg)
+        if not isinstance(given.single_flight, bool):
+            msg = f"single_flight is {given.single_flight!r}; expected True or False"
+            raise ConfigurationError(msg)
+        if not isinstance(given.near, NearCache | None):
+            msg = f"near is {given.near!r}; expected NearCache(...), or None for no copies"
+            raise ConfigurationError(msg)
+        checked_listeners(self.on_event)
+        checked_prices(self.prices)
+        # Both check what they are made of.
+        _ = self.namespace_parts, self.policy
+
+    @cached_property
+    def namespace_parts(self) -> tuple[str, ...]:
+        """The namespace, outermost part first."""
+        return namespace_parts(self.namespace)
+
+    @cached_property
+    def policy(self) -> StorePolicy:
+        """What is stored, and what is redacted first."""
+        return StorePolicy(self.should_store, self.redact, self.max_entry_bytes)
+
+
+def timeout_of(options: CacheOptions) -> float:
+    """Return the seconds that an operation may take, of options that are not checked yet.
+
+    Raises:
+        ConfigurationError: if that is no number of seconds.
+    """
+    return checked_seconds("timeout", options.get("timeout", Settings.timeout))
