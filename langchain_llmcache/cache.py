@@ -33,6 +33,7 @@ from langchain_llmcache._stores.open import (
     open_store,
     open_url,
 )
+from langchain_llmcache._valkey.url import UrlError
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import UNSET, current
 
@@ -253,7 +254,10 @@ class LLMCache(BaseCache):
                 arguments[name] = text
         if "ttl" in arguments:
             arguments["ttl"] = _ttl_from_text(arguments["ttl"])
-        return cls.from_url(**arguments)
+        try:
+            return cls.from_url(**arguments)
+        except UrlError as error:
+            raise ConfigurationError(f"LLMCACHE_URL: {error}") from None
 
     @property
     def store(self) -> LangGraphCache[Any]:
@@ -364,7 +368,11 @@ class LLMCache(BaseCache):
     def stats(self) -> CacheStats:
         """Return what this object did since it was made."""
         # Threads may tell the observer of two changes in the wrong order.
-        return replace(self._observer.stats(), breaker=self._breaker.state)
+        return replace(
+            self._observer.stats(),
+            breaker=self._breaker.state,
+            evictions=self._opened.evictions(),
+        )
 
     def close(self) -> None:
         """Close the connections that no running event loop owns. A later use opens new ones.

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 
@@ -37,8 +37,10 @@ from langchain_llmcache._stores.admin import (
     ValkeyAdministration,
     each_once,
 )
+from langchain_llmcache._stores.open import file_of
 from langchain_llmcache._valkey.entries import RELEASE_SCRIPT
 from langchain_llmcache._valkey.settings import ConnectionSettings
+from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import StoreError
 
 Level: TypeAlias = Literal["ok", "note", "warning", "problem"]
@@ -452,7 +454,7 @@ def of_missing_file(path: Path) -> Findings:
 
 def of_file(url: str, store: SqliteAdministration) -> Findings:
     """Look at a file of ``sqlite://``."""
-    path = Path(unquote(url.partition("://")[2][1:]))
+    path = Path(file_of(split(url)))
     try:
         yield from _file(path, store)
         yield from _entries(store, {"": {"maxmemory_policy": ""}})

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 import typer
 from rich.padding import Padding
@@ -34,7 +33,8 @@ from langchain_llmcache._stores.admin import (
     ValkeyAdministration,
     open_administration,
 )
-from langchain_llmcache._stores.open import DEFAULT_PREFIX
+from langchain_llmcache._stores.open import DEFAULT_PREFIX, file_of
+from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationError
 
 _STYLES: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "bold red"}
@@ -75,8 +75,8 @@ def doctor(
 
 
 def _examine(url: str, prefix: str, timeout: float) -> Iterator[Finding]:
-    path = Path(unquote(url.partition("://")[2][1:]))
-    if url.startswith("sqlite:///") and not path.exists():
+    parts = split(url)
+    if parts.scheme == "sqlite" and not (path := Path(file_of(parts))).exists():
         yield from checks.of_missing_file(path)
         return
     store: Any = open_administration(url, prefix=prefix, timeout=timeout)

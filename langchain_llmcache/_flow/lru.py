@@ -29,6 +29,9 @@ class Lru(Generic[K]):
         max_entries: Entries kept.
         max_bytes: Bytes kept, with a guess of 500 bytes for what surrounds a value.
         monotonic: Seconds that never go back.
+
+    Attributes:
+        evictions: Entries that had to go, although they had not expired.
     """
 
     def __init__(self, *, max_entries: int, max_bytes: int, monotonic: Callable[[], float]) -> None:
@@ -38,6 +41,7 @@ class Lru(Generic[K]):
         self._lock = new_lock()
         self._items: OrderedDict[K, _Item] = OrderedDict()
         self._bytes = 0
+        self.evictions = 0
 
     def get(self, key: K) -> bytes | None:
         """Return the value, now the most recently used one, or None."""
@@ -61,7 +65,7 @@ class Lru(Generic[K]):
             self._items[key] = _Item(value, expires)
             self._bytes += len(value) + _OVERHEAD_BYTES
             while len(self._items) > self._max_entries or self._bytes > self._max_bytes:
-                self._remove(next(iter(self._items)))
+                self._evict()
 
     def discard(self, predicate: Callable[[K], bool]) -> None:
         """Remove every entry whose key fits."""
@@ -77,6 +81,11 @@ class Lru(Generic[K]):
     def __len__(self) -> int:
         """Return the number of entries, expired ones included."""
         return len(self._items)
+
+    def _evict(self) -> None:
+        oldest, item = next(iter(self._items.items()))
+        self._remove(oldest)
+        self.evictions += item.expires is None or item.expires > self._monotonic()
 
     def _remove(self, key: K) -> None:
         item = self._items.pop(key, None)

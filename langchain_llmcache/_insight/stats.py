@@ -47,6 +47,8 @@ class CacheStats:
         store_latency: How long the latest stores took.
         models: What the hits of each model saved, by its name ("-" where none is told).
         dropped_events: Events that listeners were too slow for.
+        evictions: Entries that the bounds of ``memory://`` pushed out before they expired. (What
+            a server evicts, it tells itself: ``evicted_keys`` of INFO.)
     """
 
     hits: int = 0
@@ -75,6 +77,7 @@ class CacheStats:
     store_latency: Latency = _NO_LATENCY
     models: Mapping[str, ModelStats] = field(default_factory=dict)
     dropped_events: int = 0
+    evictions: int = 0
 
     @property
     def lookups(self) -> int:

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
-from urllib.parse import unquote
 
 from langchain_llmcache._answer.entries import LEASE, TAG
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import advice_for, describe
 from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
-from langchain_llmcache._stores.open import open_url
+from langchain_llmcache._stores.open import file_of, open_url
+from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import LLMCacheError, StoreError, UnsupportedOperationError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def open_administration(
     if scheme == "sqlite":
         from langchain_llmcache._stores.sqlite import SqliteStore
 
-        path = unquote(url.partition("://")[2][1:])
+        path = file_of(split(url))
         if must_exist and not Path(path).exists():
             msg = f"there is no file {path}"
             raise StoreError(msg)

@@ -76,6 +76,11 @@ class MemoryStore(Guarded):
         """Return the namespaces that hold anything."""
         return {space for space, _ in self._items.keys()}  # noqa: SIM118 - not a dict
 
+    @property
+    def evictions(self) -> int:
+        """Values that had to go because of the bounds, although they had not expired."""
+        return self._items.evictions
+
     def __bool__(self) -> bool:
         """Return True: LangGraph takes a false cache for none, and an empty one is one."""
         return True

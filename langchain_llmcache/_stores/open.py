@@ -16,6 +16,7 @@ from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.langgraph import AsyncFace, BlockingFace, LangGraphEntries
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.node_cache import ForeignNodes, Guarded, seal_of
+from langchain_llmcache._valkey.url import POSITIVE, Url, options_of, refuse, split
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from langchain_llmcache._valkey.settings import ConnectionSettings
 
 DEFAULT_PREFIX = "llm_cache:"
-_SERVER_SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
-_SCHEMES = "valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///path"
+_MEMORY_OPTIONS = {"max_entries": POSITIVE, "max_bytes": POSITIVE}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Opened:
         close: Releases what no event loop owns.
         aclose: Releases the rest, on the running loop.
         ttl: The store's own default TTL, seconds, if it has one.
+        evictions: Returns how many entries its bounds have pushed out, where it tells.
     """
 
     blocking: Side
@@ -50,6 +51,7 @@ class Opened:
     close: Callable[[], None]
     aclose: Callable[[], Awaitable[None]]
     ttl: float | None = None
+    evictions: Callable[[], int] = int
 
 
 def open_url(
@@ -67,28 +69,20 @@ def open_url(
         ConfigurationError: the URL or the prefix is not understood, or an extra is missing.
     """
     _check_prefix(prefix)
-    scheme, separator, rest = ("memory", "://", "") if url is None else url.partition("://")
-    if scheme == "memory" and separator:
-        if rest:
-            msg = "memory:// takes nothing behind it"
-            raise ConfigurationError(msg)
-        return open_langgraph(MemoryStore(serde=serde), prefix, own=True)
-    if scheme == "sqlite" and separator:
-        return _open_sqlite(rest, prefix=prefix, timeout=timeout, serde=serde)
-    if scheme in _SERVER_SCHEMES and separator:
-        from langchain_llmcache._valkey.settings import ConnectionSettings
-        from langchain_llmcache._valkey.topology import ClusterSettings
+    parts = split("memory://" if url is None else url)
+    if parts.scheme == "memory":
+        return open_langgraph(_memory(parts, serde), prefix, own=True)
+    if parts.scheme == "sqlite":
+        return _open_sqlite(parts, prefix=prefix, timeout=timeout, serde=serde)
+    from langchain_llmcache._valkey.settings import ConnectionSettings
+    from langchain_llmcache._valkey.topology import ClusterSettings
 
-        settings = ConnectionSettings.from_url(str(url), timeout=timeout)
-        if cluster and scheme == "unix":
-            msg = "cluster=True needs a host: the nodes of a cluster cannot be reached by a socket"
-            raise ConfigurationError(msg)
-        settings = replace(settings, cluster=ClusterSettings(cluster, read_from_replicas))
-        return open_server(settings, prefix=prefix, serde=serde, store=None)
-    # Not the URL itself: it may hold a password.
-    shown = f"{scheme}://" if separator else "no scheme"
-    msg = f"the store's URL has {shown}; expected {_SCHEMES}"
-    raise ConfigurationError(msg)
+    settings = ConnectionSettings.from_url(str(url), timeout=timeout)
+    if cluster and parts.scheme == "unix":
+        msg = "cluster=True needs a host: the nodes of a cluster cannot be reached by a socket"
+        raise ConfigurationError(msg)
+    settings = replace(settings, cluster=ClusterSettings(cluster, read_from_replicas))
+    return open_server(settings, prefix=prefix, serde=serde, store=None)
 
 
 def open_store(
@@ -151,19 +145,37 @@ def open_langgraph(store: LangGraphCache[Any], prefix: str, *, own: bool = False
         nodes=nodes,
         close=close,
         aclose=aclose,
+        evictions=lambda: raw.evictions if isinstance(raw, MemoryStore) else 0,
     )
 
 
-def _open_sqlite(
-    rest: str, *, prefix: str, timeout: float, serde: SerializerProtocol | None
-) -> Opened:
-    path = unquote(rest[1:])
-    if not rest.startswith("/") or not path or path == ":memory:":
-        msg = (
+def _memory(url: Url, serde: SerializerProtocol | None) -> MemoryStore:
+    if url.authority or url.path:
+        refuse("memory:// takes nothing but options, as in memory://?max_entries=10000")
+    return MemoryStore(serde=serde, **options_of(url, _MEMORY_OPTIONS))
+
+
+def file_of(url: Url) -> str:
+    """Return the path of the file of a ``sqlite://`` URL.
+
+    Raises:
+        ConfigurationError: if it names none.
+    """
+    path = unquote(url.path[1:])
+    if url.query is not None:
+        refuse("sqlite:// takes no options; a ? in the name of the file is written %3F")
+    if url.authority or not path or path == ":memory:" or path.endswith("/") or "\0" in path:
+        refuse(
             "a file's URL has three slashes and a path: sqlite:///cache.db, or "
             "sqlite:////var/cache/llm.db for an absolute one (memory:// keeps nothing on disk)"
         )
-        raise ConfigurationError(msg)
+    return path
+
+
+def _open_sqlite(
+    url: Url, *, prefix: str, timeout: float, serde: SerializerProtocol | None
+) -> Opened:
+    path = file_of(url)
     try:
         from langchain_llmcache._stores.sqlite import SqliteStore
     except ImportError as error:

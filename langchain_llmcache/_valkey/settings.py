@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from valkey import Valkey
 from valkey.asyncio import Valkey as AsyncValkey
@@ -36,6 +35,17 @@ from langchain_llmcache._valkey.dns import without_executor
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 from langchain_llmcache._valkey.topology import Address, ClusterSettings
+from langchain_llmcache._valkey.url import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Option,
+    options_of,
+    refuse,
+    server_of,
+    socket_of,
+    split,
+)
 from langchain_llmcache.errors import ConfigurationError
 
 # Where asyncio has the same connection. Any other class is used from threads.
@@ -60,30 +70,23 @@ _OWN: Final = {
 }
 
 
-def _as_bool(text: str) -> bool:
-    if text.lower() in {"true", "yes", "1", "on"}:
-        return True
-    if text.lower() in {"false", "no", "0", "off"}:
-        return False
-    msg = "expected true or false"
-    raise ValueError(msg)
-
-
-_TLS_OPTIONS: Final[dict[str, Any]] = {
-    "ssl_ca_certs": str,
-    "ssl_certfile": str,
-    "ssl_keyfile": str,
-    "ssl_cert_reqs": str,
-    "ssl_check_hostname": _as_bool,
+# What may stand behind the question mark of a URL.
+_OPTIONS: Final = {
+    "db": NUMBER,
+    "username": TEXT,
+    "password": TEXT,
+    "client_name": Option("[!-~]+", str, "a name without spaces, of ASCII characters"),
+    "protocol": Option("[23]", int, "2 or 3"),
+    "socket_keepalive": FLAG,
 }
-_OPTIONS: Final[dict[str, Any]] = {
-    "db": int,
-    "username": str,
-    "password": str,
-    "client_name": str,
-    "protocol": int,
-    "socket_keepalive": _as_bool,
+_TLS_OPTIONS: Final = {
+    "ssl_ca_certs": TEXT,
+    "ssl_certfile": TEXT,
+    "ssl_keyfile": TEXT,
+    "ssl_cert_reqs": Option("none|optional|required", str, "none, optional or required"),
+    "ssl_check_hostname": FLAG,
 }
+_ONLY_TLS: Final = dict.fromkeys(_TLS_OPTIONS, "it is one of TLS, that is of valkeys://")
 
 
 # As valkey-py says that a conversation ended.
@@ -220,34 +223,23 @@ class ConnectionSettings:
             ConfigurationError: anything in the URL that is not understood. The message never
                 repeats the URL, which may hold a password.
         """
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 6379
-        except ValueError:
-            msg = "the store's URL has no valid host and port; expected valkey://host:6379/0"
-            raise ConfigurationError(msg) from None
+        parts = split(url)
         tls = parts.scheme in {"valkeys", "rediss"}
-        arguments = _query(parts.query, {**_OPTIONS, **(_TLS_OPTIONS if tls else {})})
-        if parts.username:
-            arguments["username"] = unquote(parts.username)
-        if parts.password:
-            arguments["password"] = unquote(parts.password)
-        if parts.scheme == "unix":
-            if not parts.path or parts.netloc.rpartition("@")[2]:
-                msg = "a unix socket's URL names its path, as in unix:///run/valkey.sock?db=0"
-                raise ConfigurationError(msg)
-            arguments["path"] = unquote(parts.path)
+        arguments = options_of(
+            parts, {**_OPTIONS, **(_TLS_OPTIONS if tls else {})}, None if tls else _ONLY_TLS
+        )
+        is_socket = parts.scheme == "unix"
+        server = socket_of(parts) if is_socket else server_of(parts)
+        for name, value in zip(("username", "password", "db"), server[2:], strict=True):
+            if value is not None and arguments.setdefault(name, value) is not value:
+                refuse(f"the store's URL has {name!r} twice")
+        if is_socket:
+            arguments["path"] = server.host
             return cls.native(UnixDomainSocketConnection, arguments, timeout=timeout)
-        arguments["host"] = unquote(parts.hostname or "localhost")
-        arguments["port"] = port
-        database = parts.path.strip("/")
-        if database:
-            if not database.isdecimal():
-                msg = "the path of the store's URL is a database number, as in valkey://host:6379/0"
-                raise ConfigurationError(msg)
-            arguments.setdefault("db", int(database))
+        arguments.update(host=server.host, port=server.port)
         if not tls:
             return cls.native(Connection, arguments, timeout=timeout)
+        _check_tls(arguments)
         # valkey-py's own default accepts any host's certificate.
         arguments.setdefault("ssl_check_hostname", arguments.get("ssl_cert_reqs") != "none")
         return cls.native(TlsConnection, arguments, timeout=timeout)
@@ -353,19 +345,12 @@ def _accepted(cls: type[Any], arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name in names - foreign}
 
 
-def _query(query: str, known: dict[str, Any]) -> dict[str, Any]:
-    arguments = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        if name not in known:
-            msg = f"unknown option {name!r} in the store's URL; known: {', '.join(sorted(known))}"
-            raise ConfigurationError(msg)
-        try:
-            arguments[name] = known[name](text)
-        except ValueError as error:
-            expected = "a whole number" if known[name] is int else "true or false"
-            msg = f"option {name!r} in the store's URL is not {expected}"
-            raise ConfigurationError(msg) from error
-    return arguments
+def _check_tls(arguments: dict[str, Any]) -> None:
+    """Refuse options that a TLS connection would trip over only when it is made."""
+    if arguments.get("ssl_cert_reqs") == "none" and arguments.get("ssl_check_hostname"):
+        refuse("ssl_check_hostname=true in the store's URL does not go with ssl_cert_reqs=none")
+    if "ssl_keyfile" in arguments and "ssl_certfile" not in arguments:
+        refuse("ssl_keyfile in the store's URL goes with ssl_certfile, which is missing")
 
 
 @contextlib.contextmanager

@@ -45,6 +45,13 @@ def settings(url: str) -> dict[str, Any]:
         ),
         ("unix:///run/v.sock?db=1", {"path": "/run/v.sock", "db": 1}),
         ("unix://u:p@/run/v.sock", {"path": "/run/v.sock", "username": "u", "password": "p"}),
+        ("valkey://:p[s@s:w@h", {"host": "h", "port": 6379, "password": "p[s@s:w"}),
+        ("valkey://h?password=a%2Bb%26", {"host": "h", "port": 6379, "password": "a+b&"}),
+        ("valkey://H.Example./", {"host": "h.example.", "port": 6379}),
+        ("valkey://bücher.example", {"host": "bücher.example", "port": 6379}),
+        ("valkey://[fe80::1%25eth0]", {"host": "fe80::1%eth0", "port": 6379}),
+        ("valkey://user@h", {"host": "h", "port": 6379, "username": "user"}),
+        ("unix:///run/a%20b c.sock", {"path": "/run/a b c.sock"}),
         ("valkeys://h", {"host": "h", "port": 6379, "ssl_check_hostname": True}),
         (
             "rediss://h?ssl_ca_certs=/ca.pem&ssl_check_hostname=no",
@@ -57,37 +64,176 @@ def test_a_servers_url(url: str, arguments: dict[str, Any]) -> None:
     assert settings(url) == arguments
 
 
-@pytest.mark.parametrize(
-    ("url", "match"),
-    [
-        ("localhost:6379", "no scheme; expected valkey://"),
-        ("http://user:secret@h", "http://; expected valkey://"),
-        ("valkey://h:port", "valid host and port"),
-        ("valkey://user:secret@h:99999", "valid host and port"),
-        ("valkey://user:secret@h/name", "database number"),
-        (
-            "valkey://h?decode_responses=true",
-            "unknown option 'decode_responses'.*known: client_name",
-        ),
-        ("valkey://h?ssl_ca_certs=x", "unknown option 'ssl_ca_certs'"),
-        ("valkey://h?db=one", "'db'.*a whole number"),
-        ("valkey://h?socket_keepalive=maybe", "'socket_keepalive'.*true or false"),
-        ("unix://", "unix:///run/valkey.sock"),
-        ("unix://relative/path", "unix:///run/valkey.sock"),
-        ("memory://x", "memory:// takes nothing"),
-        ("sqlite://", "three slashes"),
-        ("sqlite://cache.db", "three slashes"),
-        ("sqlite:///:memory:", "memory://"),
-        ("", "expected valkey://"),
-    ],
-)
+# Each has "s3cr3t" where a password may have got to.
+BAD_URLS = [
+    # no URL of a store
+    ("", "is empty; expected valkey://"),
+    ("  ", "is empty"),
+    ("localhost:6379", r"no scheme; did you mean valkey://localhost:6379\?"),
+    ("user:s3cr3t@h:6379", r"no scheme; did you mean valkey://localhost:6379\?"),
+    ("//user:s3cr3t@h:6379", "no scheme"),
+    ("valkeys:h", r"did you mean valkeys://localhost:6379\?"),
+    ("sqlite:cache.db", r"did you mean sqlite:///cache.db\?"),
+    ("/var/cache/s3cr3t.db", r"did you mean sqlite:///cache.db\?"),
+    ("VALKEY://user:s3cr3t@h", r"did you mean valkey://localhost:6379\?"),
+    ("Rediss://user:s3cr3t@h", r"did you mean rediss://localhost:6379\?"),
+    ("valky://user:s3cr3t@h", r"did you mean valkey://localhost:6379\?"),
+    ("s3cr3t://h", "scheme that is not known.*expected valkey://"),
+    ("http://user:s3cr3t@h", "scheme that is not known"),
+    ("redis+sentinel://:s3cr3t@h/mymaster", r"master_for\(name\)"),
+    # characters
+    (" valkey://user:s3cr3t@h", r"before or after.*did you mean valkey://localhost:6379\?"),
+    ("valkey://user:s3cr3t@h\n", r"before or after.*did you mean valkey://localhost:6379\?"),
+    ("valkey://user:s3cr3t @h", "invisible character.*%20"),
+    ("valkey://user:s3cr3t\n@h", "invisible character"),
+    ("valkey://user:s3cr3t\x00@h", "invisible character"),
+    ("valkey://user:s3cr3t\u200b@h", "invisible character"),
+    ("valkey://user:s3cr3t\ud800@h", "invisible character"),
+    ("sqlite:///s3cr3t\n.db", "invisible character"),
+    ("valkey://user:s3cr3t%@h", "%25"),
+    ("valkey://user:s3cr3t%zz@h", "%25"),
+    ("valkey://user:s3cr3t%ff@h", "not UTF-8"),
+    # a password that was not percent-encoded
+    ("valkey://:#s3cr3t@h:6379/0", "percent-encode # [?] / @ in the password"),
+    ("valkey://default:8472#s3cr3t@h:6379/0", "percent-encode #"),
+    ("valkey://default:?s3cr3t@h:6379/0", "percent-encode #"),
+    ("valkey://default:8472?s3cr3t@h", "percent-encode #"),
+    ("valkey://default:8472?password=s3cr3t@h", "percent-encode #"),
+    ("valkey://:s3/cr3t@h:6379/0", "percent-encode #"),
+    ("valkey://:12/s3cr3t@h:6379/0", "percent-encode #"),
+    ("valkey://default:/s3cr3t@h:6379", "percent-encode #"),
+    ("valkey://u:p@s3/cr3t@h:6379", "percent-encode #"),
+    ("unix://:s3/cr3t@/run/v.sock", "percent-encode #"),
+    ("unix:///run/v.sock#s3cr3t", "percent-encode #"),
+    ("valkey://h:6379/0#s3cr3t", "percent-encode #"),
+    # host and port
+    ("valkey://h:s3cr3t", "valid host and port"),
+    ("valkey://user:s3cr3t@h:0", "from 1 to 65535"),
+    ("valkey://user:s3cr3t@h:99999", "valid host and port"),
+    ("valkey://user:s3cr3t@h:-1", "from 1 to 65535"),
+    ("valkey://user:s3cr3t@h:+6379", "from 1 to 65535"),
+    ("valkey://user:s3cr3t@h:６３７９", "from 1 to 65535"),
+    ("valkey://user:s3cr3t@h:", "from 1 to 65535"),
+    ("valkey://user:s3cr3t@", "no host"),
+    ("valkey://user:s3cr3t@:6379", "no host"),
+    ("valkey://user:s3cr3t@h1:6379,h2:6379", "any node of a cluster"),
+    ("valkey://::1:6379", r"stands in brackets, as in valkey://\[::1\]:6379"),
+    ("valkey://[s3cr3t]:6379", r"do not hold an IPv6 address"),
+    ("valkey://[::1", r"do not hold an IPv6 address"),
+    ("valkey://[::1]6379", r"do not hold an IPv6 address"),
+    ("valkey://s3cr3t..h", "valid host"),
+    ("valkey://s3cr3t%2fh", "valid host"),
+    # path
+    ("valkey://user:s3cr3t@h/name", "database number"),
+    ("valkey://h/-1", "database number"),
+    ("valkey://h/0/s3cr3t", "database number"),
+    ("unix://", "unix:///run/valkey.sock"),
+    ("unix:///", "unix:///run/valkey.sock"),
+    ("unix://relative/path", "unix:///run/valkey.sock"),
+    ("unix:///run/%00", "unix:///run/valkey.sock"),
+    ("unix:///" + "s3cr3t" * 20, "longer than 107 bytes"),
+    # options
+    ("valkey://h?s3cr3t", "unknown option.*known for this store: client_name, db"),
+    ("valkey://h?s3cr3t=1", "unknown option"),
+    ("valkey://h?decode_responses=true", "unknown option.*known for this store: client_name"),
+    ("valkey://h?ssl_ca_certs=s3cr3t", "'ssl_ca_certs'.*valkeys://"),
+    ("valkey://h?", "unknown option"),
+    ("valkey://h?db=1&db=2", "'db'.*twice"),
+    ("valkey://h/1?db=2", "'db' twice"),
+    ("valkey://:s3cr3t@h?password=s3cr3t2", "'password' twice"),
+    ("valkey://h?db=s3cr3t", "'db'.*a whole number"),
+    ("valkey://h?db=-1", "'db'.*a whole number"),
+    ("valkey://h?db=", "'db'.*no value"),
+    ("valkey://h?password=", "'password'.*no value"),
+    ("valkey://h?password=s3+cr3t", "'password'.*%2B"),
+    ("valkey://h?protocol=4", "'protocol'.*2 or 3"),
+    ("valkey://h?protocol=s3cr3t", "'protocol'.*2 or 3"),
+    ("valkey://h?client_name=s3cr3t%20app", "'client_name'.*without spaces"),
+    ("valkey://h?client_name=s3cr3t%0a", "'client_name'.*without spaces"),
+    ("valkey://h?socket_keepalive=s3cr3t", "'socket_keepalive'.*true or false"),
+    ("valkeys://h?ssl_cert_reqs=CERT_NONE", "'ssl_cert_reqs'.*none, optional or required"),
+    ("valkeys://h?ssl_cert_reqs=NONE", "'ssl_cert_reqs'.*none, optional or required"),
+    ("valkeys://h?ssl_cert_reqs=none&ssl_check_hostname=true", "does not go with"),
+    ("valkeys://h?ssl_keyfile=s3cr3t", "goes with ssl_certfile"),
+    # memory and files
+    ("memory://s3cr3t", "memory:// takes nothing"),
+    ("memory:///s3cr3t", "memory:// takes nothing"),
+    ("memory://?max_entries=0", "'max_entries'.*more than 0"),
+    ("memory://?max_entries=s3cr3t", "'max_entries'.*more than 0"),
+    ("memory://?max_bytes=-1", "'max_bytes'.*more than 0"),
+    ("memory://?max_bytes=1MB", "'max_bytes'.*more than 0"),
+    ("memory://?max_items=1", "known for this store: max_bytes, max_entries"),
+    ("sqlite://", "three slashes"),
+    ("sqlite:///", "three slashes"),
+    ("sqlite://s3cr3t.db", "three slashes"),
+    ("sqlite:///s3cr3t/", "three slashes"),
+    ("sqlite:///:memory:", "memory://"),
+    ("sqlite:///s3cr3t.db?mode=ro", "takes no options"),
+    ("sqlite:///s3cr3t.db%00", "three slashes"),
+]
+
+
+@pytest.mark.parametrize(("url", "match"), BAD_URLS)
 def test_a_bad_url_is_explained(url: str, match: str) -> None:
-    """A URL that is not understood raises at once, and the message keeps its secrets."""
+    """A URL that cannot be meant raises at once, and the error keeps its secrets."""
     with pytest.raises(ConfigurationError, match=match) as caught:
         LLMCache.from_url(url)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, LLMCacheError)
-    assert "secret" not in str(caught.value)
+    each: BaseException | None = caught.value
+    while each is not None:
+        assert "s3" not in f"{each} {each!r} {each.args}"
+        each = each.__cause__ or each.__context__
+
+
+@pytest.mark.parametrize("url", [b"valkey://s3cr3t", Path("s3cr3t"), 6379, object(), ["s3cr3t"]])
+def test_what_is_no_text_is_no_url(url: Any) -> None:
+    """The message names its type only."""
+    with pytest.raises(ConfigurationError, match="expected text such as") as caught:
+        LLMCache.from_url(url)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_variable_is_named() -> None:
+    """``from_env`` says which variable is wrong."""
+    with pytest.raises(ConfigurationError, match=r"LLMCACHE_URL: .*did you mean") as caught:
+        LLMCache.from_env({"LLMCACHE_URL": "user:s3cr3t@h"})
+    assert "s3cr3t" not in f"{caught.value} {caught.value.__context__}"
+
+
+def cached(cache: LLMCache, number: int) -> list[bool]:
+    """Store so many answers; tell which of them are still there."""
+    prompts = [f"{PROMPT} {each}" for each in range(number)]
+    for prompt in prompts:
+        cache.update(prompt, LLM_STRING, answer())
+    return [cache.lookup(prompt, LLM_STRING) is not None for prompt in prompts]
+
+
+def test_the_bounds_of_the_memory() -> None:
+    """``memory://`` takes how much to keep; what was pushed out is counted."""
+    with LLMCache.from_url("memory://?max_entries=2") as cache:
+        assert cached(cache, 5) == [False, False, False, True, True]
+        assert cache.stats().evictions == 3
+    with LLMCache.from_url("memory://?max_bytes=2000") as cache:
+        kept = cached(cache, 5)
+        assert kept[-1]
+        assert 1 <= sum(kept) < 5
+        assert cache.stats().evictions == 5 - sum(kept)
+    with LLMCache.from_url("memory://?max_entries=20000&max_bytes=1000000000") as cache:
+        assert all(cached(cache, 10_100))  # more than there would be by default
+        assert cache.stats().evictions == 0
+    with LLMCache(MemoryStore(max_entries=1)) as cache:
+        assert cached(cache, 2) == [False, True]
+        assert cache.stats().evictions == 1
+
+
+def test_what_expires_is_not_evicted() -> None:
+    """An entry that is past its time is no loss."""
+    with LLMCache.from_url("memory://?max_entries=1") as cache:
+        cache.update(PROMPT, LLM_STRING, answer(), ttl=0.001)
+        time.sleep(0.01)
+        assert cached(cache, 1) == [True]
+        assert cache.stats().evictions == 0
 
 
 @pytest.mark.parametrize(
