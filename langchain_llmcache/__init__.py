@@ -1,4 +1,4 @@
-"""A cache of LLM answers for LangChain, in Valkey: right, fail-open, and fast."""
+"""A cache of LLM answers for LangChain, in Valkey: correct, fail-open, and fast."""
 
 from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._flow.near import NearCache

@@ -167,7 +167,7 @@ class CacheMiddleware(_Middleware):
 
 
 def depends_on_more(tool: BaseTool) -> bool:
-    """Tell whether a tool is given anything beside the arguments that the model chose."""
+    """Tell whether a tool is given anything besides the arguments that the model chose."""
     chosen = _fields(tool.tool_call_schema)
     if _fields(tool.get_input_schema()) - chosen:
         return True
@@ -193,7 +193,7 @@ _GIVEN: Final = ("Injected", "RunnableConfig", "ToolRuntime")
 def _hints(function: Any) -> Mapping[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
-    except Exception:  # noqa: BLE001 - names that nobody imported
+    except Exception:  # noqa: BLE001 - names that are not imported
         return inspect.get_annotations(function)
 
 

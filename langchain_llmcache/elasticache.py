@@ -200,7 +200,7 @@ class IamCredentials:
         session: The botocore session whose chain that is.
 
     Raises:
-        ConfigurationError: the extra ``aws`` is missing, or a name is none that AWS would allow.
+        ConfigurationError: the extra ``aws`` is missing, or AWS would not allow a name like this.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class IamCredentials:
         """Return the user and a valid token.
 
         Raises:
-            AuthenticationError: (of valkey-py) there is none to be had.
+            AuthenticationError: (of valkey-py) there are none to be had.
         """
         return self._user, self._token(lambda manager: manager.get_token())
 
@@ -255,7 +255,7 @@ class IamCredentials:
         """Sign another token: the server has refused this one.
 
         Raises:
-            AuthenticationError: (of valkey-py) there is none to be had.
+            AuthenticationError: (of valkey-py) there are none to be had.
         """
         self._token(lambda manager: manager.refresh_token())
 

@@ -38,7 +38,7 @@ class CacheEvent:
 
     Attributes:
         kind: What happened, in the words of ``CacheStats``: ``hit``, ``miss``, ``wait``
-            (somebody began to wait for another's answer; a hit or a miss follows), ``bypass``
+            (a caller began to wait for another's answer; a hit or a miss follows), ``bypass``
             (not looked up, ``read=False``), ``store``, ``declined``, ``refused``,
             ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``skipped`` (the breaker is
             open), ``delete``, ``clear``, ``breaker`` (it changed its state).

@@ -2,7 +2,7 @@
 
 langchain-core asks its cache in ``invoke`` and never in ``stream``. Here the model's class gets
 a subclass that asks below both, in ``_stream`` and ``_astream``: so it is still that model, for
-``isinstance``, ``bind_tools``, tracers and everybody else, and core's own ``stream`` makes the
+``isinstance``, ``bind_tools``, tracers and all others, and core's own ``stream`` makes the
 callbacks, the events and the ids, of a hit as of a live answer.
 
 Rules of this file: whatever reaches the caller of a miss is what the model yields, when it
@@ -63,7 +63,7 @@ def with_cache(model: R, cache: BaseCache | None = None) -> R:
     """Return the same model, with streams that read and fill the cache.
 
     ``stream`` and ``astream`` share their answers with ``invoke``, ``ainvoke``, ``batch`` and
-    ``abatch``. A hit is one chunk. Whoever asks what somebody else is just streaming gets the
+    ``abatch``. A hit is one chunk. A caller that asks what another one is streaming right now gets the
     whole answer when that stream is complete. What is abandoned or fails is not stored.
 
     Args:
@@ -368,7 +368,7 @@ async def _athrough_cache(
 
 @contextlib.contextmanager
 def _ending(flights: Sequence[Flight]) -> Iterator[None]:
-    """Let nobody wait any longer when the block is left without an answer."""
+    """Let no caller wait any longer when the block is left without an answer."""
     try:
         yield
     finally:
@@ -474,7 +474,7 @@ def _copied(value: Any) -> Any:
 
 
 def _whole(chunks: list[ChatGenerationChunk], output_version: str | None) -> list[Generation]:
-    """Return the answer that these chunks are, as ``invoke`` would; nothing if they are none."""
+    """Return the answer that these chunks are, as ``invoke`` would; nothing if they are not one."""
     if not chunks:
         return []
     for chunk in chunks:

@@ -314,7 +314,7 @@ def loading() -> Iterator[Scene]:
 def _denied(command: str, *, served: bool) -> None:
     @contextmanager
     def scene() -> Iterator[Scene]:
-        users = {"app": ">secret on ~llm_cache:* +get +set +mget +unlink +del +scan +eval"}
+        users = {"app": ">secret on ~llm_cache:* +get +set +mget +unlink +scan +eval"}
         with ValkeyServer(users=users) as server, server.client() as client:
             yield Scene(
                 server.url_for("app", "secret"),

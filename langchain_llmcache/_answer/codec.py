@@ -71,7 +71,7 @@ _MESSAGES: Final[dict[str, type[BaseMessage]]] = {
     )
 }
 
-# What a field holds where nobody set it; such fields are left out.
+# What a field holds where it was not set; such fields are left out.
 _DEFAULTS: Final[dict[type[BaseMessage], dict[str, Any]]] = {
     cls: {
         name: field.get_default(call_default_factory=True)
@@ -232,7 +232,7 @@ def _pack_generation(generation: Generation) -> dict[str, Any]:
     if isinstance(generation, ChatGeneration):
         message = generation.message
         fields["message"] = _pack_message(message)
-        # The text follows from the message, unless somebody changed one of them afterwards.
+        # The text follows from the message, unless one of them was changed afterwards.
         if type(generation)(message=message).text != generation.text:
             fields["text"] = _pack(generation.text)
     else:

@@ -13,7 +13,7 @@ from langchain_core.outputs import (
 TAG: Final = b"llm1:"
 
 
-# In the place of an entry: somebody is asking the model.
+# In the place of an entry: a caller is asking the model.
 LEASE: Final = b"lease:"
 
 
@@ -60,7 +60,7 @@ class NewEntry:
 
 
 class StoredEntry(NamedTuple):
-    """A decoded entry: plain data, owned by whoever decoded it.
+    """A decoded entry: plain data, owned by the caller who decoded it.
 
     Attributes:
         created: When it was stored, Unix seconds.

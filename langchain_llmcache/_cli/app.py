@@ -1,4 +1,4 @@
-"""The typer application: each command is a module beside this one."""
+"""The typer application: each command is a module in this folder."""
 
 from __future__ import annotations
 

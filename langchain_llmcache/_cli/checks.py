@@ -205,7 +205,7 @@ def _rights(store: ValkeyAdministration) -> Findings:
     finally:
         _reply(store, name, ("UNLINK", name))
     if not refused:
-        yield Finding("rights", "ok", "all commands of the cache work under its prefix")
+        yield Finding("permissions", "ok", "all commands of the cache work under its prefix")
 
 
 def _reply(store: ValkeyAdministration, name: bytes, command: Sequence[Any]) -> Any:
@@ -223,7 +223,7 @@ def _refusal(command: str, error: Exception, purpose: str, *, needed: bool) -> F
     if type(error).__name__ == "NoPermissionError" and "key" not in str(error):
         remedy = f"ACL SETUSER <user> +{command.partition(' ')[0].lower()}"
     said = f"{command} is refused ({describe(error)}); it is needed for {purpose}"
-    return Finding("rights", "problem" if needed else "note", said, remedy)
+    return Finding("permissions", "problem" if needed else "note", said, remedy)
 
 
 def _latency(store: ValkeyAdministration) -> Finding:

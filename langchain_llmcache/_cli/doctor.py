@@ -47,7 +47,7 @@ def doctor(
     timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
-    """Examine a store, and say what to do: connection, TLS, rights, version, memory, TTLs, cluster.
+    """Examine a store, and say what to do: connection, TLS, permissions, version, memory, TTLs, cluster.
 
     Exits with 1 if there is a problem; notes and warnings leave it at 0. One key is written under
     the prefix, and removed again.

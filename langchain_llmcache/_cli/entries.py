@@ -191,7 +191,9 @@ def show(
             fail(f"the entry {found.path} is gone.")
         [held] = there
         if held.is_lease:
-            fail(f"{found.path} holds no answer yet: somebody is just asking the model.")
+            fail(
+                f"{found.path} holds no answer yet: another process is asking the model right now."
+            )
         entry = read_entry(held)
         if entry is None:
             reason = "is damaged" if held.is_readable else "is sealed (encrypted), or not an entry"
@@ -350,6 +352,9 @@ def _ask(url: str | None, prefix: str, namespace: list[str] | None, model: str |
         if isinstance(abort.__context__, KeyboardInterrupt):
             note("Interrupted: nothing was removed.")
             raise typer.Exit(INTERRUPTED) from None
-        fail("nothing was removed: nobody answered; give --yes.", code=BAD_CONFIGURATION)
+        fail(
+            "nothing was removed: there was no answer to the question; give --yes.",
+            code=BAD_CONFIGURATION,
+        )
     if not sure:
         fail("nothing was removed.")

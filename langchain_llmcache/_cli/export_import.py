@@ -75,7 +75,7 @@ def entry_of(line: str | bytes, now: float) -> Held:
         raise DamagedLineError("it is not an object")
     key = parse_path(str(document.get("key")))
     if key is None:
-        raise DamagedLineError("its key is none")
+        raise DamagedLineError("its key is not one that LLMCache writes")
     expires = document.get("expires", "")
     if expires is not None and not _is_date(expires):
         raise DamagedLineError("its expires is neither a date (Unix seconds) nor null")
@@ -218,7 +218,7 @@ def import_(
         str | None,
         typer.Option(
             metavar="SECONDS",
-            help="Seconds that all entries live from now, or none for ever. Default: what is left "
+            help="Seconds that all entries live from now, or none for no expiry. Default: what is left "
             "of their own time; expired ones are left out.",
             show_default=False,
         ),

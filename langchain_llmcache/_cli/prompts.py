@@ -76,7 +76,7 @@ def _input_from_json(line: str, number: int, path: Path) -> Any:
                     [tuple(one) if isinstance(one, list) else one for one in given]
                 )
         fail(
-            f"line {number} of {path} has messages that are none; expected pairs such as "
+            f"line {number} of {path} has messages that cannot be read; expected pairs such as "
             '["human", "..."].',
             code=BAD_CONFIGURATION,
         )

@@ -1,4 +1,4 @@
-"""The circuit breaker: after a few failures nobody waits for the store any more.
+"""The circuit breaker: after a few failures no caller waits for the store any more.
 
 A pure state machine: it is told what happened and when, and says whether to try.
 """

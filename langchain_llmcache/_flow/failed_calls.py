@@ -1,4 +1,4 @@
-"""A model call that fails is seen here, so that nobody waits for its answer.
+"""A model call that fails is seen here, so that no caller waits for its answer.
 
 langchain-core tells a cache of answers only. Its callbacks tell of failures: a handler is
 attached to every run of the process, and ends the flights that the failing code leads.

@@ -55,7 +55,7 @@ _PASSED_BY: Final[ContextVar[tuple[Key, float] | None]] = ContextVar(
 def _slot(key: Key, max_age: float | None) -> Hashable:
     """Return what a call's flight is found by.
 
-    Callers who want younger answers do not make those wait for them who take any.
+    A caller with max_age never holds up callers without one.
     """
     return key if max_age is None else (key, "max_age")
 
@@ -104,7 +104,7 @@ class Flow:
     async def lookup(  # noqa: PLR0911 - each way has its own end
         self, side: Side, prompt: str, llm_string: str
     ) -> list[Generation] | None:
-        """Return the stored answer, or the one that somebody is just getting, or None.
+        """Return the stored answer, or the one that another caller is getting right now, or None.
 
         Never raises. After None, ``update`` or a failure of the call is expected.
         """
@@ -124,7 +124,7 @@ class Flow:
                 answer = await self._look_near(self._near, side, key, began, max_age)
                 if answer is not None:
                     return answer
-            # Everybody looks for themselves: who finds an answer has nothing to do with flights.
+            # Each caller looks first: one that finds an answer joins no flight.
             stored = self._stored
             found = await self._look(side, key, began, max_age)
             if isinstance(found, list):
@@ -152,7 +152,7 @@ class Flow:
         max_age: float | None,
         found: bytes | Failed | None,
     ) -> list[Generation] | None:
-        """Wait for the answer that somebody else is getting.
+        """Wait for the answer that another caller is getting.
 
         Args:
             side: The entries and their caller.
@@ -165,7 +165,7 @@ class Flow:
         self._observer.count("waits", flight.key)
         entry = await waiter.wait(self._flights.seconds_left(flight))
         if not entry:
-            # The leader failed, or takes too long: everybody on their own. What came into the
+            # The leader failed, or takes too long: each caller asks on its own. What came into the
             # store meanwhile costs a look, and the model more.
             if found is not FAILED:
                 look = await self._look(side, flight.key, began, max_age)
@@ -259,7 +259,7 @@ class Flow:
         Args:
             side: The entries and their caller.
             flight: What is asked for.
-            there: What the store holds: nothing, or somebody's lease.
+            there: What the store holds: nothing, or another caller's lease.
 
         Returns:
             The entry that came meanwhile, or None: this caller asks the model.
@@ -273,8 +273,8 @@ class Flow:
         waited = False
         while True:
             if there is None:
-                # After a failure or a cancellation it may be there all the same. To give it back
-                # does no harm if not.
+                # The SET may have succeeded even if we did not hear so; releasing a lease that
+                # is not there is harmless.
                 flight.lease = lease
                 reply = await self._gate.ask(
                     "lease", lambda: store.claim(flight.key, lease, milliseconds), flight.key

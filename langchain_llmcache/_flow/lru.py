@@ -13,7 +13,7 @@ from langchain_llmcache._forks import new_lock
 
 K = TypeVar("K", bound=Hashable)
 
-# What an entry costs beside its bytes, roughly: key, tuple, slots of two dictionaries.
+# What an entry costs besides its bytes, roughly: key, tuple, slots of two dictionaries.
 _OVERHEAD_BYTES = 500
 
 

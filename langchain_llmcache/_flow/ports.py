@@ -24,7 +24,7 @@ class Entries(Protocol):
         """Return the entry, or None."""
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
-        """Store the entry together with its TTL (milliseconds; None: for ever)."""
+        """Store the entry together with its TTL (milliseconds; None: forever)."""
 
     async def delete(self, key: Key) -> bool:
         """Remove the entry; tell whether there was one."""
@@ -48,7 +48,7 @@ class LeasingEntries(Entries, Protocol):
 
 
 class Waiter(Protocol):
-    """A caller that waits for somebody else's answer."""
+    """A caller that waits for another caller's answer."""
 
     def wake(self, outcome: bytes) -> None:
         """End the waiting, from any thread: with an entry, or with ``RELEASED``."""

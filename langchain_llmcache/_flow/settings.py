@@ -31,7 +31,7 @@ class CacheOptions(TypedDict, total=False):
     """Options of ``LLMCache`` and of each of its other constructors.
 
     Attributes:
-        ttl: How long answers are kept: seconds, a ``timedelta``, None (for ever), or a
+        ttl: How long answers are kept: seconds, a ``timedelta``, None (forever), or a
             callable that is given the ``NewEntry`` and returns one of these. Default: the
             ``ValkeyCache``'s own, else an hour.
         namespace: Keeps this cache's answers apart from others' under the same prefix: a
@@ -46,8 +46,8 @@ class CacheOptions(TypedDict, total=False):
             a content filter, a guardrail or a refusal. Truncated answers are stored, because
             the limit is part of the request.
         redact: Is applied to every text that is stored: contents, reasoning, string values
-            of tool call arguments. Keys are made of the request as it is, and whoever pays for
-            the answer gets it as it is; hits have the redacted one.
+            of tool call arguments. Keys are made of the request as it is, and the caller who
+            pays for the answer gets it as it is; hits have the redacted one.
         max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
         single_flight: Of all who ask the same at once in this process, one asks the model
             and the others wait for its answer.

@@ -23,13 +23,13 @@ class Flight:
 
     Attributes:
         key: What was asked.
-        slot: What it is found by: the key, and more where not everybody may share an answer.
+        slot: What it is found by: the key, and more where not every caller may share an answer.
         began: When, on the clock of ``Flights``.
         thread: In which thread.
         lease: What holds the place in the store meanwhile, if anything does.
         entry: The answer, once it is known.
         landed: Whether it is over.
-        held: Whether somebody sees to its end, see ``held``.
+        held: Whether a block sees to its end, see ``held``.
         give_up: Ends it without an answer; set once the model is to be asked.
     """
 
@@ -59,7 +59,7 @@ class Flight:
         self._waiters: list[Waiter] = []
 
     def add(self, waiter: Waiter) -> None:
-        """Let somebody wait. Only under the lock of ``Flights``."""
+        """Let a caller wait. Only under the lock of ``Flights``."""
         self._waiters.append(waiter)
 
     def leave(self) -> list[Waiter]:
@@ -87,7 +87,7 @@ _HELD: Final[ContextVar[list[Flight] | None]] = ContextVar("llmcache_held", defa
 
 @contextmanager
 def held() -> Iterator[list[Flight]]:
-    """Collect the flights that the block begins to lead, for whoever will end them itself.
+    """Collect the flights that the block begins to lead, for a caller that will end them itself.
 
     A stream does: it may go on after the task that began it, and end before.
     """
@@ -104,7 +104,7 @@ class Flights:
 
     Args:
         monotonic: Seconds that never go back.
-        longest: Seconds after which nobody waits for a flight any more.
+        longest: Seconds after which no caller waits for a flight any more.
         shared: Whether anybody waits for another at all.
     """
 
@@ -156,11 +156,11 @@ class Flights:
         return flight, None
 
     def seconds_left(self, flight: Flight) -> float:
-        """Return how long somebody may still wait for it."""
+        """Return how long a caller may still wait for it."""
         return flight.began + self._longest - self._monotonic()
 
     def forget_other_threads(self) -> None:
-        """After a fork: the parent's flights do not land here, so nobody is to wait for them."""
+        """After a fork: the parent's flights do not land here, so no caller may wait for them."""
         self._flights = OrderedDict()
 
     def current(self, slot: Hashable) -> Flight | None:

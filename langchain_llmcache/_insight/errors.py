@@ -1,6 +1,6 @@
 """What does not get better by itself, and what to do about it: one table.
 
-For the log, and for whoever looks into a cache that does not work. Errors are told by their
+For the log, and for the person who examines a cache that does not work. Errors are told by their
 class's name and their text, so that nothing has to be imported for it.
 """
 
@@ -66,7 +66,7 @@ _TABLE: Final = tuple(
             "command-not-permitted",
             "the user may not run a command that the cache needs",
             (
-                "grant them: ACL SETUSER <user> +get +set +mget +unlink +del +scan, and +eval if "
+                "grant them: ACL SETUSER <user> +get +set +mget +unlink +scan, and +eval if "
                 "lease= is used"
             ),
         ),

@@ -158,7 +158,7 @@ class Observer:
         key: Key | None = None,
         error: str | None = None,
     ) -> None:
-        """Count an outcome that somebody should look at, and log it if that was not just done.
+        """Count an outcome that needs a person's attention, and log it if that was not just done.
 
         Args:
             outcome: Of that name in ``CacheStats``.

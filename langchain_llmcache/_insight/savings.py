@@ -17,7 +17,7 @@ Prices: TypeAlias = Mapping[str, tuple[float, float]]
 Hit: TypeAlias = tuple[str, int, float | None, tuple[int, int]]
 
 _MILLION: Final = 1e6
-# Tokens; nobody has counted more of one answer. Entries may be somebody else's.
+# Tokens; no model counts more for one answer. Entries may be foreign.
 _MOST: Final = 1e9
 # Models that are told apart; what comes later is counted together.
 _MODELS_KEPT: Final = 500
@@ -49,7 +49,7 @@ def checked_prices(prices: Prices | None) -> dict[str, tuple[float, float]]:
     """Return a copy of a table of prices.
 
     Raises:
-        ConfigurationError: if it is none.
+        ConfigurationError: if it is not one.
     """
     table: Any = {} if prices is None else prices
     try:
@@ -81,7 +81,7 @@ def money(price: tuple[float, float] | None, tokens: tuple[int, int]) -> float |
 def tokens_of(generations: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """Return input and output tokens of decoded generations.
 
-    (0, 0) where nothing is said, or something that nobody can have counted.
+    (0, 0) where nothing is said, or a number that cannot be a count.
     """
     try:
         if len(generations) == 1:

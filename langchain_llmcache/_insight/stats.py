@@ -21,7 +21,7 @@ class CacheStats:
         hits: Lookups answered from the store.
         misses: Lookups that found nothing (errors and corrupt entries are counted apart).
         stale: Those of the misses that found an answer, but one older than ``max_age``.
-        waits: Lookups that waited for somebody else's answer; each is a hit or a miss too.
+        waits: Lookups that waited for another caller's answer; each is a hit or a miss too.
         bypassed: Calls that did not look up at all (``read=False``).
         stores: Answers stored.
         uncacheable: Requests without a safe key, neither looked up nor stored.

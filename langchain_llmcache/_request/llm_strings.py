@@ -117,7 +117,7 @@ def parse_llm_string(llm_string: str) -> LlmString:
         # A model with stop sequences of its own may take an empty list as "none of them".
         and llm_string.count("stop") == 1
     ):
-        # "No stop sequences", the way langchain-core writes it where nobody mentioned them.
+        # "No stop sequences", the way langchain-core writes it where they are not mentioned.
         canonical = head + str(sorted({**parameters, "stop": None}.items()))
     classes = tuple(dict.fromkeys(_CLASS.findall(llm_string)))
     return LlmString(canonical, model, anonymous, classes)
@@ -195,7 +195,7 @@ def schema_of_class(name: str) -> bytes:
     """
     schemas = {_schema(cls) for cls in _models_named(name)}
     if not schemas and name.partition(".")[0] in _STANDARD:
-        return b""  # nobody edits those
+        return b""  # those are never edited
     if len(schemas) != 1 or None in schemas:
         msg = (
             f"the model's settings name the class {name} but not its fields, and its schema "

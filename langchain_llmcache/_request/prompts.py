@@ -27,7 +27,7 @@ _NEVER_SENT = frozenset(
 )
 
 
-# What provider packages read back from an answer's metadata, beside an ``id`` of OpenAI's
+# What provider packages read back from an answer's metadata, besides an ``id`` of OpenAI's
 # Responses API, which stands for a conversation that the server remembers.
 _READ_BACK = frozenset(
     {"model_provider", "model_name", "output_version", "container", "grounding_metadata"}

@@ -41,7 +41,7 @@ class Held(NamedTuple):
     Attributes:
         key: Where.
         value: The entry's bytes; of a store that seals its entries, ``kind:sealed bytes``.
-        left: Milliseconds that it still lives; None: for ever.
+        left: Milliseconds that it still lives; None: forever.
     """
 
     key: Key
@@ -50,7 +50,7 @@ class Held(NamedTuple):
 
     @property
     def is_lease(self) -> bool:
-        """Whether somebody is just asking for the answer that will be here."""
+        """Whether a caller is asking the model right now for the answer that will be here."""
         return self.value.startswith(LEASE)
 
     @property
@@ -283,7 +283,7 @@ def _checked(command: str, reply: Any) -> Any:
     if not isinstance(reply, Exception):
         return reply
     if str(reply).startswith("WRONGTYPE"):
-        return None  # somebody else's, in the place of an entry
+        return None  # foreign data in the place of an entry
     if type(reply).__name__ == "NoPermissionError":
         msg = (
             f"the user may not run {command}, which this needs: ACL SETUSER <user> +get +set "

@@ -62,7 +62,7 @@ class _AsyncWaiter:
             return
         try:
             self._loop.call_soon_threadsafe(self._settle, outcome)
-        except RuntimeError:  # that loop is closed: nobody waits
+        except RuntimeError:  # that loop is closed: no caller waits
             return
 
     async def wait(self, seconds: float) -> bytes | None:

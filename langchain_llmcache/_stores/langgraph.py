@@ -27,7 +27,7 @@ _REMOVED_SECONDS = 1
 
 @runtime_checkable
 class Listing(Protocol):
-    """What a store may offer beside LangGraph's interface."""
+    """What a store may offer besides LangGraph's interface."""
 
     def spaces(self) -> Iterable[Space]:
         """Return the namespaces (in LangGraph's sense) that hold anything."""

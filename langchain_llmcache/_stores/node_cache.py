@@ -1,4 +1,4 @@
-"""LangGraph's cache of nodes on our stores: in the graph's way even less than in the model's.
+"""LangGraph's cache of nodes on our stores: never in a graph's way.
 
 LangGraph does not catch what its cache raises. So here a store in trouble is a miss, a value
 that cannot be read is a miss, and a value that cannot be stored is not stored: each is counted
@@ -171,7 +171,7 @@ def packed(
 def unpacked(
     serde: SerializerProtocol, guard: Guard, found: Mapping[FullKey, Any]
 ) -> dict[FullKey, Any]:
-    """Return the values of those bytes that are some."""
+    """Return the values that decode."""
     values = {}
     for key, stored in found.items():
         kind, colon, data = stored.partition(b":") if isinstance(stored, bytes) else (b"", b"", b"")

@@ -123,7 +123,7 @@ class NodeSerializer(SerializerProtocol):
         """Return the value.
 
         Raises:
-            CorruptEntryError: if these bytes are none, or name a class that is not known.
+            CorruptEntryError: if these bytes are not a value, or name a class that is not known.
         """
         kind, encoded = data
         if kind == "msgpack":

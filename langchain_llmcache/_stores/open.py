@@ -91,7 +91,7 @@ def open_store(
     """Return a user's LangGraph cache as a store.
 
     Raises:
-        ConfigurationError: if it is none, or holds a client that cannot serve.
+        ConfigurationError: if it is not one, or holds a client that cannot serve.
     """
     if not isinstance(store, LangGraphCache):
         cls = f"{type(store).__module__}.{type(store).__qualname__}"
@@ -194,7 +194,7 @@ def open_server(
     """Return a server or a cluster as a store; ``store`` is the user's own, where there is one.
 
     Raises:
-        ConfigurationError: the prefix is none.
+        ConfigurationError: the prefix is not one.
     """
     if store is None:
         _check_prefix(prefix)
@@ -236,7 +236,7 @@ def _check_prefix(prefix: object) -> None:
 
 
 def _is_valkey_cache(store: object) -> bool:
-    """Tell without importing ValkeyCache: whoever has one has imported it."""
+    """Tell without importing ValkeyCache: its owner has imported it."""
     return any(
         cls.__name__ == "ValkeyCache" and cls.__module__.startswith("langgraph_checkpoint_aws.")
         for cls in type(store).__mro__

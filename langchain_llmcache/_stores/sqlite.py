@@ -16,7 +16,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._stores.node_cache import Guarded, node_serializer
 
-# Expired rows of keys that nobody asks for again are removed every so many writes.
+# Expired rows of keys that are not asked for again are removed every so many writes.
 _PURGE_EVERY = 500
 
 

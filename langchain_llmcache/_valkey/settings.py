@@ -315,7 +315,7 @@ def _of_async_client(client: object) -> tuple[type[aio.AbstractConnection], dict
     """Return the connection class and the arguments of a user's asyncio client.
 
     Raises:
-        ConfigurationError: if it is none.
+        ConfigurationError: if it is not one.
     """
     if isinstance(client, AsyncValkey):
         connection = client.connection_pool.connection_class

@@ -22,7 +22,7 @@ class LogEvents:
     Args:
         logger: Where to; by default the logger ``langchain_llmcache.events``.
         level: Of ordinary events.
-        trouble: Of those that somebody should look at.
+        trouble: Of those that need a person's attention.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def test_a_good_server_is_found_good(own_valkey_server: StartServer) -> None:
     assert set(found) == {
         "connection",
         "TLS",
-        "rights",
+        "permissions",
         "round trip",
         "version",
         "memory",
@@ -105,9 +105,9 @@ def test_missing_rights_are_named_one_by_one(server: Server) -> None:
     assert result.exit_code == 1
     assert "SET is refused" in shown
     assert "ACL SETUSER <user> +set" in shown
-    assert "note rights EVAL is refused" in shown
-    assert weaker["rights"]["level"] == "note"
-    assert "~llm_cache:*" in elsewhere["rights"]["remedy"]
+    assert "note permissions EVAL is refused" in shown
+    assert weaker["permissions"]["level"] == "note"
+    assert "~llm_cache:*" in elsewhere["permissions"]["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_full_server_is_a_problem(own_valkey_server: StartServer) -> None:
     server = own_valkey_server("maxmemory 100kb", "maxmemory-policy noeviction")  # its own need
     found = examine(server.url, 1)
     assert found["memory"]["level"] == "problem"
-    assert found["rights"]["level"] == "problem"
-    assert "allkeys-lru" in found["rights"]["remedy"]
+    assert found["permissions"]["level"] == "problem"
+    assert "allkeys-lru" in found["permissions"]["remedy"]
 
 
 def test_a_replica_is_a_problem(own_valkey_server: StartServer) -> None:

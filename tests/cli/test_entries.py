@@ -115,7 +115,7 @@ def test_show_says_why_it_cannot(server: Server) -> None:
         client.set(name + "2", b"bytes+aes:0123")
     assert "is no key" in cli.error_line(cli.run("show", "what", "--url", url), 2)
     assert "there is no entry ffff" in cli.error_line(cli.run("show", "ffff", "--url", url), 1)
-    for digit, words in (("0", "is just asking"), ("1", "is damaged"), ("2", "sealed")):
+    for digit, words in (("0", "asking the model right now"), ("1", "is damaged"), ("2", "sealed")):
         assert words in cli.error_line(cli.run("show", name + digit, "--url", url), 1)
 
 
@@ -348,7 +348,7 @@ def test_a_right_that_is_missing_is_named(server: Server) -> None:
     """What the cache itself does not need may be forbidden: the command says what to grant."""
     cli.fill(server.url, 1)
     with server.client() as client:
-        rights = ["+get", "+set", "+mget", "+unlink", "+del", "+scan"]
+        rights = ["+get", "+set", "+mget", "+unlink", "+scan"]
         client.execute_command("ACL", "SETUSER", "app", "on", ">hunter2", "~*", *rights)
         try:
             url = server.url.replace("://", "://app:hunter2@", 1)
@@ -424,7 +424,7 @@ def test_notes_stand_above_the_progress(request: pytest.FixtureRequest, tmp_path
     shown = _on_a_terminal("import", str(file), "--url", url, "--skip-damaged")
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown))
     for number in (1, 2, 3):
-        assert f"line {number} is damaged: its key is none." in lines
+        assert f"line {number} is damaged: its key is not one that LLMCache writes." in lines
     assert "Damaged, and left out: 3." in lines
 
 

@@ -23,7 +23,7 @@ from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 Halves = Callable[[LLMCache], Half]
 
 APP = "on >secret ~llm_cache:* "
-ALL = "+get +set +mget +unlink +del +scan +eval"
+ALL = "+get +set +mget +unlink +scan +eval"
 
 
 async def use(cache: LLMCache, half: Halves, times: int = 20) -> None:
