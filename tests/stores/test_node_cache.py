@@ -292,7 +292,7 @@ async def test_commands_and_sends(make: Make, kind: str) -> None:
     """A cached node that says where to go next says it again."""
     runs: list[str] = []
 
-    def router(state: State) -> Command[Any]:  # noqa: ARG001 - LangGraph goes by the name
+    def router(state: State) -> Command[Any]:
         runs.append("router")
         return Command(update={"number": 7}, goto=[Send("worker", {"number": 8})])
 
@@ -548,7 +548,7 @@ async def test_a_node_that_writes_something_else(
     """The graph runs, nothing is stored, and the log says what to do."""
     runs: list[int] = []
 
-    def node(state: State) -> State:  # noqa: ARG001 - LangGraph goes by the name
+    def node(state: State) -> State:
         runs.append(1)
         return {"seen": [Point(1, 2)]}
 

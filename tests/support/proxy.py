@@ -10,18 +10,14 @@ import contextlib
 import errno
 import socket
 import struct
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from typing_extensions import Self
 
+from tests.support.loop_thread import LoopThread
 from tests.support.servers import HOST, free_port
-
-T = TypeVar("T")
-
 
 # ---------------------------------------------------------------------------- faults
 
@@ -84,31 +80,6 @@ Fault = Pass | Delay | BlackHole | Reset | Garbage | Truncate | Drip | Refuse
 # ---------------------------------------------------------------------------- the proxy
 
 
-class _LoopThread:
-    """An event loop in a thread of its own, out of the way of the test's."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="proxy", daemon=True)
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=10)
-
-    def close(self) -> None:
-        self.run(self._cancel_all())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout=10)
-        self.loop.close()
-
-    @staticmethod
-    async def _cancel_all() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class FaultProxy:
     """A TCP proxy in front of ``upstream``, whose fault can be changed while clients talk.
 
@@ -129,7 +100,7 @@ class FaultProxy:
         self._fault: Fault = fault or Pass()
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
-        self._thread = _LoopThread()
+        self._thread = LoopThread()
         try:
             self._thread.run(self._apply())
         except BaseException:
@@ -319,7 +290,7 @@ class NotValkey:
     )
 
     def __init__(self, port: int = 0) -> None:
-        self._thread = _LoopThread()
+        self._thread = LoopThread()
         try:
             self._server = self._thread.run(self._listen(port))
         except BaseException:

