@@ -67,7 +67,6 @@ def test_ratios_are_sane(report: tuple[str, dict[tuple[str, str], dict[str, Any]
     assert rows["invoke", "LLMCache"]["ratio"] < 10
 
 
-@pytest.mark.server
 @pytest.mark.usefixtures("report")
 def test_it_leaves_nothing_behind(valkey_server: Server) -> None:
     """A server named with ``--url`` has as many keys afterwards as before."""
@@ -75,8 +74,7 @@ def test_it_leaves_nothing_behind(valkey_server: Server) -> None:
         assert not list(client.scan_iter("llmcache_bench:*"))
 
 
-@pytest.mark.server
-@pytest.mark.usefixtures("valkey_server")
+@pytest.mark.usefixtures("server_binary")
 def test_it_starts_a_server_of_its_own() -> None:
-    """Without ``--url`` it needs nothing but a ``valkey-server`` on the PATH."""
+    """Without ``--url`` it needs nothing but a ``valkey-server``, of pip or of the machine."""
     assert "async hits, 64 tasks" in run()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +16,6 @@ from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
 
 pytestmark = pytest.mark.slow  # not with each Python: what it explores is the flow, not the Python
-
-LONG = pytest.mark.skipif(
-    not os.environ.get("LLMCACHE_EXHAUSTIVE"), reason="a minute each: LLMCACHE_EXHAUSTIVE=1"
-)
 
 # Both are multiples of the flow's first pause (15 ms), so that few moments differ.
 LEASE = 0.045
@@ -104,7 +99,10 @@ LONGER = [
 @pytest.mark.parametrize(
     ("scenario", "schedules"),
     [pytest.param(scenario, count, id=name) for name, scenario, count in QUICK]
-    + [pytest.param(scenario, count, id=name, marks=LONG) for name, scenario, count in LONGER],
+    + [
+        pytest.param(scenario, count, id=name, marks=pytest.mark.long)
+        for name, scenario, count in LONGER
+    ],
 )
 @pytest.mark.timeout(300)
 def test_every_interleaving(scenario: Scenario, schedules: int) -> None:
