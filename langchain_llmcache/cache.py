@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl, to_milliseconds
+from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
@@ -242,18 +243,18 @@ class LLMCache(BaseCache):
         Args:
             environ: ``LLMCACHE_URL``, ``LLMCACHE_PREFIX``, ``LLMCACHE_TTL`` (seconds, or
                 ``none``) and ``LLMCACHE_NAMESPACE``; each may be missing or empty, and then
-                the default of ``from_url`` holds.
+                the default of ``from_url`` holds. In place of a URL, for
+                ``from_elasticache``: ``LLMCACHE_ELASTICACHE`` (the endpoint),
+                ``LLMCACHE_USER``, ``LLMCACHE_PASSWORD``, ``LLMCACHE_CACHE_NAME``,
+                ``LLMCACHE_CACHE_REGION``, ``LLMCACHE_SERVERLESS`` (1 or 0) and
+                ``LLMCACHE_CA_CERTS``.
 
         Raises:
             ConfigurationError: (a ``ValueError``) a variable is wrong; the message says which.
         """
-        arguments: dict[str, Any] = {}
-        for name in ("url", "prefix", "ttl", "namespace"):
-            text = environ.get(f"LLMCACHE_{name.upper()}", "")
-            if text:
-                arguments[name] = text
-        if "ttl" in arguments:
-            arguments["ttl"] = _ttl_from_text(arguments["ttl"])
+        arguments = arguments_from(environ)
+        if "endpoint" in arguments:
+            return cls.from_elasticache(**arguments)
         try:
             return cls.from_url(**arguments)
         except UrlError as error:
@@ -427,13 +428,3 @@ class LLMCache(BaseCache):
 
 
 LLMCache.__doc__ = _with_options(LLMCache.__doc__ or "")
-
-
-def _ttl_from_text(text: str) -> float | None:
-    if text.strip().lower() == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        msg = f"LLMCACHE_TTL is {text!r}; expected seconds, or none for entries that never expire"
-        raise ConfigurationError(msg) from None

@@ -88,7 +88,10 @@ def _no_global_cache() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer has configured for an application is not for the tests."""
-    for name in ("URL", "PREFIX", "TTL", "NAMESPACE"):
+    for name in (
+        *("URL", "PREFIX", "TTL", "NAMESPACE", "ELASTICACHE", "USER", "PASSWORD"),
+        *("CACHE_NAME", "CACHE_REGION", "SERVERLESS", "CA_CERTS"),
+    ):
         monkeypatch.delenv(f"LLMCACHE_{name}", raising=False)
 
 

@@ -17,11 +17,11 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import parse_qs, urlsplit
 
 from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 
@@ -37,10 +37,8 @@ from langchain_llmcache._stores.admin import (
     ValkeyAdministration,
     each_once,
 )
-from langchain_llmcache._stores.open import file_of
-from langchain_llmcache._valkey.entries import RELEASE_SCRIPT
+from langchain_llmcache._valkey.entries import RELEASE_SCRIPT, escape_glob
 from langchain_llmcache._valkey.settings import ConnectionSettings
-from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import StoreError
 
 Level: TypeAlias = Literal["ok", "note", "warning", "problem"]
@@ -91,10 +89,10 @@ def _problem(check: str, error: BaseException) -> Finding:
 # --- servers and clusters ----------------------------------------------------------------------
 
 
-def of_server(url: str, store: ValkeyAdministration, timeout: float) -> Findings:
+def of_server(settings: ConnectionSettings, store: ValkeyAdministration) -> Findings:
     """Look at a server or a cluster."""
     try:
-        connected = list(_connection(url, timeout))
+        connected = list(_connection(settings))
     except (ValkeyError, OSError, StoreError) as error:
         yield _problem("connection", error)
         return
@@ -116,28 +114,25 @@ def of_server(url: str, store: ValkeyAdministration, timeout: float) -> Findings
         yield _problem("commands", error)
 
 
-def _connection(url: str, timeout: float) -> Findings:
-    settings = ConnectionSettings.from_url(url, timeout=timeout)
+def _connection(settings: ConnectionSettings) -> Findings:
     connection: Any = settings.connection()
-    connection.set_deadline(time.monotonic() + timeout)
+    connection.set_deadline(time.monotonic() + settings.timeout)
     began = time.monotonic()
     settings.connect(connection)
     took = time.monotonic() - began
     try:
         yield Finding("connection", "ok", f"connected in {took * 1000:.1f} ms")
-        yield from _encryption(url, connection._sock)  # noqa: SLF001 - the one place that knows
+        yield from _encryption(settings.arguments, connection._sock)  # noqa: SLF001 - the one place that knows
     finally:
         connection.disconnect()
 
 
-def _encryption(url: str, sock: Any) -> Findings:
-    parts = urlsplit(url)
+def _encryption(options: Mapping[str, Any], sock: Any) -> Findings:
     if hasattr(sock, "getpeercert"):
-        options = parse_qs(parts.query)
-        unverified = options.get("ssl_cert_reqs") == ["none"]
+        unverified = options.get("ssl_cert_reqs") == "none"
         certificate = sock.getpeercert() or {}
         said = f"{sock.version()}, " + ("not verified" if unverified else "certificate verified")
-        if unverified or options.get("ssl_check_hostname", [""])[0].lower() in {"false", "0", "no"}:
+        if unverified or not options.get("ssl_check_hostname", True):
             remedy = (
                 "leave ssl_cert_reqs and ssl_check_hostname out; ssl_ca_certs names your own CA"
             )
@@ -452,9 +447,8 @@ def of_missing_file(path: Path) -> Findings:
         yield Finding("file", "note", f"{path} does not exist yet; the first answer makes it")
 
 
-def of_file(url: str, store: SqliteAdministration) -> Findings:
+def of_file(path: Path, store: SqliteAdministration) -> Findings:
     """Look at a file of ``sqlite://``."""
-    path = Path(file_of(split(url)))
     try:
         yield from _file(path, store)
         yield from _entries(store, {"": {"maxmemory_policy": ""}})
@@ -500,4 +494,7 @@ async def _together(store: ValkeyAdministration, items: Sequence[Any]) -> list[A
 
 
 async def _everywhere(store: ValkeyAdministration, *command: Any) -> dict[str, Any]:
+    # Whether it is a cluster is found out by keys under the prefix: others may be forbidden.
+    with suppress(ResponseError):
+        await anext(store.transport.scan(f"{escape_glob(store.prefix)}*"), None)
     return await store.transport.everywhere(*command)

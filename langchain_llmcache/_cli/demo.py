@@ -25,12 +25,12 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._cli.options import StoreChoice, of_store
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     INTERRUPTED,
     fail,
     note,
-    shown_url,
     stderr,
     stdout,
 )
@@ -68,6 +68,7 @@ class _Totals:
     seconds_saved: float | None
 
 
+@of_store(default="memory://")
 def demo(
     prompts_file: Annotated[
         Path | None,
@@ -78,16 +79,7 @@ def demo(
         ),
     ] = None,
     *,
-    url: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            help="The store: valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///FILE.",
-        ),
-    ] = "memory://",
-    prefix: Annotated[
-        str, typer.Option(metavar="TEXT", help="Prefix of the cache's keys.")
-    ] = "llm_cache:",
+    choice: StoreChoice,
     ttl: Annotated[float, typer.Option(metavar="SECONDS", help="How long an entry lives.")] = 3600,
     latency: Annotated[
         float,
@@ -126,7 +118,7 @@ def demo(
     prompts = read_prompts(prompts_file or BUNDLED_PROMPTS)
     try:
         with ExitStack() as stack:
-            cache = _open_cache(url, prefix, ttl)
+            cache = _open_cache(choice, ttl)
             stack.callback(cache.close)
             endpoint = None
             if live:
@@ -144,31 +136,31 @@ def demo(
         raise typer.Exit(INTERRUPTED) from None
     source = "Amazon Bedrock" if live else f"local endpoint, {latency:g} s an answer"
     if as_json:
-        _print_json(asked, totals, store=shown_url(url), model=model, live=live)
+        _print_json(asked, totals, store=choice.shown, model=model, live=live)
     else:
-        title = f"{counted(len(asked), 'prompt')} to {model} ({source}), cached in {shown_url(url)}"
+        title = f"{counted(len(asked), 'prompt')} to {model} ({source}), cached in {choice.shown}"
         _print_table(asked, totals, title)
     if store_errors:
         failed = counted(store_errors, "operation")
         note(f"The store failed {failed}: not all answers are cached.")
-    if url.startswith("memory:") and not as_json:
+    if choice.is_memory and not as_json:
         note(
             "memory:// forgets at exit. With --url sqlite:///demo.db a second run hits from the "
             "start."
         )
 
 
-def _open_cache(url: str, prefix: str, ttl: float) -> LLMCache:
+def _open_cache(choice: StoreChoice, ttl: float) -> LLMCache:
     try:
-        cache = LLMCache.from_url(url, prefix=prefix, ttl=ttl)
+        cache = choice.cache(ttl=ttl)
     except (LLMCacheError, ValueError, ImportError) as error:
-        fail(str(error), code=BAD_CONFIGURATION, url=url)
+        choice.fail(f"{error}.", code=BAD_CONFIGURATION)
     # Lookups never raise: without this, a server that is down would only look like misses.
     try:
         cache.ping()
     except LLMCacheError as error:
         cache.close()
-        fail(f"cannot use the store {shown_url(url)}: {error}", url=url)
+        choice.fail(f"cannot use the store {choice.shown}: {error}.")
     return cache
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import orjson
 import typer
@@ -16,15 +17,12 @@ from rich.text import Text
 from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, StoredEntry
 from langchain_llmcache._cli.options import (
-    DEFAULT_TIMEOUT,
     Json,
     Model,
     Namespace,
-    Prefix,
-    Timeout,
-    Url,
-    checked_url,
+    StoreChoice,
     counting,
+    of_store,
     opened_store,
     scope_of,
 )
@@ -33,14 +31,12 @@ from langchain_llmcache._cli.output import (
     INTERRUPTED,
     fail,
     note,
-    shown_url,
     stdout,
 )
 from langchain_llmcache._cli.text import duration, entries, harmless, size
 from langchain_llmcache._insight.savings import tokens_of
-from langchain_llmcache._request.key import Key, model_name, plain_parts
+from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
 from langchain_llmcache._stores.admin import Administration, Held, each_once, find
-from langchain_llmcache._stores.open import DEFAULT_PREFIX
 
 _DIGEST_SHOWN = 12
 _CANDIDATES = 10
@@ -74,14 +70,13 @@ def read_entry(held: Held) -> StoredEntry | None:
 # --- ls ----------------------------------------------------------------------------------------
 
 
+@of_store
 def ls(
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Entries shown; 0 for all.")] = 50,
-    timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines, one object an entry, for scripts.")
     ] = False,
@@ -93,7 +88,7 @@ def ls(
     rows: list[dict[str, Any]] = []
     shown = 0
     more = False
-    with opened_store(url, prefix, timeout) as store:
+    with opened_store(choice) as store:
         for keys in each_once(store.keys(scope_of(namespace, model))):
             # One entry more than wanted tells that there are more.
             wanted = keys if not limit else keys[: limit + 1 - shown]
@@ -167,6 +162,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 # --- show --------------------------------------------------------------------------------------
 
 
+@of_store
 def show(
     key: Annotated[
         str,
@@ -175,21 +171,19 @@ def show(
         ),
     ],
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    timeout: Timeout = DEFAULT_TIMEOUT,
+    choice: StoreChoice,
+    namespace: Namespace = None,
     as_json: Json = False,
 ) -> None:
     """Show one entry: the answer that it holds, and what is known about it.
 
     The prompt is not in the store: only a digest of it is, in the key.
     """
-    with opened_store(url, prefix, timeout) as store:
-        found = _found(store, key, prefix)
-        there = store.read([found])
-        if not there:
+    with opened_store(choice) as store:
+        [found] = _found(store, [key], choice, scope_of(namespace, None))
+        held = next(store.read([found]), None)
+        if held is None:
             fail(f"the entry {found.path} is gone.")
-        [held] = there
         if held.is_lease:
             fail(
                 f"{found.path} holds no answer yet: another process is asking the model right now."
@@ -205,21 +199,29 @@ def show(
             _print_entry(held, entry)
 
 
-def _found(store: Administration, text: str, prefix: str) -> Key:
+def _found(
+    store: Administration, texts: Sequence[str], choice: StoreChoice, scope: Scope
+) -> list[Key]:
+    """Return the key that each text means, or end the command because one means none or several."""
     try:
-        keys = find(store, text, prefix)
+        found = find(store, texts, choice.prefix, scope)
     except ValueError as error:
-        fail(f"{text!r} is no key: {error}.", code=BAD_CONFIGURATION)
-    if not keys:
-        fail(f"there is no entry {text}.")
-    if len(keys) > 1:
-        shown = [each.path for each in keys[:_CANDIDATES]]
-        if len(keys) > _CANDIDATES:
-            shown.append(f"... and {len(keys) - _CANDIDATES:,} more")
-        # One question in two namespaces has one digest.
-        wanted = "more digits, or " if len({each.digest for each in keys}) > 1 else ""
-        fail(f"{text} begins {len(keys):,} keys: give {wanted}one of these:", lines=shown)
-    return keys[0]
+        fail(f"{error}.", code=BAD_CONFIGURATION)
+    for text, keys in found.items():
+        if not keys:
+            fail(f"there is no entry {text}.")
+        if len(keys) > 1:
+            _ask_for_more(text, keys)
+    return [keys[0] for keys in found.values()]
+
+
+def _ask_for_more(text: str, keys: Sequence[Key]) -> NoReturn:
+    shown = [each.path for each in keys[:_CANDIDATES]]
+    if len(keys) > _CANDIDATES:
+        shown.append(f"... and {len(keys) - _CANDIDATES:,} more")
+    # One question in two namespaces has one digest.
+    wanted = "more digits" if len({each.digest for each in keys}) > 1 else "--namespace"
+    fail(f"{text} begins {len(keys):,} keys: give {wanted}, or one of these:", lines=shown)
 
 
 def _print_entry(held: Held, entry: StoredEntry) -> None:
@@ -281,34 +283,37 @@ def _compact(value: Any) -> str:
 # --- delete and clear --------------------------------------------------------------------------
 
 
+@of_store
 def delete(
     keys: Keys,
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    timeout: Timeout = DEFAULT_TIMEOUT,
+    choice: StoreChoice,
+    namespace: Namespace = None,
+    as_json: Json = False,
 ) -> None:
     """Remove entries by key, such as one bad answer. Asks nothing.
 
     Where one of the keys is not found, or means several, none is removed.
     """
-    with opened_store(url, prefix, timeout) as store:
-        found = [_found(store, key, prefix) for key in keys]
+    with opened_store(choice) as store:
+        found = _found(store, keys, choice, scope_of(namespace, None))
         removed = store.remove(found)
-    stdout().print(f"Removed {entries(removed)}.")
+    if as_json:
+        print(json.dumps({"removed": removed, "keys": [key.path for key in found]}))
+    else:
+        stdout().print(f"Removed {entries(removed)}.")
 
 
+@of_store
 def clear(
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count what would be removed, and remove nothing.")
     ] = False,
-    timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
     """Remove all entries under the prefix, or those of a namespace or a model.
@@ -321,9 +326,9 @@ def clear(
     def so_far() -> str:
         return f"{entries(removed)} removed, the rest is as it was."
 
-    with opened_store(url, prefix, timeout, interrupted=so_far) as store:
+    with opened_store(choice, interrupted=so_far) as store:
         if not dry_run and not yes:
-            _ask(url, prefix, namespace, model)
+            _ask(choice, namespace, model)
         with counting("counting" if dry_run else "removing") as advance:
             for keys in each_once(store.keys(scope)):
                 if dry_run:
@@ -341,10 +346,10 @@ def clear(
         stdout().print(f"Removed {entries(removed)}.")
 
 
-def _ask(url: str | None, prefix: str, namespace: list[str] | None, model: str | None) -> None:
+def _ask(choice: StoreChoice, namespace: list[str] | None, model: str | None) -> None:
     what = "all entries" if model is None else f"the entries of the model {model}"
     where = f" in the namespace {'/'.join(namespace)}" if namespace else ""
-    question = f"Remove {what}{where} under {prefix} in {shown_url(checked_url(url))}?"
+    question = f"Remove {what}{where} under {choice.prefix} in {choice.shown}?"
     try:
         sure = typer.confirm(harmless(question), err=True)
     except typer.Abort as abort:

@@ -24,14 +24,12 @@ from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import LEASE, TAG, CorruptEntryError
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._cli.options import (
-    DEFAULT_TIMEOUT,
     Json,
     Model,
     Namespace,
-    Prefix,
-    Timeout,
-    Url,
+    StoreChoice,
     counting,
+    of_store,
     opened_store,
     scope_of,
 )
@@ -39,7 +37,6 @@ from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail,
 from langchain_llmcache._cli.text import entries
 from langchain_llmcache._request.key import Scope, parse_path
 from langchain_llmcache._stores.admin import Administration, Held, each_once
-from langchain_llmcache._stores.open import DEFAULT_PREFIX
 from langchain_llmcache.errors import ConfigurationError
 
 _BATCH: Final = 100
@@ -108,17 +105,16 @@ def _value(document: dict[str, Any]) -> bytes:
 # --- export ------------------------------------------------------------------------------------
 
 
+@of_store
 def export(
     file: Annotated[
         Path, typer.Argument(help="The file to write, JSON Lines; - for the standard output.")
     ],
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
     """Write entries to a file, with the time at which each expires. They hold the answers.
@@ -130,7 +126,7 @@ def export(
         fail(f"the file {file} exists: give --force to replace it.", code=BAD_CONFIGURATION)
     counts = {"exported": 0, "sealed": 0, "damaged": 0}
     with (
-        opened_store(url, prefix, timeout, interrupted=lambda: "no file was written.") as store,
+        opened_store(choice, interrupted=lambda: "no file was written.") as store,
         _writing(file) as out,
         counting("exporting") as advance,
     ):
@@ -207,13 +203,13 @@ class _Counts(NamedTuple):
     damaged: int = 0
 
 
+@of_store
 def import_(
     file: Annotated[
         Path, typer.Argument(help="A file that export wrote; - for the standard input.")
     ],
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     ttl: Annotated[
         str | None,
         typer.Option(
@@ -229,7 +225,6 @@ def import_(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Report damaged lines, and import the others.")
     ] = False,
-    timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
     """Store the entries of a file, under the same keys: a new store answers as the old one did.
@@ -245,7 +240,7 @@ def import_(
         return f"{entries(counts.imported)} stored; the same command, once more, stores the rest."
 
     with (
-        opened_store(url, prefix, timeout, must_exist=False, interrupted=so_far) as store,
+        opened_store(choice, must_exist=False, interrupted=so_far) as store,
         _reading(file) as lines,
         counting("importing", total) as advance,
     ):

@@ -15,23 +15,19 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_llmcache._cli.options import (
-    DEFAULT_TIMEOUT,
     Json,
     Model,
     Namespace,
-    Prefix,
-    Timeout,
-    Url,
-    checked_url,
+    StoreChoice,
     counting,
+    of_store,
     opened_store,
     scope_of,
 )
-from langchain_llmcache._cli.output import shown_url, stdout
+from langchain_llmcache._cli.output import stdout
 from langchain_llmcache._cli.text import entries, harmless, size
 from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
 from langchain_llmcache._stores.admin import Administration, Measured, each_once
-from langchain_llmcache._stores.open import DEFAULT_PREFIX
 
 # Upper ends of the classes of time left: name for programs, words, seconds.
 _CLASSES: Final = (
@@ -118,10 +114,10 @@ def survey(store: Administration, scope: Scope, sample: int) -> Survey:
     return Survey(spaces, measured)
 
 
+@of_store
 def stats(
     *,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
     sample: Annotated[
@@ -132,14 +128,13 @@ def stats(
             help="Entries measured; where there are more, sizes and times are estimates.",
         ),
     ] = 10_000,
-    timeout: Timeout = DEFAULT_TIMEOUT,
     as_json: Json = False,
 ) -> None:
     """Count entries and bytes, by model and namespace, and say when they expire.
 
     All keys are counted; where there are more than `--sample`, sizes and times are those of a sample.
     """
-    with opened_store(url, prefix, timeout) as store:
+    with opened_store(choice) as store:
         found = survey(store, scope_of(namespace, model), sample)
     models: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     namespaces: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
@@ -147,10 +142,10 @@ def stats(
         models[model_name(space[-1]) or "-"][space] += number
         namespaces["/".join(plain_parts(space[:-1])) or "-"][space] += number
     if as_json:
-        _print_json(found, url=shown_url(checked_url(url)), prefix=prefix, by=(models, namespaces))
+        _print_json(found, choice, by=(models, namespaces))
         return
     console = stdout()
-    console.print(Text(harmless(f"{shown_url(checked_url(url))}, prefix {prefix}")))
+    console.print(Text(harmless(f"{choice.shown}, prefix {choice.prefix}")))
     console.print(_summary(found))
     if not found.entries:
         return
@@ -212,7 +207,7 @@ def _table(title: str, groups: Any, found: Survey) -> Table:
     return table
 
 
-def _print_json(found: Survey, *, url: str, prefix: str, by: tuple[Any, Any]) -> None:
+def _print_json(found: Survey, choice: StoreChoice, *, by: tuple[Any, Any]) -> None:
     def groups(title: str, of: Any) -> list[dict[str, Any]]:
         return [
             {title: name, "entries": spaces.total(), "bytes": round(found.bytes_of(spaces))}
@@ -220,8 +215,8 @@ def _print_json(found: Survey, *, url: str, prefix: str, by: tuple[Any, Any]) ->
         ]
 
     document = {
-        "store": url,
-        "prefix": prefix,
+        "store": choice.shown,
+        "prefix": choice.prefix,
         "entries": found.entries,
         "sample": len(found.sample),
         "bytes": round(found.bytes_of(found.spaces)),

@@ -21,20 +21,18 @@ from rich.table import Table
 
 from langchain_llmcache import LLMCache, cache_options
 from langchain_llmcache._answer.ttl import to_milliseconds
-from langchain_llmcache._cli.options import Json, Prefix, Url, checked_url, counting
+from langchain_llmcache._cli.options import Json, StoreChoice, counting, of_store
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     FAILED,
     INTERRUPTED,
     fail,
     note,
-    shown_url,
     stdout,
 )
 from langchain_llmcache._cli.prompts import read_inputs
 from langchain_llmcache._cli.text import duration, harmless
 from langchain_llmcache._insight.stats import CacheStats
-from langchain_llmcache._stores.open import DEFAULT_PREFIX
 from langchain_llmcache.errors import LLMCacheError
 
 _FAILURES_SHOWN = 10
@@ -49,6 +47,7 @@ class _Outcome:
     stats: CacheStats
 
 
+@of_store
 def warm(
     prompts_file: Annotated[
         Path,
@@ -78,8 +77,7 @@ def warm(
             show_default=False,
         ),
     ] = None,
-    url: Url = None,
-    prefix: Prefix = DEFAULT_PREFIX,
+    choice: StoreChoice,
     namespace: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,22 +100,21 @@ def warm(
     What is answered already is not asked again, so that a repeated or interrupted run goes on
     where the last one ended. Exits with 1 if a prompt got no answer.
     """
-    url = checked_url(url)
     inputs = read_inputs(prompts_file)
     runnable = _runnable(model, use)
     with ExitStack() as stack:
         try:
             to_milliseconds(ttl)
-            cache = LLMCache.from_url(url, prefix=prefix, ttl=ttl, namespace=tuple(namespace or ()))
+            cache = choice.cache(ttl=ttl, namespace=tuple(namespace or ()))
             stack.callback(cache.close)
         except LLMCacheError as error:
-            fail(f"{error}.", code=BAD_CONFIGURATION, url=url)
-        if url.startswith("memory:"):
+            choice.fail(f"{error}.", code=BAD_CONFIGURATION)
+        if choice.is_memory:
             fail("memory:// forgets at exit: warm a server or a file.", code=BAD_CONFIGURATION)
         try:
             cache.ping()
         except LLMCacheError as error:
-            fail(f"cannot use the store {shown_url(url)}: {error}.", url=url)
+            choice.fail(f"cannot use the store {choice.shown}: {error}.")
         stack.callback(set_llm_cache, get_llm_cache())
         set_llm_cache(cache)
         outcome = _ask_all(runnable, inputs, concurrency, refresh=refresh, cache=cache)

@@ -13,23 +13,27 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import unquote
 
 from langchain_llmcache._answer.entries import LEASE, TAG
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import advice_for, describe
 from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
-from langchain_llmcache._stores.open import file_of, open_url
+from langchain_llmcache._stores.open import file_of, open_server, open_url
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import LLMCacheError, StoreError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from langchain_llmcache._valkey.entries import BulkTransport
+    from langchain_llmcache._valkey.settings import ConnectionSettings
 
 T = TypeVar("T")
 
 # Commands sent together, and rows read together.
 _BATCH: Final = 100
 _ROWS: Final = 1000
+# Bytes of values read together: another client of the server waits for a few milliseconds.
+_BATCH_BYTES: Final = 2**20
 # Keys that are told apart while they are listed: some tens of megabytes.
 _REMEMBERED: Final = 500_000
 _DIGEST_PREFIX: Final = re.compile(r"[0-9a-f]{4,64}")
@@ -41,12 +45,19 @@ class Held(NamedTuple):
     Attributes:
         key: Where.
         value: The entry's bytes; of a store that seals its entries, ``kind:sealed bytes``.
-        left: Milliseconds that it still lives; None: forever.
+        left: Milliseconds that it still lives; None: it never expires.
+        size: Bytes in the store, where ``value`` is only how it begins; None: all are here.
     """
 
     key: Key
     value: bytes
     left: int | None
+    size: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it has in the store."""
+        return len(self.value) if self.size is None else self.size
 
     @property
     def is_lease(self) -> bool:
@@ -76,8 +87,8 @@ class Administration(Protocol):
     def measure(self, keys: Sequence[Key]) -> list[Measured]:
         """Return size and time left of the entries that are there."""
 
-    def read(self, keys: Sequence[Key]) -> list[Held]:
-        """Return the entries that are there."""
+    def read(self, keys: Sequence[Key], most: int | None = None) -> Iterator[Held]:
+        """Yield the entries that are there, a few at a time; of larger ones the first ``most`` bytes."""
 
     def put(self, entries: Sequence[Held], *, replace: bool) -> int:
         """Store entries; ``replace=False`` leaves those that are there. Return how many."""
@@ -125,6 +136,17 @@ def open_administration(
     return ValkeyAdministration(store.transport, prefix, opened.close)
 
 
+def administer_server(settings: ConnectionSettings, prefix: str) -> Administration:
+    """Return the operator's side of a server or a cluster that is reached so.
+
+    Raises:
+        ConfigurationError: the prefix is not understood.
+    """
+    opened = open_server(settings, prefix=prefix, serde=None)
+    store: Any = opened.blocking.entries
+    return ValkeyAdministration(store.transport, prefix, opened.close)
+
+
 def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> Iterator[list[Key]]:
     """Yield batches of keys without those seen before.
 
@@ -143,22 +165,61 @@ def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> It
             yield fresh
 
 
-def find(administration: Administration, text: str, prefix: str) -> list[Key]:
-    """Return the keys that a user may mean: a whole key, or the beginning of a digest.
+def find(
+    administration: Administration, texts: Sequence[str], prefix: str, scope: Scope
+) -> dict[str, list[Key]]:
+    """Return the keys that each text of a user may mean; however many, the store is read once.
+
+    Args:
+        administration: The store.
+        texts: Whole keys; or the beginnings of digests, with or without the parts before them:
+            ``0123abcd``, ``acme/0123abcd``.
+        prefix: What may stand before a whole key.
+        scope: Where to look for digests.
 
     Raises:
-        ValueError: if it is neither.
+        ValueError: if one is neither.
     """
-    key = parse_path(text.removeprefix(prefix))
-    if key is not None:
-        return [each.key for each in administration.measure([key])]
-    if not _DIGEST_PREFIX.fullmatch(text):
+    found: dict[str, set[Key]] = {text: set() for text in texts}
+    wanted: list[_Wanted] = []
+    for text in found:
+        path = text.removeprefix(prefix)
+        key = parse_path(path)
+        if key is not None:
+            found[text] = {each.key for each in administration.measure([key])}
+        else:
+            wanted.append(_wanted(text, path))
+    if wanted:
+        # One is looked for by the server; of several, each key is compared with all of them here.
+        digits = wanted[0].digits if len(wanted) == 1 else ""
+        for keys in administration.keys(scope, digits):
+            for key in keys:
+                for each in wanted:
+                    if each.means(key):
+                        found[each.text].add(key)
+    return {text: sorted(keys) for text, keys in found.items()}
+
+
+class _Wanted(NamedTuple):
+    """The beginning of a digest, and the parts of the key that stand before it."""
+
+    text: str
+    parts: tuple[str, ...]
+    digits: str
+
+    def means(self, key: Key) -> bool:
+        return key.digest.startswith(self.digits) and key.space[: len(self.parts)] == self.parts
+
+
+def _wanted(text: str, path: str) -> _Wanted:
+    *parts, digits = path.split("/")
+    if not _DIGEST_PREFIX.fullmatch(digits) or "" in parts:
         msg = (
-            "a key looks like model/0123...cdef (64 hex digits, as `llmcache ls --json` shows it); "
-            "the first 4 or more digits will do"
+            f"{text!r} is no key: a key looks like model/0123...cdef (64 hex digits, as `llmcache ls --json` shows it); "
+            "the first 4 or more digits will do, and namespace/0123 where they are not enough"
         )
         raise ValueError(msg)
-    return sorted({key for keys in administration.keys(Scope(()), text) for key in keys})
+    return _Wanted(text, tuple(encode_part(unquote(part)) for part in parts), digits)
 
 
 @contextmanager
@@ -212,19 +273,26 @@ class ValkeyAdministration:
 
     def measure(self, keys: Sequence[Key]) -> list[Measured]:
         """Return size and time left of the entries that are there."""
-        return [
-            Measured(key, size, None if left < 0 else left)
-            for key, size, left in self._pairs(keys, "STRLEN")
-            if size and left != _GONE
-        ]
+        found = []
+        for first in range(0, len(keys), _BATCH):
+            batch = keys[first : first + _BATCH]
+            names = [self._name(key) for key in batch]
+            # What a value is and how long it lives, one right after the other.
+            replies = self._together(
+                [words for name in names for words in (("PTTL", name), ("STRLEN", name))]
+            )
+            for key, left, size in zip(batch, replies[::2], replies[1::2], strict=True):
+                if size and left != _GONE:
+                    found.append(Measured(key, size, None if left < 0 else left))
+        return found
 
-    def read(self, keys: Sequence[Key]) -> list[Held]:
-        """Return the entries that are there."""
-        return [
-            Held(key, value, None if left < 0 else left)
-            for key, value, left in self._pairs(keys, "GET")
-            if value is not None and left != _GONE
-        ]
+    def read(self, keys: Sequence[Key], most: int | None = None) -> Iterator[Held]:
+        """Yield the entries that are there, a few at a time; of larger ones the first ``most`` bytes."""
+        for batch in _by_bytes(self.measure(keys), most):
+            commands = [_reading(self._name(one.key), one.size, most) for one in batch]
+            for one, value in zip(batch, self._together(commands), strict=True):
+                if value:  # it may have gone meanwhile
+                    yield Held(one.key, value, one.left, _cut(one.size, most))
 
     def put(self, entries: Sequence[Held], *, replace: bool) -> int:
         """Store entries; ``replace=False`` leaves those that are there. Return how many."""
@@ -239,16 +307,6 @@ class ValkeyAdministration:
         """Remove entries; return how many there were."""
         with _translated("delete"):
             return run(_awaited(self.transport.unlink([self._name(key) for key in keys])))
-
-    def _pairs(self, keys: Sequence[Key], command: str) -> Iterator[tuple[Key, Any, int]]:
-        for first in range(0, len(keys), _BATCH):
-            batch = keys[first : first + _BATCH]
-            names = [self._name(key) for key in batch]
-            # What a value is and how long it lives, one right after the other.
-            replies = self._together(
-                [words for name in names for words in ((command, name), ("PTTL", name))]
-            )
-            yield from zip(batch, replies[::2], replies[1::2], strict=True)
 
     def _together(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         replies: list[Any] = []
@@ -270,6 +328,32 @@ class ValkeyAdministration:
         return parse_path(text.removeprefix(self.prefix)) if text.startswith(self.prefix) else None
 
 
+def _by_bytes(found: Sequence[Measured], most: int | None) -> Iterator[list[Measured]]:
+    """Yield what is there in batches of few bytes; a large entry travels alone."""
+    batch: list[Measured] = []
+    total = 0
+    for one in found:
+        size = one.size if most is None else min(one.size, most)
+        if batch and (total + size > _BATCH_BYTES or len(batch) == _BATCH):
+            yield batch
+            batch, total = [], 0
+        batch.append(one)
+        total += size
+    if batch:
+        yield batch
+
+
+def _cut(size: int, most: int | None) -> int | None:
+    """Return the size of an entry of which only the beginning is read."""
+    return size if most is not None and size > most else None
+
+
+def _reading(name: bytes, size: int, most: int | None) -> tuple[Any, ...]:
+    if most is None or size <= most:
+        return ("GET", name)
+    return ("GETRANGE", name, 0, most - 1)
+
+
 # Of PTTL: there is no such key.
 _GONE: Final = -2
 
@@ -284,10 +368,10 @@ def _checked(command: str, reply: Any) -> Any:
         return reply
     if str(reply).startswith("WRONGTYPE"):
         return None  # foreign data in the place of an entry
-    if type(reply).__name__ == "NoPermissionError":
+    if type(reply).__name__ == "NoPermissionError" and " key" not in str(reply):
         msg = (
             f"the user may not run {command}, which this needs: ACL SETUSER <user> +get +set "
-            "+unlink +scan +pttl +strlen"
+            "+unlink +scan +pttl +strlen +getrange"
         )
         raise StoreError(msg) from reply
     with _translated(command):
@@ -341,14 +425,15 @@ class SqliteAdministration:
         """Return size and time left of the entries that are there."""
         return [Measured(key, size, left) for key, (size,), left in self._of(keys, "length(val)")]
 
-    def read(self, keys: Sequence[Key]) -> list[Held]:
-        """Return the entries that are there."""
-        # As in a server: a plain entry as it is, a sealed one with the name of its kind.
-        return [
-            Held(key, value if kind == "bytes" else b"%s:%s" % (kind.encode(), value), left)
-            for key, (kind, value), left in self._of(keys, "encoding, val")
-            if isinstance(value, bytes)
-        ]
+    def read(self, keys: Sequence[Key], most: int | None = None) -> Iterator[Held]:
+        """Yield the entries that are there; of larger ones the first ``most`` bytes."""
+        part = "val" if most is None else f"substr(val, 1, {most:d})"
+        for key, (kind, size, value), left in self._of(keys, f"encoding, length(val), {part}"):
+            if isinstance(value, bytes):
+                # As in a server: a plain entry as it is, a sealed one with the name of its kind.
+                if kind != "bytes":
+                    value = b"%s:%s" % (kind.encode(), value)  # noqa: PLW2901
+                yield Held(key, value, left, _cut(size, most))
 
     def put(self, entries: Sequence[Held], *, replace: bool) -> int:
         """Store entries; ``replace=False`` leaves those that are there. Return how many."""

@@ -134,7 +134,7 @@ def test_several_keys_are_listed_to_choose_from(server: Server) -> None:
     assert first == "llmcache: 0000 begins 3 keys: give more digits, or one of these:"
     assert sorted(listed) == sorted("  " + name.removeprefix("llm_cache:") for name in names)
     same = cli.run("delete", "0" * 64, "--url", server.url)
-    assert "begins 2 keys: give one of these:" in same.stderr
+    assert "begins 2 keys: give --namespace, or one of these:" in same.stderr
 
 
 def test_show_keeps_the_terminal_as_it_is(server: Server) -> None:

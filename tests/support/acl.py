@@ -10,6 +10,8 @@ MINIMAL_USER = ("app", "secret")
 # As in the deploy guide. A lease (``lease=``) needs EVAL; only clusters need the second half.
 SINGLE = "+get +set +mget +unlink +scan +eval"
 CLUSTER = f"{SINGLE} +cluster|slots +asking"
+# What the command line needs besides.
+OPERATOR = "+pttl +strlen +getrange"
 
 
 def rules(commands: str, keys: str = "llm_cache:*") -> dict[str, str]:

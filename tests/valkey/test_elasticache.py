@@ -610,5 +610,6 @@ def test_the_templates_user_has_the_tested_rights() -> None:
     assert access.split() == [
         *("on", "~${Prefix}*", "resetchannels", "-@all"),
         *acl.CLUSTER.split(),
+        *acl.OPERATOR.split(),
         "+readonly",
     ]
