@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 QUICK: Final = os.environ.get("LLMCACHE_QUICK") == "1"
-PLOTS: Final = Path(__file__).resolve().parent / "plots"
-README: Final = Path(__file__).resolve().parent.parent / "README.md"
-# What stands between these in the README is an output of 02_benchmark.
-README_MARKS: Final = ("<!-- from notebooks/02_benchmark.ipynb -->", "<!-- end -->")
-_IN_README: Final = ("hit_latency", "throughput", "failover")
+PLOTS: Final = Path(__file__).resolve().parent.parent / "docs" / "plots"
+PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "benchmark.md"
+# What stands between these on that page is an output of 02_benchmark.
+PAGE_MARKS: Final = ("<!-- from notebooks/02_benchmark.ipynb -->", "<!-- end -->")
+_ON_PAGE: Final = ("hit_latency", "throughput", "failover")
 
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _SKY, _YELLOW, _GREY = (
     "#0072B2",
@@ -121,8 +121,8 @@ def legend_below(figure: Figure) -> None:
 
 
 def show(figure: Figure, name: str) -> None:
-    """Show a figure; keep those of the README as ``plots/name.png``, unless in quick mode."""
-    if name in _IN_README and not QUICK:
+    """Show a figure; keep those of the page in docs/plots, unless in quick mode."""
+    if name in _ON_PAGE and not QUICK:
         PLOTS.mkdir(exist_ok=True)
         # No Software field: the file shall change with the picture only.
         figure.savefig(PLOTS / f"{name}.png", dpi=130, metadata={"Software": None})
@@ -168,15 +168,15 @@ class Table:
 
 
 def publish(table: Table) -> Table:
-    """Put a table into the README, at its place, unless in quick mode; return it to be shown."""
+    """Put a table into docs/benchmark.md, at its place, unless in quick mode; return it to be shown."""
     if not QUICK:
-        begin, end = README_MARKS
-        before, found, rest = README.read_text(encoding="utf-8").partition(f"{begin}\n")
+        begin, end = PAGE_MARKS
+        before, found, rest = PAGE.read_text(encoding="utf-8").partition(f"{begin}\n")
         _, closed, after = rest.partition(f"\n{end}")
         if not (found and closed):
-            raise LookupError(f"README.md has no place for the table: {begin} … {end}")
+            raise LookupError(f"docs/benchmark.md has no place for the table: {begin} … {end}")
         text = f"{before}{found}{table.markdown()}{closed}{after}"
-        README.write_text(text, encoding="utf-8")
+        PAGE.write_text(text, encoding="utf-8")
     return table
 
 

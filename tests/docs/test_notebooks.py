@@ -10,8 +10,8 @@ import pytest
 
 from tests.support import ROOT
 
-README = ROOT / "README.md"
-FOLDER = README.parent / "notebooks"
+PAGE = ROOT / "docs" / "benchmark.md"
+FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # Paths and addresses of the machine that ran them, and package registries.
 OF_A_MACHINE = re.compile(
@@ -60,26 +60,26 @@ def test_nothing_tells_of_the_machine(notebook: Any) -> None:
 
 
 def test_the_readme_shows_what_was_measured() -> None:
-    """The table in the README is an output of the benchmark as it is committed, to the letter."""
-    readme = README.read_text(encoding="utf-8")
+    """The table of docs/benchmark.md is an output of the benchmark as it is committed, to the letter."""
+    page = PAGE.read_text(encoding="utf-8")
     shown = re.findall(
         r"^<!-- from notebooks/02_benchmark\.ipynb -->\n(.+?)\n<!-- end -->$",
-        readme,
+        page,
         re.MULTILINE | re.DOTALL,
     )
     assert len(shown) == 1
     notebook = json.loads((FOLDER / "02_benchmark.ipynb").read_text(encoding="utf-8"))
     outputs = [output for cell in code_cells(notebook) for output in cell["outputs"]]
     if any("".join(output.get("text", "")).startswith("Quick mode") for output in outputs):
-        pytest.skip("a quick run is no benchmark, and leaves the README alone")
+        pytest.skip("a quick run is no benchmark, and leaves the page alone")
     assert shown[0] in ["".join(o.get("data", {}).get("text/markdown", "")) for o in outputs]
 
 
 def test_the_readmes_plots_are_there() -> None:
     """Each picture that it shows is in the repository."""
-    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text(encoding="utf-8"))
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", PAGE.read_text(encoding="utf-8"))
     assert shown
-    assert [path for path in shown if not (README.parent / path).is_file()] == []
+    assert [path for path in shown if not (PAGE.parent / path).is_file()] == []
 
 
 def test_the_first_cell_says_what_it_needs(notebook: Any) -> None:

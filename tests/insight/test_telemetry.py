@@ -190,7 +190,7 @@ def test_prometheus_table_is_complete() -> None:
 
 def test_the_readmes_table_is_complete() -> None:
     """It names each metric once, as both modules document them, in one row."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "insight.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(llmcache\.[a-z.]+)` \| `(llmcache_\w+)` \|", text, re.MULTILINE)
     theirs = [
         re.findall(r"^\| ``(llmcache[\w.]+)``", str(module.__doc__), re.MULTILINE)

@@ -601,7 +601,7 @@ def test_rotating_credentials_are_picked_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 # --- the template ---
 
-TEMPLATE = ROOT / "notebooks" / "elasticache.yaml"
+TEMPLATE = ROOT / "docs" / "elasticache.yaml"
 
 
 def test_the_templates_user_has_the_tested_rights() -> None:
