@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from langchain_anthropic import ChatAnthropic
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_ollama import ChatOllama
-from langchain_openai import ChatOpenAI
-from pydantic import BaseModel, Field, SecretStr, create_model
+from pydantic import BaseModel, Field, create_model
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support import models
 from tests.support.providers import ModelServer
+
+if TYPE_CHECKING:
+    from langchain_anthropic import ChatAnthropic
+    from langchain_ollama import ChatOllama
+    from langchain_openai import ChatOpenAI
 
 Kind = Literal["sync", "async"]
 
@@ -48,37 +51,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         yield server
 
 
-def openai(server: ModelServer, model: str = "gpt-4o", **options: Any) -> ChatOpenAI:
+def openai(server: ModelServer, **options: Any) -> ChatOpenAI:
     """Return a model of OpenAI's Chat Completions."""
-    return ChatOpenAI(
-        model=model,
-        base_url=f"{server.url}/v1",
-        api_key=SecretStr("k"),
-        max_retries=0,
-        **options,
-    )
+    return models.openai(server.url, **options)
 
 
-def responses(server: ModelServer, model: str = "gpt-4o", **options: Any) -> ChatOpenAI:
+def responses(server: ModelServer, **options: Any) -> ChatOpenAI:
     """Return a model of OpenAI's Responses API."""
-    return openai(server, model, use_responses_api=True, **options)
+    return models.openai(server.url, use_responses_api=True, **options)
 
 
-def anthropic(server: ModelServer, model: str = "claude-haiku-4-5") -> ChatAnthropic:
+def anthropic(server: ModelServer) -> ChatAnthropic:
     """Return a model of Anthropic's."""
-    return ChatAnthropic(
-        model_name=model,
-        base_url=server.url,
-        api_key=SecretStr("k"),
-        max_retries=0,
-        timeout=None,
-        stop=None,
-    )
+    return models.anthropic(server.url)
 
 
 def ollama(server: ModelServer, model: str = "llama3", **options: Any) -> ChatOllama:
     """Return a model of Ollama's."""
-    return ChatOllama(model=model, base_url=server.url, **options)
+    return models.ollama(server.url, model, **options)
 
 
 PROVIDERS: list[Callable[..., BaseChatModel]] = [openai, responses, anthropic, ollama]

@@ -26,7 +26,6 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda
-from langchain_openai import ChatOpenAI
 from langgraph.cache.memory import InMemoryCache as LangGraphMemory
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -37,6 +36,7 @@ from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
+from tests.support import models
 from tests.support.providers import ModelServer
 from tests.support.scripted import DumbModel, ScriptedModel, SyncOnlyModel
 from tests.support.servers import Server
@@ -121,10 +121,8 @@ def provider(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], int]]:
         return model, lambda: bedrock.calls
     if name.startswith("openai"):
         server: ModelServer = request.getfixturevalue("openai")
-        chat = ChatOpenAI(
-            model="gpt-5-mini",
-            base_url=f"{server.url}/v1",
-            api_key="no-secret",  # type: ignore[arg-type]
+        chat = models.openai(
+            server.url,
             stream_usage=True,
             use_responses_api=name == "openai responses",
         )
@@ -191,10 +189,8 @@ def test_standard_content(
 ) -> None:
     """With ``output_version="v1"`` a hit has the standard blocks of the live stream."""
     asked: Any = with_cache(
-        ChatOpenAI(
-            model="gpt-5-mini",
-            base_url=f"{openai.url}/v1",
-            api_key="no-secret",  # type: ignore[arg-type]
+        models.openai(
+            openai.url,
             output_version="v1",
             use_responses_api=responses,
         ),
@@ -586,7 +582,7 @@ def test_it_is_still_that_model(cache: LLMCache) -> None:
 
 def test_serializable_models_keep_their_keys(openai: ModelServer) -> None:
     """A provider's class and its wrapper have the same llm_string."""
-    plain = ChatOpenAI(model="gpt-5-mini", base_url=openai.url, api_key="no-secret")  # type: ignore[arg-type]
+    plain = models.openai(openai.url)
     model = with_cache(plain, LLMCache())
     assert model._get_llm_string() == plain._get_llm_string()
 
@@ -644,10 +640,8 @@ async def test_models_that_stream_less(cache: LLMCache, cls: type[ScriptedModel]
 async def test_invoke_that_streams_inside(cache: LLMCache, openai: ModelServer) -> None:
     """``streaming=True``: ``invoke`` asks the cache once, and listeners hear of a hit too."""
     model = with_cache(
-        ChatOpenAI(
-            model="gpt-5-mini",
-            base_url=f"{openai.url}/v1",
-            api_key="no-secret",  # type: ignore[arg-type]
+        models.openai(
+            openai.url,
             streaming=True,
         ),
         cache,
@@ -673,7 +667,7 @@ class Lease(BaseModel):
 def test_structured_output(openai: ModelServer, cache: LLMCache) -> None:
     """``with_structured_output`` stays cached, streamed and not."""
     model = with_cache(
-        ChatOpenAI(model="gpt-5-mini", base_url=f"{openai.url}/v1", api_key="no-secret"),  # type: ignore[arg-type]
+        models.openai(openai.url),
         cache,
     ).with_structured_output(Lease)
     assert list(model.stream(QUESTION))[-1] == Lease(city="Oslo")
@@ -707,7 +701,7 @@ def test_composition(cache: LLMCache) -> None:
 
 def test_settings_that_were_changed_before(cache: LLMCache, openai: ModelServer) -> None:
     """A model that was changed after its first call is asked as what it is now."""
-    plain = ChatOpenAI(model="gpt-5-mini", base_url=f"{openai.url}/v1", api_key="no-secret")  # type: ignore[arg-type]
+    plain = models.openai(openai.url)
     list(with_cache(plain, cache).stream(QUESTION))
     plain.temperature = 0.9
     list(with_cache(plain, cache).stream(QUESTION))

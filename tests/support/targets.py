@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from fakeredis import FakeValkey
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langgraph.cache.memory import InMemoryCache
@@ -85,6 +84,8 @@ def _sqlite(request: pytest.FixtureRequest) -> Iterator[Target]:
 
 @contextmanager
 def _fakeredis(_: pytest.FixtureRequest) -> Iterator[Target]:
+    from fakeredis import FakeValkey  # not while tests are collected: it takes a second
+
     client = FakeValkey()
 
     def make(*, prefix: str = "llm_cache:", **options: Any) -> LLMCache:

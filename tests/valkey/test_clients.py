@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from fakeredis import FakeAsyncValkey, FakeServer, FakeValkey
 from langgraph_checkpoint_aws import ValkeyCache
 from valkey import BlockingConnectionPool, ConnectionPool, Valkey
 from valkey.asyncio import Valkey as AsyncValkey
@@ -83,6 +82,8 @@ async def test_a_client_that_others_use(protected: ValkeyServer, half: Halves) -
 
 async def test_a_fake_server_for_the_users_tests(half: Halves) -> None:
     """FakeValkey serves both halves, with the same entries."""
+    from fakeredis import FakeValkey
+
     cache = LLMCache(ValkeyCache(FakeValkey()))
     assert await works(cache, half)
     assert texts(await cache.alookup(PROMPT, LLM_STRING)) == ["found"]
@@ -91,6 +92,8 @@ async def test_a_fake_server_for_the_users_tests(half: Halves) -> None:
 
 async def test_an_asyncio_fake_beside_it(half: Halves) -> None:
     """FakeAsyncValkey serves the async half, given as ``async_client``."""
+    from fakeredis import FakeAsyncValkey, FakeServer, FakeValkey
+
     server = FakeServer()
     cache = LLMCache(
         ValkeyCache(FakeValkey(server=server)), async_client=FakeAsyncValkey(server=server)
@@ -121,7 +124,7 @@ async def test_an_asyncio_client_in_its_place(protected: ValkeyServer) -> None:
 @pytest.mark.parametrize(
     ("store", "match"),
     [
-        (FakeValkey(), r"LLMCache\(ValkeyCache\(client\)\)"),
+        (Valkey(), r"LLMCache\(ValkeyCache\(client\)\)"),
         ("valkey://localhost", "from_url"),
         (object(), "expected a LangGraph cache"),
     ],
@@ -146,5 +149,7 @@ def test_the_stores_ttl_prefix_and_serializer_are_used(protected: ValkeyServer) 
 
 def test_a_ttl_that_upstream_cut_to_nothing_is_refused() -> None:
     """``ValkeyCache(ttl=0.5)`` would store nothing; ``LLMCache`` says so."""
+    from fakeredis import FakeValkey
+
     with pytest.raises(ConfigurationError, match=r"LLMCache\(..., ttl=...\)"):
         LLMCache(ValkeyCache(FakeValkey(), ttl=0.5))
