@@ -6,14 +6,12 @@ The page's server, its model (``model``, which pages take as given) and its home
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sybil.document import Document
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import ROOT
+from tests.support.documents import parse
 
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 
@@ -32,16 +30,8 @@ def test_every_block_of_a_page_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each block runs after the ones before it on its page."""
-    text = page.read_text(encoding="utf-8")
-    if "```python\n" not in text:
-        return
     monkeypatch.chdir(tmp_path)
-    copy = tmp_path / page.name
-    copy.write_text(text.replace("valkey://localhost:6379", valkey_url), encoding="utf-8")
-    document = Document.parse(str(copy), PythonCodeBlockParser())
-    model: Any = chat_model(endpoint)
-    document.namespace["model"] = model
-    examples = list(document.examples())
-    assert len(examples) == text.count("```python\n")
+    document, examples = parse(page, tmp_path, valkey_url)
+    document.namespace["model"] = chat_model(endpoint)
     for example in examples:
         example.evaluate()

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from sybil.document import Document
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 from tests.support import ROOT
+from tests.support.documents import parse
 
 README = ROOT / "README.md"
 
@@ -17,12 +16,7 @@ README = ROOT / "README.md"
 def test_every_block_runs(valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each block runs after the ones before it; what it calls ``answer`` is a hit."""
     monkeypatch.chdir(tmp_path)
-    text = README.read_text(encoding="utf-8")
-    page = tmp_path / "README.md"
-    page.write_text(text.replace("valkey://localhost:6379", valkey_url), encoding="utf-8")
-    document = Document.parse(str(page), PythonCodeBlockParser())
-    examples = list(document.examples())
-    assert len(examples) == text.count("```python\n")
+    document, examples = parse(README, tmp_path, valkey_url)
     hits = []
     for example in examples:
         example.evaluate()
