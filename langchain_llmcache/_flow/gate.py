@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.ports import PartlyDownError, Refused
+from langchain_llmcache._flow.ports import NotTheStoreError, PartlyDownError, Refused
 from langchain_llmcache._insight.errors import advice_for, describe
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
@@ -57,7 +57,7 @@ class Gate:
             self._breaker.succeeded()
             self.failed(action, refusal, key)
             return FAILED
-        except PartlyDownError as error:
+        except (PartlyDownError, NotTheStoreError) as error:
             self.failed(action, error, key)
             return FAILED
         except Exception as error:  # noqa: BLE001 - a cache is never in the way

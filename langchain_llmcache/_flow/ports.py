@@ -91,6 +91,13 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not its failure
     """The server understood, and said no: it is there, and other commands may work."""
 
 
+class NotTheStoreError(RuntimeError):
+    """The caller cannot ask: it has no event loop of asyncio, or its process is ending.
+
+    So this says nothing about the store.
+    """
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to its end a coroutine that never suspends, and return its result."""
     try:

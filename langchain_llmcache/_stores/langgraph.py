@@ -6,7 +6,6 @@ LangGraph's interface neither lists entries nor removes a single one. A store ma
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,8 +13,11 @@ from langgraph.cache.base import BaseCache, FullKey
 from langgraph.cache.memory import InMemoryCache
 
 from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._flow.ports import run
 from langchain_llmcache._request.key import Key, Scope, encode_part
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
+from langchain_llmcache._stores.threads import Threads
+from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache.errors import UnsupportedOperationError
 
 Space = tuple[str, ...]
@@ -75,8 +77,40 @@ class AsyncFace:
         await self._store.aset(pairs)
 
     async def clear(self, scope: Scope) -> None:
-        spaces = await asyncio.to_thread(_spaces_of, self._store, scope)
+        spaces = await in_thread(lambda: _spaces_of(self._store, scope))
         await self._store.aclear(spaces)
+
+
+class ThreadFace:
+    """The blocking methods of a LangGraph cache, for asyncio.
+
+    For a cache whose own asyncio methods wait for a place in the application's executor.
+
+    Args:
+        store: The cache.
+        timeout: Seconds that a lookup or a store may take.
+    """
+
+    def __init__(self, store: BaseCache[Any], timeout: float) -> None:
+        self._blocking = BlockingFace(store)
+        self._timeout = timeout
+        self._threads = Threads("llmcache-store")
+
+    async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
+        return await self._threads.call(lambda: run(self._blocking.get(keys)), self._timeout)
+
+    async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
+        await self._threads.call(lambda: run(self._blocking.set(pairs)), self._timeout)
+
+    async def clear(self, scope: Scope) -> None:
+        await self._threads.call(lambda: run(self._blocking.clear(scope)), None)
+
+
+def async_face(store: BaseCache[Any], timeout: float) -> Face:
+    """Return a cache as tasks use it."""
+    # LangGraph's own class for files: its asyncio methods are ``asyncio.to_thread``.
+    is_file = type(store).aget.__module__ == "langgraph.cache.sqlite"
+    return ThreadFace(store, timeout) if is_file else AsyncFace(store)
 
 
 class LangGraphEntries:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -62,38 +62,54 @@ class Guarded(BaseCache[Any]):
 
     def get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return the values of the keys that are there."""
-        guard = self._guard
-        if guard is None:
+        if self._guard is None:
             return self._get(keys)
 
-        async def find(key: FullKey) -> dict[FullKey, Any]:
-            return self._get([key])
+        async def find(some: Sequence[FullKey]) -> dict[FullKey, Any]:
+            return self._get(some)
 
-        values: dict[FullKey, Any] = {}
-        for key in keys:
-            # One by one: a value that cannot be read does not cost the others.
-            found = run(guard.read(partial(find, key)))
-            if found is not None:
-                values.update(found)
-        return values
+        return run(self._find(self._guard, keys, find))
 
     def set(self, pairs: Pairs) -> None:
         """Store values, each with its TTL (seconds; None: no expiry)."""
-        guard = self._guard
-        if guard is None:
+        if self._guard is None:
             self._set(pairs)
             return
 
-        async def put(key: FullKey, value: Any, ttl: float | None) -> None:
+        async def put(some: Pairs) -> None:
+            self._set(some)
+
+        run(self._put(self._guard, pairs, put))
+
+    async def _find(
+        self,
+        guard: Guard,
+        keys: Sequence[FullKey],
+        find: Callable[[Sequence[FullKey]], Awaitable[dict[FullKey, Any]]],
+    ) -> dict[FullKey, Any]:
+        values: dict[FullKey, Any] = {}
+        for key in keys:
+            # One by one: a value that cannot be read does not cost the others.
+            values.update(await guard.read(partial(find, [key])) or {})
+        return values
+
+    async def _put(
+        self, guard: Guard, pairs: Pairs, put: Callable[[Pairs], Awaitable[None]]
+    ) -> None:
+        async def try_to_put(pair: Pairs) -> None:
             try:
-                self._set({key: (value, ttl)})
+                await put(pair)
             except NotStorableError as reason:
                 guard.unstorable(reason)
 
         for key, (value, ttl) in pairs.items():
             lifetime = guard.lifetime(ttl)
             if lifetime is None or lifetime > 0:
-                run(guard.write(partial(put, key, value, lifetime)))
+                await guard.write(partial(try_to_put, {key: (value, lifetime)}))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same store: it is a handle."""
+        return self
 
 
 class ForeignNodes(BaseCache[Any]):

@@ -13,7 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
 from langchain_llmcache._stores.guard import Guard
-from langchain_llmcache._stores.langgraph import AsyncFace, BlockingFace, LangGraphEntries
+from langchain_llmcache._stores.langgraph import BlockingFace, LangGraphEntries, async_face
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.node_cache import ForeignNodes, Guarded, seal_of
 from langchain_llmcache._valkey.url import POSITIVE, Url, options_of, refuse, split
@@ -71,7 +71,7 @@ def open_url(
     _check_prefix(prefix)
     parts = split("memory://" if url is None else url)
     if parts.scheme == "memory":
-        return open_langgraph(_memory(parts, serde), prefix, own=True)
+        return open_langgraph(_memory(parts, serde), prefix, timeout=timeout, own=True)
     if parts.scheme == "sqlite":
         return _open_sqlite(parts, prefix=prefix, timeout=timeout, serde=serde)
     from langchain_llmcache._valkey.settings import ConnectionSettings
@@ -105,7 +105,7 @@ def open_store(
         if async_client is not None:
             msg = "async_client goes with a ValkeyCache; this store has asyncio methods of its own"
             raise ConfigurationError(msg)
-        return open_langgraph(store, DEFAULT_PREFIX)
+        return open_langgraph(store, DEFAULT_PREFIX, timeout=timeout)
     from langchain_llmcache._valkey.settings import ConnectionSettings
 
     valkey_cache: Any = store
@@ -121,12 +121,15 @@ def open_store(
     )
 
 
-def open_langgraph(store: LangGraphCache[Any], prefix: str, *, own: bool = False) -> Opened:
+def open_langgraph(
+    store: LangGraphCache[Any], prefix: str, *, timeout: float, own: bool = False
+) -> Opened:
     """Return any LangGraph cache as a store; ``prefix`` becomes the first part of namespaces.
 
     Args:
         store: The cache.
         prefix: Keeps its other users apart.
+        timeout: Seconds that an operation may take, where it can be left before its end.
         own: Whether it was made here, and not by the user.
     """
     close: Callable[[], None] = getattr(store, "close", lambda: None)
@@ -140,7 +143,7 @@ def open_langgraph(store: LangGraphCache[Any], prefix: str, *, own: bool = False
 
     return Opened(
         blocking=Side(LangGraphEntries(BlockingFace(raw), prefix), BlockingCaller()),
-        asynchronous=Side(LangGraphEntries(AsyncFace(raw), prefix), AsyncCaller()),
+        asynchronous=Side(LangGraphEntries(async_face(raw, timeout), prefix), AsyncCaller()),
         store=nodes if own else lambda _: store,
         nodes=nodes,
         close=close,
@@ -181,7 +184,9 @@ def _open_sqlite(
     except ImportError as error:
         msg = 'sqlite:// needs an extra: pip install "langchain-llmcache[sqlite]"'
         raise ConfigurationError(msg) from error
-    return open_langgraph(SqliteStore(path=path, timeout=timeout, serde=serde), prefix, own=True)
+    return open_langgraph(
+        SqliteStore(path=path, timeout=timeout, serde=serde), prefix, timeout=timeout, own=True
+    )
 
 
 def open_server(

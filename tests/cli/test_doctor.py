@@ -245,8 +245,8 @@ def test_expired_rows_are_no_entries(tmp_path: Path) -> None:
     """They are counted apart."""
     url = f"sqlite:///{tmp_path / 'cache.db'}"
     with LLMCache.from_url(url) as cache:
-        cache.update("q0", llm_string("m"), answer(), ttl=0.001)
-        cache.update("q1", llm_string("m"), answer())
+        cache.update("q0", llm_string("m"), answer())
+        cache.update("q1", llm_string("m"), answer(), ttl=0.001)
     found = examine(url)
     assert found["expired"]["said"].startswith("1 row expired")
     assert "all expire: of 1 entry, the last" in found["TTL"]["said"]

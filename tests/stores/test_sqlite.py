@@ -1,0 +1,282 @@
+"""``sqlite://`` where there is much: nothing stalls callers, other processes, or the file."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.cache.sqlite import SqliteCache
+
+from langchain_llmcache import LLMCache
+from langchain_llmcache._stores import sqlite as module
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
+
+Halves = Callable[[LLMCache], Half]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file is going to be."""
+    return tmp_path / "cache.db"
+
+
+def fill(path: Path, rows: int, *, seconds: float = 3600, size: int = 1000) -> None:
+    """Add rows that expire so many seconds from now."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            "INSERT INTO cache VALUES ('llm_cache%3A,m', ?, ?, 'bytes', ?)",
+            ((f"{seconds} {number}", time.time() + seconds, b"x" * size) for number in range(rows)),
+        )
+        connection.commit()
+
+
+def count(path: Path, condition: str = "1") -> int:
+    """Return how many rows meet a condition."""
+    with closing(sqlite3.connect(path)) as connection:
+        [[number]] = connection.execute(f"SELECT count(*) FROM cache WHERE {condition}")  # noqa: S608
+        return int(number)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of the file."""
+    return path.stat().st_size
+
+
+def cache_at(path: Path, **options: Any) -> LLMCache:
+    """Return a cache in a file that is there."""
+    cache = LLMCache.from_url(f"sqlite:///{path}", **options)
+    cache.update(PROMPT, LLM_STRING, answer("found"))
+    return cache
+
+
+# --- expired rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_expired_rows_go_a_few_at_a_time(
+    path: Path, indexed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No store removes more than a piece; and in time they are gone."""
+    if not indexed:
+        monkeypatch.setattr(module, "_INDEXED_AT_ONCE", -1)
+    with cache_at(path) as cache:
+        fill(path, 2000, seconds=-1)
+        fill(path, 500)
+        left = [2000]
+        while left[-1] and len(left) < 1000:
+            cache.update(f"{PROMPT} {len(left)}", LLM_STRING, answer())
+            left.append(count(path, "expiry < strftime('%s')"))
+        assert left[-1] == 0
+        assert max(before - after for before, after in pairwise(left)) <= 200
+        assert count(path) == 500 + len(left)
+        assert cache.stats().errors == 0
+
+
+def test_large_expired_rows_go_by_their_bytes(path: Path) -> None:
+    """A store does not remove megabytes at once."""
+    with cache_at(path) as cache:
+        fill(path, 10, seconds=-1, size=600_000)
+        for number in range(16):
+            cache.update(f"{PROMPT} {number}", LLM_STRING, answer())
+        assert count(path, "length(val) > 500000") == 9
+
+
+def test_a_new_file_has_an_index_of_the_expiries(path: Path) -> None:
+    """So that what has expired is found without reading what has not."""
+    cache_at(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        [[*_, plan]] = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT rowid FROM cache WHERE expiry < 1 ORDER BY expiry LIMIT 9"
+        )
+    assert "cache_expiry" in plan
+
+
+def test_a_file_of_langgraphs_own(path: Path) -> None:
+    """What LangGraph's class has made is read, indexed, and read by it again."""
+    theirs: SqliteCache[Any] = SqliteCache(path=str(path))
+    LLMCache(theirs).update(PROMPT, LLM_STRING, answer("theirs"))
+    with LLMCache.from_url(f"sqlite:///{path}") as cache:
+        assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["theirs"]
+        cache.update(PROMPT, LLM_STRING, answer("ours"))
+    assert texts(LLMCache(theirs).lookup(PROMPT, LLM_STRING)) == ["ours"]
+    theirs._conn.close()
+
+
+# --- whoever else writes -----------------------------------------------------------------------
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Another process's transaction that does not end."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def test_a_writer_keeps_no_lookup_waiting(path: Path, half: Halves) -> None:
+    """A lookup is a hit while another process writes; a store is given up in time."""
+    with cache_at(path, timeout=0.2) as cache:
+        with writing(path):
+            assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["found"]
+            began = time.monotonic()
+            await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
+            assert time.monotonic() - began < 5
+        stats = cache.stats()
+        assert (stats.hits, stats.errors, stats.breaker) == (1, 1, "closed")
+        await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
+        assert cache.stats().stores == 2
+
+
+async def test_a_writer_of_this_process_keeps_no_lookup_waiting(path: Path, half: Halves) -> None:
+    """Lookups have connections of their own."""
+    with cache_at(path, timeout=0.2) as cache:
+        store: Any = cache.store
+        begun, over = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with store._lock:
+                begun.set()
+                over.wait(30)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        begun.wait(30)
+        try:
+            assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["found"]
+            await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
+            assert cache.stats().errors == 1
+        finally:
+            over.set()
+            writer.join()
+
+
+def _store_many(url: str, process: int) -> int:
+    with LLMCache.from_url(url) as cache:
+        for number in range(100):
+            cache.update(f"{process} {number}", LLM_STRING, answer())
+        return cache.stats().stores
+
+
+def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
+    """Also while much is expired, and while a clear is under way."""
+    with cache_at(path) as cache:
+        fill(path, 20_000, seconds=-1)
+        url = f"sqlite:///{path}"
+        with multiprocessing.get_context("spawn").Pool(3) as pool:
+            result = pool.starmap_async(_store_many, [(url, number) for number in range(3)])
+            cache.clear(namespace="other")
+            assert result.get(110) == [100, 100, 100]
+
+
+# --- a clear -----------------------------------------------------------------------------------
+
+
+async def test_the_file_shrinks_after_a_clear(
+    path: Path, half: Halves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cleared in pieces, each a transaction, and its pages go back to the disk."""
+    with cache_at(path) as cache:
+        fill(path, 5000, size=2000)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        large = size_of(path)
+        pieces: list[int] = []
+        delete = module._delete
+
+        def counted(connection: sqlite3.Connection, rows: Any) -> None:
+            pieces.append(len(rows))
+            delete(connection, rows)
+
+        monkeypatch.setattr(module, "_delete", counted)
+        await half(cache).clear()
+        assert sum(pieces) == 5001
+        assert max(pieces) <= 200
+        assert size_of(path) < large / 3
+        assert count(path) == 0
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        assert count(path) == 1
+
+
+# --- threads -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+async def test_the_applications_executor_may_be_full(path: Path, theirs: bool) -> None:
+    """Lookups and stores of tasks have threads of their own."""
+    loop = asyncio.get_running_loop()
+    executor = ThreadPoolExecutor(1)
+    loop.set_default_executor(executor)
+    over = threading.Event()
+    slow = loop.run_in_executor(None, over.wait, 60)
+    store: SqliteCache[Any] | None = SqliteCache(path=str(path)) if theirs else None
+    cache = LLMCache.from_url(f"sqlite:///{path}") if store is None else LLMCache(store)
+    try:
+        await asyncio.wait_for(cache.aupdate(PROMPT, LLM_STRING, answer("found")), 30)
+        found = await asyncio.wait_for(cache.alookup(PROMPT, LLM_STRING), 30)
+        await asyncio.wait_for(cache.aclear(), 30)
+        assert texts(found) == ["found"]
+        assert cache.stats().errors == 0
+    finally:
+        over.set()
+        await slow
+        cache.close()
+        if store is not None:
+            store._conn.close()
+
+
+async def test_a_file_that_hangs_is_left_in_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task waits for a disk no longer than for a server; the breaker opens as for a server."""
+    over = threading.Event()
+    with cache_at(path, timeout=0.05) as cache:
+        monkeypatch.setattr(type(cache.store), "_get", lambda *_: over.wait(60))
+        began = time.monotonic()
+        for _ in range(10):
+            assert await cache.alookup(PROMPT, LLM_STRING) is None
+        assert time.monotonic() - began < 5
+        assert cache.stats().breaker == "open"
+        over.set()
+
+
+async def test_many_tasks_at_once(path: Path) -> None:
+    """A thousand stores and lookups need four threads."""
+    with cache_at(path, timeout=30) as cache:
+        before = threading.active_count()
+        await asyncio.gather(
+            *(cache.aupdate(f"{number}", LLM_STRING, answer(f"{number}")) for number in range(500))
+        )
+        found = await asyncio.gather(
+            *(cache.alookup(f"{number}", LLM_STRING) for number in range(500))
+        )
+        assert [texts(each) for each in found] == [[f"{number}"] for number in range(500)]
+        assert threading.active_count() <= before + 4
+
+
+async def test_threads_end_with_the_cache(path: Path) -> None:
+    """A cache that is dropped keeps neither threads nor connections."""
+
+    def threads() -> int:
+        return sum(thread.name == "llmcache-sqlite" for thread in threading.enumerate())
+
+    cache = cache_at(path)
+    await cache.alookup(PROMPT, LLM_STRING)
+    assert threads() > 0
+    del cache
+    deadline = time.monotonic() + 30
+    while threads() and time.monotonic() < deadline:
+        gc.collect()
+        await asyncio.sleep(0.01)
+    assert threads() == 0
