@@ -116,11 +116,6 @@ class LLMCache(BaseCache):
             listeners=Listeners(listeners) if listeners else None,
             prices=checked_prices(settings.prices),
         )
-        if settings.single_flight:
-            # Imported here: it brings langchain-core's callbacks and tracers with it.
-            from langchain_llmcache._flow.failed_calls import watch
-
-            watch()
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)
         self._gate = Gate(self._breaker, self._observer)
         self._flow = Flow(

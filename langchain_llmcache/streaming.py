@@ -45,6 +45,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding
 
 from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._flow.ports import Ending
 from langchain_llmcache._flow.single_flight import Flight, held
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import Options, current, during
@@ -369,12 +370,17 @@ async def _athrough_cache(
 @contextlib.contextmanager
 def _ending(flights: Sequence[Flight]) -> Iterator[None]:
     """Let no caller wait any longer when the block is left without an answer."""
+    # A reader that goes away before the end says nothing about the model.
+    ending: Ending = "cancelled"
     try:
         yield
+    except Exception:
+        ending = "failed"
+        raise
     finally:
         for flight in flights:
             if flight.give_up is not None:
-                flight.give_up()
+                flight.give_up(ending)
 
 
 class _LimitsMisses(BaseRateLimiter):

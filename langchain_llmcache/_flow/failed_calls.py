@@ -1,52 +1,96 @@
-"""A model call that fails is seen here, so that no caller waits for its answer.
+"""A model call that ends without an answer is noticed here, so that its followers go on.
 
-langchain-core tells a cache of answers only. Its callbacks tell of failures: a handler is
-attached to every run of the process, and ends the flights that the failing code leads.
+langchain-core tells a cache of answers, and callback handlers of failures. A handler for all
+runs would stand in the lists of others (and for text models langchain-core tells inline
+handlers *or else* the others, langchain issue 39633). So only the call whose lookup has just
+missed is watched: its own manager, which no other call shares, gets a subclass of its class.
+
+In asyncio the end of the task tells the same, but a text model may be asked by a task that goes
+on for long after the call has failed.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.tracers.context import register_configure_hook
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+)
 
-from langchain_llmcache._flow.single_flight import led_here
-from langchain_llmcache._forks import new_lock
-
-_lock = new_lock()
-_watching: list[ContextVar[BaseCallbackHandler | None]] = []
-
-
-def watch() -> None:
-    """See to it that failures are seen, from now on, once for the process."""
-    with _lock:
-        if not _watching:
-            variable: ContextVar[BaseCallbackHandler | None] = ContextVar(
-                "llmcache_failures",
-                default=_FailureHandler(),  # noqa: B039 - it has no state
-            )
-            register_configure_hook(variable, inheritable=True)
-            _watching.append(variable)
+from langchain_llmcache._flow.core_calls import calling_manager
+from langchain_llmcache._flow.ports import Ending
 
 
-class _FailureHandler(BaseCallbackHandler):
-    """Ends the flights of a call that failed."""
+def when_call_fails(told: Callable[[Ending], None]) -> None:
+    """Have ``told`` called, in any thread, when the call that asks the cache right now fails.
 
-    # In the thread or task that made the call: that is where its flights are known.
-    run_inline = True
-    ignore_agent = True
-    ignore_chain = True
-    ignore_retriever = True
-    ignore_retry = True
-    ignore_custom_event = True
+    It may be called several times, and never if langchain-core is not the one that asks.
+    """
+    manager = calling_manager()
+    if manager is not None:
+        _watch(manager, [told])
 
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing (the default would have the messages put into one text)."""
+
+def _watch(manager: Any, told: list[Callable[[Ending], None]]) -> None:
+    watched = _WATCHED.get(type(manager))
+    if watched is not None:
+        manager.__class__ = watched
+        manager.llmcache_told = told
+    elif type(manager) in _WATCHED.values():
+        manager.llmcache_told += told
+
+
+def _tell(manager: Any, error: BaseException) -> None:
+    # What is no Exception (CancelledError, KeyboardInterrupt) says nothing about the model.
+    ending: Ending = "failed" if isinstance(error, Exception) else "cancelled"
+    for told in manager.llmcache_told:
+        told(ending)
+
+
+class _Call(CallbackManagerForLLMRun):
+    """Of a call in a thread."""
 
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
-        """End the flights that the failing code leads."""
-        for flight in led_here():
-            if flight.give_up is not None:
-                flight.give_up()
+        _tell(self, error)
+        super().on_llm_error(error, **kwargs)
+
+
+class _AsyncCall(AsyncCallbackManagerForLLMRun):
+    """Of a call in a task."""
+
+    async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        _tell(self, error)
+        await super().on_llm_error(error, **kwargs)
+
+
+class _TextCall(CallbackManager):
+    """Of a text model's call that is yet to start, in a thread."""
+
+    llmcache_told: list[Callable[[Ending], None]]
+
+    def on_llm_start(self, *args: Any, **kwargs: Any) -> list[CallbackManagerForLLMRun]:
+        runs = super().on_llm_start(*args, **kwargs)
+        for run in runs:
+            _watch(run, self.llmcache_told)
+        return runs
+
+
+class _AsyncTextCall(AsyncCallbackManager):
+    """Of a text model's call that is yet to start, in a task."""
+
+    llmcache_told: list[Callable[[Ending], None]]
+
+    async def on_llm_start(self, *args: Any, **kwargs: Any) -> list[AsyncCallbackManagerForLLMRun]:
+        runs = await super().on_llm_start(*args, **kwargs)
+        for run in runs:
+            _watch(run, self.llmcache_told)
+        return runs
+
+
+_WATCHED: Final[dict[type, type]] = {
+    cls.__bases__[0]: cls for cls in (_Call, _AsyncCall, _TextCall, _AsyncTextCall)
+}

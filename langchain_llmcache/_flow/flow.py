@@ -23,6 +23,7 @@ from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCopies
 from langchain_llmcache._flow.ports import (
+    Ending,
     LeasingEntries,
     Side,
     Waiter,
@@ -246,9 +247,9 @@ class Flow:
                     # It stays where it is until ``update`` replaces it: others may take it.
                     self._observer.missed(flight.key, began, stale=True)
         except BaseException:
-            self._give_up(side, flight)
+            self._give_up(side, flight, "cancelled")
             raise
-        flight.give_up = lambda: self._give_up(side, flight)
+        flight.give_up = lambda ending: self._give_up(side, flight, ending)
         if not flight.held:
             side.caller.when_gone(flight.give_up)
         return None
@@ -394,7 +395,7 @@ class Flow:
             self._gate.failed("store", error, key)
         finally:
             if flight is not None:
-                self._give_up(side, flight)
+                self._give_up(side, flight, "failed")
 
     def _asked(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
         """Return the flight whose answer this is, if any, and when the model was asked."""
@@ -438,8 +439,9 @@ class Flow:
             lifetime = jittered(lifetime, self._settings.ttl_jitter, self._draw)
         return entry, lifetime, new
 
-    def _give_up(self, side: Side, flight: Flight) -> None:
+    def _give_up(self, side: Side, flight: Flight, ending: Ending) -> None:
         """Let the followers go on, here and elsewhere; nothing happens if they have an answer."""
+        flight.ending = ending
         self._flights.land(flight)
         lease, flight.lease = flight.lease, None
         if lease is not None:

@@ -7,11 +7,14 @@ never suspend, so that ``run`` can drive the same flow to its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from langchain_llmcache._request.key import Key, Scope
 
 T = TypeVar("T")
+
+# How a model call ended that gave no answer. A cancelled one says nothing about the model.
+Ending: TypeAlias = Literal["failed", "cancelled"]
 
 # What a waiter is woken with where there is no entry: go on by yourself.
 RELEASED = b""
@@ -69,8 +72,11 @@ class Caller(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
-    def when_gone(self, release: Callable[[], None]) -> None:
-        """Call ``release`` when this caller has ended, as far as that can be seen."""
+    def when_gone(self, told: Callable[[Ending], None]) -> None:
+        """Call ``told`` when the caller's model call has ended without an answer.
+
+        As soon and as far as that can be seen; more than once, and after an answer, too.
+        """
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run ``work``, now or soon; whatever comes of it is lost."""

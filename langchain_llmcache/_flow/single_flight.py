@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from langchain_llmcache._flow.ports import RELEASED, Caller, Waiter
+from langchain_llmcache._flow.ports import RELEASED, Caller, Ending, Waiter
 from langchain_llmcache._forks import new_lock, tell_of_forks, this_thread
 from langchain_llmcache._request.key import Key
 
@@ -31,11 +31,13 @@ class Flight:
         landed: Whether it is over.
         held: Whether a block sees to its end, see ``held``.
         give_up: Ends it without an answer; set once the model is to be asked.
+        ending: How that came, if it did.
     """
 
     __slots__ = (
         "_waiters",
         "began",
+        "ending",
         "entry",
         "give_up",
         "held",
@@ -55,7 +57,8 @@ class Flight:
         self.entry: bytes | None = None
         self.landed = False
         self.held = False
-        self.give_up: Callable[[], None] | None = None
+        self.give_up: Callable[[Ending], None] | None = None
+        self.ending: Ending | None = None
         self._waiters: list[Waiter] = []
 
     def add(self, waiter: Waiter) -> None:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from langchain_llmcache._flow.ports import run
+from langchain_llmcache._flow.ports import Ending, run
 
 
 class _BlockingWaiter:
@@ -41,8 +41,8 @@ class BlockingCaller:
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no loop to keep waiting
 
-    def when_gone(self, release: Callable[[], None]) -> None:
-        """Do nothing: langchain-core tells of a failed call, see ``_failures``."""
+    def when_gone(self, told: Callable[[Ending], None]) -> None:
+        _when_call_fails(told)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         run(work())
@@ -83,9 +83,9 @@ class AsyncCaller:
     """Tasks of any event loop."""
 
     def __init__(self) -> None:
-        # A flight that has landed drops its release: a task that never ends keeps none of those.
-        self._releases: weakref.WeakKeyDictionary[
-            asyncio.Task[object], weakref.WeakSet[Callable[[], None]]
+        # What a flight is told by goes when it lands: a task that never ends keeps none of those.
+        self._told: weakref.WeakKeyDictionary[
+            asyncio.Task[object], weakref.WeakSet[Callable[[Ending], None]]
         ] = weakref.WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps its tasks only weakly
 
@@ -98,16 +98,17 @@ class AsyncCaller:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    def when_gone(self, release: Callable[[], None]) -> None:
-        """Call ``release`` when the running task has ended, however it did."""
+    def when_gone(self, told: Callable[[Ending], None]) -> None:
+        """Call ``told`` when the call has failed, or else the running task has ended."""
+        _when_call_fails(told)
         task = asyncio.current_task()
         if task is None:
             return
-        releases = self._releases.get(task)
-        if releases is None:
-            releases = self._releases[task] = weakref.WeakSet()
+        known = self._told.get(task)
+        if known is None:
+            known = self._told[task] = weakref.WeakSet()
             task.add_done_callback(self._gone)
-        releases.add(release)
+        known.add(told)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
@@ -119,5 +120,14 @@ class AsyncCaller:
         task.add_done_callback(self._tasks.discard)
 
     def _gone(self, task: asyncio.Task[object]) -> None:
-        for release in list(self._releases.pop(task, ())):
-            release()
+        # (Not ``task.exception()``: the application is to hear of one that it never looked at.)
+        ending: Ending = "cancelled" if task.cancelled() else "failed"
+        for told in list(self._told.pop(task, ())):
+            told(ending)
+
+
+def _when_call_fails(told: Callable[[Ending], None]) -> None:
+    # Imported here: it brings langchain-core's callbacks with it, which a model has loaded anyway.
+    from langchain_llmcache._flow.failed_calls import when_call_fails
+
+    when_call_fails(told)

@@ -31,7 +31,7 @@ from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
-from langchain_llmcache._flow.ports import Side
+from langchain_llmcache._flow.ports import Ending, Side
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
 from langchain_llmcache._insight.observer import Observer
@@ -171,8 +171,8 @@ class _Caller:
         now = self._world.now
         await _stop(Step("sleep", seconds=seconds, began=now, until=now + seconds))
 
-    def when_gone(self, release: Callable[[], None]) -> None:
-        self._world.running.releases.append(release)
+    def when_gone(self, told: Callable[[Ending], None]) -> None:
+        self._world.running.releases.append(told)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._world.spawn(work)
@@ -294,7 +294,7 @@ class Task:
     step: Step | None
     phase: str = "new"
     history: list[Any] = field(default_factory=list)
-    releases: list[Callable[[], None]] = field(default_factory=list)
+    releases: list[Callable[[Ending], None]] = field(default_factory=list)
     waited: float = 0.0
     was_stored: bool = False
     landing: Flight | None = None
@@ -396,7 +396,7 @@ class World:
                 # What langchain-core's callback leads to.
                 for flight in led_here():
                     if flight.give_up is not None:
-                        flight.give_up()
+                        flight.give_up("failed")
                 continue
             self._answers[text] = (question, task.number)
             self._enter(task, f"update {attempt}")
@@ -434,7 +434,7 @@ class World:
         task.step, task.phase, task.history, task.landing = None, "over", [], None
         releases, task.releases = task.releases, []
         for release in releases:
-            task.context.run(release)
+            task.context.run(release, "failed")
 
     # --- what can happen ---
 
