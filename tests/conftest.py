@@ -18,8 +18,10 @@ from langchain_core.globals import set_llm_cache
 from valkey.cluster import ValkeyCluster
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._flow.settings import Settings
 from tests.support import acl
 from tests.support.certificates import Certificates
+from tests.support.patience import PATIENT
 from tests.support.proxy import FaultProxy
 from tests.support.servers import (
     Server,
@@ -93,6 +95,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         *("CACHE_NAME", "CACHE_REGION", "SERVERLESS", "CA_CERTS"),
     ):
         monkeypatch.delenv(f"LLMCACHE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test sets no deadline it is not about deadlines, and the machine may be busy."""
+    defaults: Any = Settings.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "timeout", PATIENT)
+    monkeypatch.setattr(Settings, "timeout", PATIENT)
 
 
 # ---------------------------------------------------------------------------- servers

@@ -14,6 +14,7 @@ from langgraph.cache.base import BaseCache, FullKey, Namespace
 
 from langchain_llmcache import LLMCache, StoreError, UnsupportedOperationError
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.patience import LATE, soon
 from tests.support.servers import StartServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
@@ -79,7 +80,7 @@ async def test_a_server_that_comes_and_goes(own_valkey_server: StartServer, half
     assert stats.breaker == "open"
 
     server.restart()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LATE
     while await both.lookup(PROMPT, LLM_STRING) is None and time.monotonic() < deadline:
         await both.update(PROMPT, LLM_STRING, answer())
         await asyncio.sleep(0.02)
@@ -108,10 +109,8 @@ async def test_a_frozen_server_costs_a_short_while(
     server = own_valkey_server()
     cache = LLMCache.from_url(server.url, timeout=0.2)
     await half(cache).update(PROMPT, LLM_STRING, answer())
-    with server.frozen():
-        start = time.monotonic()
+    with server.frozen(), soon():
         assert await half(cache).lookup(PROMPT, LLM_STRING) is None
-        assert time.monotonic() - start < 2
     await cache.aclose()
 
 

@@ -24,10 +24,8 @@ from valkey import Valkey
 from langchain_llmcache import LLMCache
 from tests.support.acl import MINIMAL_USER, denied
 from tests.support.certificates import Certificates
+from tests.support.patience import PATIENT
 from tests.support.servers import ValkeyServer
-
-# Seconds: a machine that is busy is no fault. (Tests of deadlines set their own.)
-PATIENT = 5.0
 
 # One and the same request, for tests that need any request.
 PROMPT = "What is a lease?"

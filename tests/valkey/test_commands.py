@@ -9,8 +9,9 @@ from langgraph_checkpoint_aws import ValkeyCache
 from valkey import Valkey
 
 from langchain_llmcache import LLMCache
+from tests.support.patience import PATIENT
 from tests.support.servers import Server
-from tests.support.targets import LLM_STRING, PATIENT, PROMPT, Half, answer, llm_string, texts
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string, texts
 
 Halves = Callable[[LLMCache], Half]
 

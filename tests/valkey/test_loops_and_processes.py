@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from langchain_llmcache import LLMCache
+from tests.support.patience import PATIENT
 from tests.support.servers import Server, wait_until
-from tests.support.targets import LLM_STRING, PATIENT, PROMPT, answer, texts
+from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 
 @pytest.fixture

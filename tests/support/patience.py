@@ -1,0 +1,35 @@
+"""How long tests wait: a machine that is busy, or slow, is no fault.
+
+What happens at once has ``SOON``. What it must not wait for takes ``LATE``, so that a fault shows on
+any machine. Better than either is to count events, or to turn a clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+# Seconds.
+PATIENT: Final = 5.0  # the deadline of caches, unless a test is about deadlines
+SOON: Final = 15.0
+LATE: Final = 60.0
+
+
+@contextmanager
+def soon(seconds: float = SOON) -> Iterator[None]:
+    """Expect the block to end before what it must not wait for."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds
+
+
+def eventually(condition: Callable[[], Any], *, seconds: float = SOON) -> bool:
+    """Wait until a condition is true; False if it did not become so in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
