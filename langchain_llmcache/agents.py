@@ -83,6 +83,10 @@ class CacheMiddleware(_Middleware):
         self._lock = threading.Lock()
         self._models: OrderedDict[int, tuple[BaseChatModel, BaseChatModel]] = OrderedDict()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what it was made of."""
+        return _made_again, (type(self), self._cache, self._lifetimes)
+
     def wrap_model_call(
         self,
         request: ModelRequest[Any],
@@ -226,6 +230,12 @@ def _kept(result: object) -> ToolMessage | None:
     if not isinstance(result, ToolMessage) or result.status == "error":
         return None
     return result.model_copy(update={"tool_call_id": "", "id": None})
+
+
+def _made_again(
+    cls: type[CacheMiddleware], cache: BaseCache | None, tools: dict[str, float]
+) -> CacheMiddleware:
+    return cls(cache, tools=tools)
 
 
 def _seconds(name: str, ttl: object) -> float:

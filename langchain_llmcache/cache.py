@@ -24,6 +24,7 @@ from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._stores.guard import Guard
@@ -108,6 +109,7 @@ class LLMCache(BaseCache):
             self._opened = open_url(
                 None, prefix=DEFAULT_PREFIX, timeout=settings.timeout, serde=None
             )
+        self._recipe = Recipe("", options) if store is None else None
         default = DEFAULT_TTL if self._opened.ttl is None else self._opened.ttl
         self._ttl = checked_ttl(default if settings.ttl is UNSET else settings.ttl)
         self._store: LangGraphCache[Any] | None = None
@@ -115,6 +117,7 @@ class LLMCache(BaseCache):
         self._observer = Observer(
             listeners=Listeners(listeners) if listeners else None,
             prices=checked_prices(settings.prices),
+            cache=_name(self._opened.name, settings.namespace_parts),
         )
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)
         self._gate = Gate(self._breaker, self._observer)
@@ -163,7 +166,16 @@ class LLMCache(BaseCache):
             cluster=cluster,
             read_from_replicas=read_from_replicas,
         )
-        return cls(cast("LangGraphCache[Any]", opened), **options)
+        return cls._made(
+            opened,
+            options,
+            "from_url",
+            url=url,
+            prefix=prefix,
+            serde=serde,
+            cluster=cluster,
+            read_from_replicas=read_from_replicas,
+        )
 
     @classmethod
     @_telling_options
@@ -213,23 +225,23 @@ class LLMCache(BaseCache):
         """
         from langchain_llmcache.elasticache import connection_settings
 
-        settings = connection_settings(
-            endpoint,
-            user=user,
-            password=password,
-            cache_name=cache_name,
-            serverless=serverless,
-            region=region,
-            cluster=cluster,
-            tls=tls,
-            ca_certs=ca_certs,
-            read_from_replicas=read_from_replicas,
-            timeout=timeout_of(options),
-            aws_credentials=aws_credentials,
-            aws_session=aws_session,
-        )
+        where: dict[str, Any] = {
+            "endpoint": endpoint,
+            "user": user,
+            "password": password,
+            "cache_name": cache_name,
+            "serverless": serverless,
+            "region": region,
+            "cluster": cluster,
+            "tls": tls,
+            "ca_certs": ca_certs,
+            "read_from_replicas": read_from_replicas,
+            "aws_credentials": aws_credentials,
+            "aws_session": aws_session,
+        }
+        settings = connection_settings(**where, timeout=timeout_of(options))
         opened = open_server(settings, prefix=prefix, serde=serde)
-        return cls(cast("LangGraphCache[Any]", opened), **options)
+        return cls._made(opened, options, "from_elasticache", prefix=prefix, serde=serde, **where)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -248,12 +260,23 @@ class LLMCache(BaseCache):
             ConfigurationError: (a ``ValueError``) a variable is wrong; the message says which.
         """
         arguments = arguments_from(environ)
-        if "endpoint" in arguments:
-            return cls.from_elasticache(**arguments)
+        make = cls.from_elasticache if "endpoint" in arguments else cls.from_url
         try:
-            return cls.from_url(**arguments)
+            made = make(**arguments)
         except UrlError as error:
             raise ConfigurationError(f"LLMCACHE_URL: {error}") from None
+        if environ is os.environ:
+            made._recipe = Recipe("from_env", {})  # noqa: SLF001 - its own
+        return made
+
+    @classmethod
+    def _made(
+        cls, opened: Opened, options: CacheOptions, constructor: str, **arguments: Any
+    ) -> Self:
+        made = cls(cast("LangGraphCache[Any]", opened), **options)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        made._recipe = Recipe(constructor, {**given, **options})
+        return made
 
     @property
     def store(self) -> LangGraphCache[Any]:
@@ -387,6 +410,25 @@ class LLMCache(BaseCache):
         if self._observer.has_listeners:
             await asyncio.to_thread(self._observer.close)
 
+    def __copy__(self) -> Self:
+        """Return the same cache: it is a handle."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same cache: it is a handle, and a copy of a model goes on using it."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle how it was made."""
+        if self._recipe is None:
+            raise NotPicklableError(
+                f"an LLMCache over a {type(self.store).__qualname__} cannot be pickled, because a live "
+                "store does not travel; make the cache in each process, with LLMCache.from_url or "
+                "LLMCache.from_env (caches made by these can be pickled)"
+            )
+        recipe = self._recipe
+        return remade, (type(self), label_of(self), recipe.constructor, recipe.portable())
+
     def __enter__(self) -> Self:
         return self
 
@@ -420,6 +462,12 @@ class LLMCache(BaseCache):
             return checked_ttl(ttl)
         option = current().ttl
         return self._ttl if option is UNSET else option
+
+
+def _name(store: str, namespace: Sequence[str]) -> str:
+    """Return what log lines call a cache."""
+    name = f"{store}, namespace {'/'.join(namespace)}" if namespace else store
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 LLMCache.__doc__ = _with_options(LLMCache.__doc__ or "")

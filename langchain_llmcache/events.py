@@ -58,6 +58,8 @@ class CacheEvent:
         advice: Name of a misconfiguration that is known, such as ``wrong-password``.
         breaker: The state that it changed to: ``closed``, ``open`` or ``half-open``.
         count: How many entries a ``delete`` or a ``clear`` removed, where the store tells.
+        cache: Which cache, as in its log lines: scheme, host and port of its store (never a
+            user or a password), and its own namespace.
     """
 
     kind: EventKind
@@ -77,6 +79,7 @@ class CacheEvent:
     advice: str | None = None
     breaker: State | None = None
     count: int | None = None
+    cache: str = ""
 
 
 Listener: TypeAlias = Callable[[CacheEvent], object]

@@ -29,7 +29,7 @@ from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._cli.text import counted, duration, entries, size
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.errors import REACHING, advice_for, describe
 from langchain_llmcache._request.key import Key, Scope
 from langchain_llmcache._stores.admin import (
     Administration,
@@ -75,9 +75,7 @@ class Finding:
 
 
 # What to do about what is no known misconfiguration.
-_REMEDIES: Final = {
-    "connection": "is the server running, and may this machine reach it? Check host, port, firewall"
-}
+_REMEDIES: Final = {"connection": REACHING}
 
 
 def _problem(check: str, error: BaseException) -> Finding:

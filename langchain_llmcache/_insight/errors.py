@@ -162,6 +162,18 @@ def advice_for(error: BaseException) -> Advice | None:
     return None
 
 
+# What to look at where a server cannot be reached, for whatever reason.
+REACHING: Final = "is the server running, and may this machine reach it? Check host, port, firewall"
+_UNREACHED: Final = re.compile(
+    "connection refused|unreachable|no route to host|timeout connecting|no such file", re.IGNORECASE
+)
+
+
+def hint_for(error: BaseException) -> str | None:
+    """Return what to look at first, for an error that may pass by itself."""
+    return REACHING if any(_UNREACHED.search(str(each)) for each in chain(error)) else None
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error, and those that it was raised from."""
     each: BaseException | None = error

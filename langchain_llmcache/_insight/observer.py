@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from langchain_llmcache._answer.entries import NewEntry, StoredEntry
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._insight.errors import Advice, advice_for, describe
+from langchain_llmcache._insight.errors import Advice, advice_for, describe, hint_for
 from langchain_llmcache._insight.latency import Latencies
 from langchain_llmcache._insight.listeners import Listeners
 from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
@@ -60,6 +60,7 @@ class Observer:
         now: Unix seconds.
         listeners: Told every event; None: there are none, and no event is made.
         prices: Per model, what a million input tokens and a million output tokens cost.
+        cache: Which cache this is, in log lines and events: its store and its namespace.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class Observer:
         now: Callable[[], float] = time.time,
         listeners: Listeners | None = None,
         prices: Prices | None = None,
+        cache: str = "",
     ) -> None:
+        self._cache = cache
         self._monotonic = monotonic
         self._now = now
         self._listeners = listeners
@@ -141,7 +144,7 @@ class Observer:
             return
         if scope is not None:
             namespace, model = plain_parts(scope.namespace), scope.model and model_name(scope.model)
-            event = CacheEvent(kind, self._now(), namespace, model, count=count)
+            event = CacheEvent(kind, self._now(), namespace, model, count=count, cache=self._cache)
             self._listeners.tell(event)
         else:
             self._tell(kind, key, count=count)
@@ -153,6 +156,7 @@ class Observer:
         outcome: str,
         message: str,
         *,
+        hint: str | None = None,
         kind: str | None = None,
         advice: Advice | None = None,
         key: Key | None = None,
@@ -163,6 +167,7 @@ class Observer:
         Args:
             outcome: Of that name in ``CacheStats``.
             message: What happened.
+            hint: What to look at first.
             kind: What counts as the same; by default the message.
             advice: What to do about it, if it will not pass by itself.
             key: What it is about.
@@ -184,10 +189,13 @@ class Observer:
             self._tell(_KIND_OF[outcome], key, reason=message, error=error, advice=code)
         if not due:
             return
-        if advice is None:
-            _LOG.warning("%s (logged at most once a minute)", message)
+        where = f"{self._cache}; " if self._cache else ""
+        if advice is not None:
+            _LOG.error("%s. %s (%slogged at most once an hour)", message, advice, where)
+        elif hint is not None:
+            _LOG.warning("%s: %s (%slogged at most once a minute)", message, hint, where)
         else:
-            _LOG.error("%s. %s (logged at most once an hour)", message, advice)
+            _LOG.warning("%s (%slogged at most once a minute)", message, where)
 
     def failed(self, outcome: str, what: str, error: BaseException, key: Key | None = None) -> None:
         """Count, and log, that an error came of something."""
@@ -195,17 +203,23 @@ class Observer:
         name = type(error).__name__
         kind = f"{what}: {name}" if advice is None else f"{what}: {advice.code}"
         message = f"{what}: {describe(error)}"
-        self.trouble(outcome, message, kind=kind, advice=advice, key=key, error=name)
+        hint = hint_for(error)
+        self.trouble(outcome, message, hint=hint, kind=kind, advice=advice, key=key, error=name)
 
     def breaker_changed(self, state: State) -> None:
         """Note, and log, that the breaker opened or closed."""
         self._breaker = state
         if self._listeners is not None:
-            self._listeners.tell(CacheEvent("breaker", self._now(), breaker=state))
+            self._listeners.tell(
+                CacheEvent("breaker", self._now(), breaker=state, cache=self._cache)
+            )
+        where = f" ({self._cache})" if self._cache else ""
         if state == "open":
-            _LOG.warning("breaker open: the store does not answer, and is left alone for a while")
+            _LOG.warning(
+                "breaker open: the store does not answer, and is left alone for a while%s", where
+            )
         elif state == "closed":
-            _LOG.warning("breaker closed: the store answers again")
+            _LOG.warning("breaker closed: the store answers again%s", where)
 
     # --- what came of it ---
 
@@ -274,6 +288,7 @@ class Observer:
                 digest,
                 input_tokens=tokens[0],
                 output_tokens=tokens[1],
+                cache=self._cache,
                 **details,
             )
         )

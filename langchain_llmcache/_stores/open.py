@@ -40,6 +40,7 @@ class Opened:
         nodes: Returns one in the same place that never raises, even if the store is the user's own.
         close: Releases what no event loop owns.
         aclose: Releases the rest, on the running loop.
+        name: Scheme, host and port, or the like; nothing confidential.
         ttl: The store's own default TTL, seconds, if it has one.
         evictions: Returns how many entries its bounds have pushed out, where it tells.
     """
@@ -50,6 +51,7 @@ class Opened:
     nodes: Callable[[Guard], LangGraphCache[Any]]
     close: Callable[[], None]
     aclose: Callable[[], Awaitable[None]]
+    name: str
     ttl: float | None = None
     evictions: Callable[[], int] = int
 
@@ -148,6 +150,7 @@ def open_langgraph(
         nodes=nodes,
         close=close,
         aclose=aclose,
+        name=_name(_own_name(raw), prefix),
         evictions=lambda: raw.evictions if isinstance(raw, MemoryStore) else 0,
     )
 
@@ -230,8 +233,20 @@ def open_server(
         nodes=nodes,
         close=transports.close,
         aclose=transports.aclose,
+        name=_name(settings.name, prefix),
         ttl=getattr(store, "ttl", None),
     )
+
+
+def _name(store: str, prefix: str) -> str:
+    return store if prefix == DEFAULT_PREFIX else f"{store}, prefix {prefix}"
+
+
+def _own_name(store: LangGraphCache[Any]) -> str:
+    if isinstance(store, MemoryStore):
+        return "memory://"
+    path = getattr(store, "path", None)
+    return f"sqlite:///{path}" if isinstance(store, Guarded) else type(store).__qualname__
 
 
 def _check_prefix(prefix: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.cache.base import BaseCache, FullKey, Namespace
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -26,6 +26,9 @@ from langchain_llmcache._valkey.entries import (
     remove_matching,
     translated,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ValkeyStore(ValkeyCache[Any]):
@@ -58,6 +61,10 @@ class ValkeyStore(ValkeyCache[Any]):
         self._blocking = blocking
         self._asynchronous = asynchronous
         self._guard = guard
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same store: it is a handle."""
+        return self
 
     def get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return the values of the keys that are there."""

@@ -136,6 +136,18 @@ class ConnectionSettings:
     credentials: Credentials | None = field(default=None, repr=False)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
 
+    @property
+    def name(self) -> str:
+        """Scheme, host and port, or the like: what a log line may tell."""
+        host, port = self.arguments.get("host"), self.arguments.get("port")
+        if "path" in self.arguments:
+            return f"unix://{self.arguments['path']}"
+        if host is None:
+            return self.blocking.__name__
+        scheme = "valkeys" if issubclass(self.blocking, SSLConnection) else "valkey"
+        database = f"/{self.arguments['db']}" if self.arguments.get("db") else ""
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{database}"
+
     def connection(self) -> DeadlineConnection:
         """Return a new blocking connection, not yet connected."""
         return with_deadline(self.blocking)(**self.arguments, **self._own())

@@ -199,6 +199,14 @@ def socket_of(url: Url) -> Server:
     return Server(path, 0, username, password, None)
 
 
+def has_password(url: str) -> bool:
+    """Tell whether a URL (that was not refused) holds a password."""
+    parts = split(url)
+    return _user(parts.authority.rpartition("@")[0])[1] is not None or any(
+        item.startswith("password=") for item in (parts.query or "").split("&")
+    )
+
+
 def _user(user_info: str) -> tuple[str | None, str | None]:
     username, _, password = user_info.partition(":")
     return unquote(username) or None, unquote(password) or None

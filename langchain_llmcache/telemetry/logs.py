@@ -17,7 +17,7 @@ class LogEvents:
     """A listener that logs each event.
 
     The record's message reads ``miss model=... seconds=0.001``; its attribute ``llmcache``
-    holds all fields that apply, for formatters that write JSON.
+    holds all fields that apply, for formatters that write JSON: also ``cache``, which cache it was.
 
     Args:
         logger: Where to; by default the logger ``langchain_llmcache.events``.
@@ -45,10 +45,10 @@ class LogEvents:
         shown = " ".join(
             f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in fields.items()
-            if name not in {"kind", "time"}
+            if name not in {"kind", "time", "cache"}
         )
         self._logger.log(level, "%s %s", event.kind, shown, extra={"llmcache": fields})
 
 
 # What a field holds where it does not apply.
-_NOTHING: Final = (None, 0, ())
+_NOTHING: Final = (None, 0, (), "")

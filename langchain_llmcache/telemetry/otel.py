@@ -14,7 +14,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pickle import PicklingError
+from typing import Any, Final
 
 from langchain_llmcache.events import CacheEvent
 
@@ -39,11 +40,19 @@ class OpenTelemetryMetrics:
         meter_provider: Where to; by default the global one.
         namespaces: Adds the attribute ``llmcache.namespace``. Off by default: where each tenant
             has a namespace, each would have time series of its own.
+        caches: Adds the attribute ``llmcache.cache`` to the breaker's state, which tells the
+            caches of a process apart: by their stores and namespaces, as in the log.
     """
 
     def __init__(
-        self, meter_provider: MeterProvider | None = None, *, namespaces: bool = False
+        self,
+        meter_provider: MeterProvider | None = None,
+        *,
+        namespaces: bool = False,
+        caches: bool = False,
     ) -> None:
+        self._provider = meter_provider
+        self._caches = caches
         meter = get_meter("langchain_llmcache", meter_provider=meter_provider)
         self._namespaces = namespaces
         self._events = meter.create_counter("llmcache.events", description="What the cache did.")
@@ -75,6 +84,13 @@ class OpenTelemetryMetrics:
             "llmcache.breaker.state", description="0: closed, 1: half-open, 2: open."
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the listener of the global provider."""
+        if self._provider is not None:
+            msg = "an OpenTelemetryMetrics with a meter_provider of its own cannot be pickled"
+            raise PicklingError(msg)
+        return _of_this_process, (self._namespaces, self._caches)
+
     def __call__(self, event: CacheEvent) -> None:
         """Record one event."""
         about: dict[str, str] = {}
@@ -93,7 +109,9 @@ class OpenTelemetryMetrics:
                 self._stores.record(event.seconds or 0.0, about)
                 self._io.add(event.bytes, {**about, "llmcache.direction": "written"})
             case "breaker" if event.breaker is not None:
-                self._breaker.set(_STATES[event.breaker])
+                self._breaker.set(
+                    _STATES[event.breaker], {"llmcache.cache": event.cache} if self._caches else {}
+                )
             case _:
                 pass
 
@@ -104,3 +122,8 @@ class OpenTelemetryMetrics:
         self._time.add(event.saved or 0.0, model)
         if event.money is not None:
             self._cost.add(event.money, model)
+
+
+def _of_this_process(*wanted: bool) -> OpenTelemetryMetrics:
+    namespaces, caches = wanted
+    return OpenTelemetryMetrics(namespaces=namespaces, caches=caches)

@@ -9,15 +9,18 @@
 | ``llmcache_saved_seconds_total`` | counter | ``model`` |
 | ``llmcache_saved_cost_total`` | counter | ``model`` |
 | ``llmcache_bytes_total`` | counter | ``direction`` (read, written) |
-| ``llmcache_breaker_state`` | gauge: 0 closed, 1 half-open, 2 open | |
+| ``llmcache_breaker_state`` | gauge: 0 closed, 1 half-open, 2 open | ``cache`` |
 
-The label ``model`` is empty where a request or an event tells none.
+The label ``model`` is empty where a request or an event tells none. ``cache`` tells the caches of
+a process apart: by their stores and namespaces, as in the log. Where several processes write into
+one directory (``PROMETHEUS_MULTIPROC_DIR``), the gauge is the worst state of those that live.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Final
+from pickle import PicklingError
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from langchain_llmcache.events import CacheEvent
@@ -76,7 +79,11 @@ class _Metrics:
             registry=registry,
         )
         self.breaker = Gauge(
-            "llmcache_breaker_state", "0: closed, 1: half-open, 2: open.", registry=registry
+            "llmcache_breaker_state",
+            "0: closed, 1: half-open, 2: open.",
+            ["cache"],
+            registry=registry,
+            multiprocess_mode="livemax",
         )
 
 
@@ -90,14 +97,24 @@ class PrometheusMetrics:
 
     Args:
         registry: Where to; by default that of ``prometheus_client``.
+        cache: The label ``cache``, in place of store and namespace.
     """
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry = REGISTRY, *, cache: str = "") -> None:
+        self._registry = registry
+        self._cache = cache
         with _lock:
             metrics = _of_registry.get(registry)
             if metrics is None:
                 metrics = _of_registry[registry] = _Metrics(registry)
         self._metrics = metrics
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the listener of the same registry, which must be the process's own."""
+        if self._registry is not REGISTRY:
+            msg = "a PrometheusMetrics with a registry of its own cannot be pickled"
+            raise PicklingError(msg)
+        return _of_this_process, (self._cache,)
 
     def __call__(self, event: CacheEvent) -> None:
         """Count one event."""
@@ -117,6 +134,10 @@ class PrometheusMetrics:
                 metrics.stores.observe(event.seconds or 0.0)
                 metrics.bytes.labels("written").inc(event.bytes)
             case "breaker" if event.breaker is not None:
-                metrics.breaker.set(_STATES[event.breaker])
+                metrics.breaker.labels(self._cache or event.cache).set(_STATES[event.breaker])
             case _:
                 pass
+
+
+def _of_this_process(cache: str) -> PrometheusMetrics:
+    return PrometheusMetrics(cache=cache)

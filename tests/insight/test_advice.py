@@ -327,3 +327,36 @@ def test_lines_come_again_after_a_while(caplog: pytest.LogCaptureFixture) -> Non
     lines = [message.split(":")[0] for message in caplog.messages]
     assert lines.count("lookup failed") == 120
     assert lines.count("store refused") == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "name"),
+    [
+        ("valkey://app:s3cret@127.0.0.1:1", {}, "valkey://127.0.0.1:1"),
+        ("rediss://app:s3cret@[::1]:1/2", {}, "valkeys://[::1]:1/2"),
+        ("unix://:s3cret@/no/v.sock", {}, "unix:///no/v.sock"),
+        (
+            "valkey://127.0.0.1:1?password=s3cret",
+            {"namespace": ("acme", "x"), "prefix": "app:"},
+            "valkey://127.0.0.1:1, prefix app:, namespace acme/x",
+        ),
+        ("sqlite:////no/such/folder/cache.db", {}, "sqlite:////no/such/folder/cache.db"),
+    ],
+)
+async def test_log_lines_say_which_cache(
+    url: str, options: Any, name: str, half: Halves, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Errors and the breaker's changes name store and namespace, and no credentials."""
+    await use(LLMCache.from_url(url, **options, timeout=1), half)
+    assert any(message.startswith("breaker open") for message in caplog.messages)
+    assert all(name in message for message in caplog.messages)
+    assert "s3cret" not in caplog.text
+
+
+async def test_a_refused_connection_has_a_hint(
+    half: Halves, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the doctor says of it, too."""
+    await use(LLMCache.from_url("valkey://127.0.0.1:1"), half, times=1)
+    assert "Connection refused" in caplog.text
+    assert caplog.text.count("is the server running, and may this machine reach it?") == 2

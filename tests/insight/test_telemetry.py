@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +111,14 @@ def test_opentelemetry_shows_the_documented_numbers(
     assert shown["llmcache.breaker.state"] == {(): 2}
 
 
+def test_opentelemetry_tells_caches_apart_on_demand(
+    reader: InMemoryMetricReader, provider: MeterProvider
+) -> None:
+    """The state of a breaker has the name of its cache."""
+    exercise(OpenTelemetryMetrics(provider, caches=True))
+    assert points(reader)["llmcache.breaker.state"] == {("memory://, namespace acme",): 2}
+
+
 def test_namespaces_are_attributes_only_on_demand(
     reader: InMemoryMetricReader, provider: MeterProvider
 ) -> None:
@@ -161,7 +171,7 @@ def test_prometheus_shows_the_documented_numbers() -> None:
         'llmcache_saved_cost_total{model="model-a"}': pytest.approx(stats.money_saved),
         'llmcache_bytes_total{direction="read"}': stats.bytes_read,
         'llmcache_bytes_total{direction="written"}': stats.bytes_written,
-        "llmcache_breaker_state": 2,
+        'llmcache_breaker_state{cache="memory://, namespace acme"}': 2,
     }
     assert {name: shown.get(name) for name in expected} == expected
     seconds = [
@@ -176,6 +186,77 @@ def test_caches_of_one_process_share_prometheus_metrics() -> None:
     for _ in range(2):
         exercise(PrometheusMetrics(registry))
     assert page(registry)['llmcache_events_total{event="hit",model="model-a"}'] == 6
+
+
+def test_prometheus_tells_the_caches_of_a_process_apart() -> None:
+    """The breaker of each has a label of its own: by its store, or a name that it was given."""
+    registry = CollectorRegistry()
+    made = [
+        LLMCache(on_event=PrometheusMetrics(registry)),
+        LLMCache.from_url("memory://", prefix="a:", on_event=PrometheusMetrics(registry)),
+        LLMCache.from_url("valkeys://u:s3cret@h:7/2", on_event=PrometheusMetrics(registry)),
+        LLMCache.from_url("unix:///v.sock", on_event=PrometheusMetrics(registry), namespace="n"),
+        LLMCache(on_event=PrometheusMetrics(registry, cache="mine")),
+    ]
+    for number, cache in enumerate(made):
+        cache._observer.breaker_changed("open" if number % 2 else "closed")
+        cache.close()
+    text = generate_latest(registry).decode()
+    assert "s3cret" not in text
+    states = {name: value for name, value in page(registry).items() if "breaker_state" in name}
+    assert states == {
+        'llmcache_breaker_state{cache="memory://"}': 0,
+        'llmcache_breaker_state{cache="memory://, prefix a:"}': 2,
+        'llmcache_breaker_state{cache="valkeys://h:7/2"}': 0,
+        'llmcache_breaker_state{cache="unix:///v.sock, namespace n"}': 2,
+        'llmcache_breaker_state{cache="mine"}': 0,
+    }
+
+
+WORKERS = """
+import os, sys
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from langchain_llmcache import LLMCache
+from langchain_llmcache.telemetry.prometheus import PrometheusMetrics
+
+def worker(url):
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return pid
+    cache = LLMCache.from_url(url, timeout=0.1, on_event=PrometheusMetrics())
+    for number in range(5):
+        cache.lookup(f"q{number}", "m")
+    cache.close()
+    os._exit(0)
+
+dead = worker("valkey://127.0.0.1:1")
+worker("memory://")
+for mark in (False, True):
+    if mark:
+        multiprocess.mark_process_dead(dead)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    print(generate_latest(registry).decode())
+    print("=" * 9)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_gauge_of_a_dead_worker_disappears(tmp_path: Path) -> None:
+    """What it counted stays; the state of its breaker goes with it."""
+    text = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WORKERS],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    alive, dead, _ = text.split("=" * 9)
+    assert 'llmcache_breaker_state{cache="valkey://127.0.0.1:1"} 2.0' in alive
+    assert "llmcache_breaker_state{" not in dead
+    assert 'llmcache_events_total{event="error",model=""} 3.0' in dead
+    assert 'llmcache_events_total{event="miss",model=""} 5.0' in dead
 
 
 def test_prometheus_table_is_complete() -> None:
