@@ -165,7 +165,8 @@ def advice_for(error: BaseException) -> Advice | None:
 # What to look at where a server cannot be reached, for whatever reason.
 REACHING: Final = "is the server running, and may this machine reach it? Check host, port, firewall"
 _UNREACHED: Final = re.compile(
-    "connection refused|unreachable|no route to host|timeout connecting|no such file", re.IGNORECASE
+    "refused|unreachable|no route to host|timeout connecting|connect call failed|no such file",
+    re.IGNORECASE,
 )
 
 

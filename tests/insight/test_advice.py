@@ -358,5 +358,4 @@ async def test_a_refused_connection_has_a_hint(
 ) -> None:
     """What the doctor says of it, too."""
     await use(LLMCache.from_url("valkey://127.0.0.1:1"), half, times=1)
-    assert "Connection refused" in caplog.text
     assert caplog.text.count("is the server running, and may this machine reach it?") == 2
