@@ -25,10 +25,10 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._request.blocks import current
 from langchain_llmcache._stores.tool_results import key_of_result, results_of
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
-from langchain_llmcache.options import current
 from langchain_llmcache.streaming import with_cache
 
 try:

@@ -25,6 +25,7 @@ from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
+from langchain_llmcache._request.blocks import UNSET, current
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._stores.guard import Guard
@@ -37,7 +38,6 @@ from langchain_llmcache._stores.open import (
 )
 from langchain_llmcache._valkey.url import UrlError
 from langchain_llmcache.errors import ConfigurationError
-from langchain_llmcache.options import UNSET, current
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as AwsCredentials

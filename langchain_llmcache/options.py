@@ -1,87 +1,42 @@
 """Options for the calls inside a block: ``with cache_options(ttl=60): model.invoke(...)``.
 
-A ``ContextVar`` carries them: into the tasks and threads that LangChain starts, LangGraph's
-nodes and agents, and not into anybody else's.
+They go along into the tasks and threads that LangChain starts, LangGraph's nodes and agents, and
+into no others.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
 from langchain_llmcache._numbers import checked_number
+from langchain_llmcache._request.blocks import UNSET, Block, enter, innermost, leave, resumed
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+__all__ = ["cache_options"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Unset:
-    """The default of an option, where None means something."""
-
-    def __repr__(self) -> str:
-        return "unset"
-
-
-UNSET: Final = cast("Any", Unset())
-
-
-@dataclass(frozen=True)
-class Options:
-    """What holds for a call.
-
-    Attributes:
-        ttl: How long its answer is kept; ``UNSET``: as the cache says.
-        read: Whether stored answers are used.
-        write: Whether its answer is stored.
-        namespace: Parts below the cache's own.
-        max_age: Seconds; older answers are not used. None: any age will do.
-    """
-
-    ttl: Ttl = UNSET
-    read: bool = True
-    write: bool = True
-    namespace: tuple[str, ...] = ()
-    max_age: float | None = None
-
-
-DEFAULTS: Final = Options()
-# One for each block that is open, innermost last. (No tokens: one object may serve many threads.)
-_blocks: Final[ContextVar[tuple[Options, ...]]] = ContextVar("llmcache_options", default=())
-
-
-def current() -> Options:
-    """Return the options of the running code."""
-    blocks = _blocks.get()
-    return blocks[-1] if blocks else DEFAULTS
-
-
-@contextmanager
-def during(options: Options) -> Iterator[None]:
-    """Let the options of another moment hold inside a block."""
-    token = _blocks.set((options,))
-    try:
-        yield
-    finally:
-        _blocks.reset(token)
+_Test: TypeAlias = Callable[[object], bool]
+_Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class cache_options:  # noqa: N801 - used like a function
     """Options for the LangChain calls inside a block, or inside a decorated function.
 
     Blocks nest: an inner one changes what it names. Works with ``with``, ``async with``, and
-    as a decorator of functions and coroutine functions.
+    as a decorator of functions, coroutine functions, generators and async generators.
+
+    Decorate a generator rather than have a block in it around a ``yield``: the options of a
+    decorated one hold while its own code runs, and not in its caller while it is suspended.
 
     Args:
         ttl: As for ``LLMCache``; goes before the cache's own.
@@ -106,7 +61,8 @@ class cache_options:  # noqa: N801 - used like a function
     ) -> None:
         given: dict[str, Any] = {"ttl": ttl, "read": read, "write": write, "max_age": max_age}
         self._given = {name: value for name, value in given.items() if value is not UNSET}
-        self._namespace = () if namespace is UNSET else namespace_parts(namespace)
+        if namespace is not UNSET:
+            self._given["namespace"] = namespace_parts(namespace)
         if "ttl" in self._given:
             checked_ttl(ttl)
         for name in ("read", "write"):
@@ -114,12 +70,13 @@ class cache_options:  # noqa: N801 - used like a function
                 raise ConfigurationError(f"{name} is {self._given[name]!r}; expected True or False")
         if self._given.get("max_age") is not None:
             checked_number("max_age", max_age, least=0)
+        # Blocks that are open anywhere, the newest last. (One object may serve many threads.)
+        self._blocks: dict[Block, None] = {}
 
     def __enter__(self) -> Self:
-        outer = current()
-        namespace = (*outer.namespace, *self._namespace)
-        options = replace(outer, namespace=namespace, **self._given)
-        _blocks.set((*_blocks.get(), options))
+        block = Block(self, self._given)
+        enter(block)
+        self._blocks[block] = None
         return self
 
     def __exit__(
@@ -128,7 +85,10 @@ class cache_options:  # noqa: N801 - used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _blocks.set(_blocks.get()[:-1])
+        block = innermost(self) or next(reversed(self._blocks), None)
+        if block is not None:
+            self._blocks.pop(block, None)
+            leave(block)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -142,28 +102,93 @@ class cache_options:  # noqa: N801 - used like a function
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        """Return a function whose calls are inside such a block.
+        """Return a function whose own code runs with these options.
+
+        A generator's while it runs, and not while it is suspended.
 
         Raises:
-            ConfigurationError: if it is a generator function, whose body would not be.
+            ConfigurationError: (a ``ValueError``) if it is a class, or nothing to call.
         """
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise ConfigurationError(
-                f"{function.__qualname__} is a generator, which runs outside of the block; "
-                "use `with cache_options(...)` inside of it"
-            )
-        if inspect.iscoroutinefunction(function):
+        given: Any = function
+        if isinstance(given, (staticmethod, classmethod)):
+            return cast("Callable[P, T]", type(given)(self(given.__func__)))
+        if isinstance(given, type) or not callable(given):
+            what = f"the class {given.__qualname__}" if isinstance(given, type) else repr(given)
+            msg = f"cache_options decorates functions and methods, and not {what}"
+            raise ConfigurationError(msg)
+        return cast("Callable[P, T]", functools.wraps(function)(self._around(given)))
 
-            @functools.wraps(function)
-            async def later(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with self:
-                    return await function(*args, **kwargs)
+    def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of the same kind, because frameworks look at that."""
+        for is_function, _, around in self._kinds():
+            if is_function(function) or is_function(getattr(function, "__call__", None)):  # noqa: B004
+                return around(function)
 
-            return cast("Callable[P, T]", later)
-
-        @functools.wraps(function)
-        def now(*args: P.args, **kwargs: P.kwargs) -> T:
+        def plain(*args: Any, **kwargs: Any) -> Any:
             with self:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            for _, is_result, around in self._kinds():
+                if is_result(result):
+                    return around(lambda: result)()
+            return result
 
-        return now
+        return plain
+
+    def _kinds(self) -> tuple[tuple[_Test, _Test, _Decorator], ...]:
+        """Return how to tell functions whose code runs later, and what they return."""
+        return (
+            (inspect.iscoroutinefunction, inspect.iscoroutine, self._coroutine),
+            (inspect.isgeneratorfunction, inspect.isgenerator, self._generator),
+            (inspect.isasyncgenfunction, inspect.isasyncgen, self._async_generator),
+        )
+
+    def _coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        return coroutine
+
+    def _generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            inner = function(*args, **kwargs)
+            own = [Block(self, self._given)]
+            step = functools.partial(inner.send, None)
+            while True:
+                with resumed(own):
+                    try:
+                        item = step()
+                    except StopIteration as stop:
+                        return stop.value
+                try:
+                    step = functools.partial(inner.send, (yield item))
+                except GeneratorExit:
+                    with resumed(own):
+                        inner.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - for the generator to catch
+                    step = functools.partial(inner.throw, error)
+
+        return generator
+
+    def _async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            inner = function(*args, **kwargs)
+            own = [Block(self, self._given)]
+            step = functools.partial(inner.asend, None)
+            while True:
+                with resumed(own):
+                    try:
+                        item = await step()
+                    except StopAsyncIteration:
+                        return
+                try:
+                    step = functools.partial(inner.asend, (yield item))
+                except GeneratorExit:
+                    with resumed(own):
+                        await inner.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - for the generator to catch
+                    step = functools.partial(inner.athrow, error)
+
+        return generator

@@ -47,8 +47,8 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._flow.ports import Ending
 from langchain_llmcache._flow.single_flight import Flight, held
+from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache.errors import ConfigurationError
-from langchain_llmcache.options import Options, current, during
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun

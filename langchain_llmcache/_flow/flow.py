@@ -33,10 +33,10 @@ from langchain_llmcache._flow.single_flight import Flight, Flights
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.blocks import Options, current
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
-from langchain_llmcache.options import Options, current
 
 # Seconds between two looks at another process's lease, at first and at most: short, because a
 # failed leader must not keep anybody waiting; longer after a while, because models take seconds.

@@ -19,10 +19,10 @@ from langchain_llmcache._flow.near import NearCache
 from langchain_llmcache._insight.listeners import checked_listeners
 from langchain_llmcache._insight.savings import Prices, checked_prices
 from langchain_llmcache._numbers import checked_number, checked_seconds
+from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import Listener
-from langchain_llmcache.options import UNSET
 
 DEFAULT_TTL: Final = 3600.0
 

@@ -23,8 +23,8 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, NewEntry, cache_options
+from langchain_llmcache._request.blocks import DEFAULTS, Options, current
 from langchain_llmcache._request.key import Key
-from langchain_llmcache.options import DEFAULTS, Options, current
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -459,20 +459,6 @@ async def test_functions_of_both_kinds_can_be_decorated(model: Numbered) -> None
     assert current() is DEFAULTS
     assert await aask("q!") == first
     assert model.invoke("q!").content != first
-
-
-@pytest.mark.parametrize("kind", ["generator", "async generator"])
-def test_generators_are_refused(kind: str) -> None:
-    """Their bodies run outside of the call, so a decorator would not do what it says."""
-
-    def generator() -> Any:
-        yield
-
-    async def agenerator() -> Any:
-        yield
-
-    with pytest.raises(ConfigurationError, match="generator"):
-        cache_options(ttl=1)(generator if kind == "generator" else agenerator)
 
 
 def test_one_object_serves_many_threads_at_once() -> None:
