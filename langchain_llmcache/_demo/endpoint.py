@@ -8,6 +8,7 @@ only and checks no signature: it is for demos, benchmarks and tests.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -351,6 +352,7 @@ def chat_model(
             "credentials_file": nowhere,
         }
     )
+    session.register_component("data_loader", _descriptions())
     session.set_credentials("local-demo", "local-demo")
     client = session.create_client(
         "bedrock-runtime",
@@ -375,3 +377,11 @@ def chat_model(
         base_url=_IDENTITY,
         **kwargs,
     )
+
+
+@functools.cache
+def _descriptions() -> Any:
+    """AWS's descriptions of its services, for all clients: to read them takes longer than the rest."""
+    from botocore.loaders import create_loader
+
+    return create_loader()

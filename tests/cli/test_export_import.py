@@ -353,30 +353,30 @@ def test_whatever_is_no_object_is_damaged(line: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_hundred_thousand_entries_need_no_more_memory_than_a_few(
+def test_a_hundred_megabytes_need_no_more_memory_than_a_few_entries(
     server: Server, tmp_path: Path
 ) -> None:
-    """Export and import hold one batch at a time, and all hundred thousand arrive."""
+    """Export and import hold one batch at a time, and all entries arrive."""
     store = open_administration(server.url, prefix="llm_cache:", timeout=10)
-    text = "x" * 1000
-    for first in range(0, 100_000, 1000):
+    text = "x" * 10_000
+    for first in range(0, 10_000, 500):
         batch = []
-        for number in range(first, first + 1000):
+        for number in range(first, first + 500):
             key = Key(("m",), f"{number:064x}")
             entry = encode(answer(text), created=1.0, seconds=2.0, key=key)
             batch.append(Held(key, entry, 3_600_000))
-        assert store.put(batch, replace=True) == 1000
+        assert store.put(batch, replace=True) == 500
     store.close()
     file = tmp_path / "many.jsonl"
 
     few = _peak("export", str(tmp_path / "few.jsonl"), "--url", server.url, "--model", "none")
     exported = _peak("export", str(file), "--url", server.url)
     with file.open("rb") as lines:
-        assert sum(1 for _ in lines) >= 100_000
+        assert sum(1 for _ in lines) >= 10_000
     server.flush()
     imported = _peak("import", str(file), "--url", server.url)
     with server.client() as client:
-        assert client.dbsize() == 100_000
+        assert client.dbsize() == 10_000
     # The file alone has more than a hundred megabytes.
     assert file.stat().st_size > 100e6
     assert exported - few < 40e6

@@ -11,7 +11,7 @@ import pytest
 from langchain_llmcache import LLMCache
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, answer, texts
-from tests.valkey.test_loops_and_processes import descriptors, expect_clients
+from tests.valkey.test_loops_and_processes import descriptors
 
 LOOKUPS = 20_000
 TASKS = 50
@@ -82,7 +82,7 @@ async def test_20000_cancelled_lookups(server: Server) -> None:
         assert len(client.client_list()) <= 33 + 1
     assert descriptors() <= before + 33
     await cache.aclose()
-    expect_clients(server, 0)
+    await asyncio.to_thread(server.expect_clients, 0)
     assert descriptors() < before
 
 

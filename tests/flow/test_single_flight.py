@@ -24,7 +24,7 @@ from langchain_core.outputs import ChatGeneration
 from langchain_llmcache import LLMCache
 from langchain_llmcache._demo.answers import ConverseError
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
-from tests.support.patience import LATE, PATIENT, SOON, soon
+from tests.support.patience import LATE, PATIENT, SOON, eventually, soon
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
 
@@ -203,8 +203,7 @@ async def test_a_cancelled_leader_keeps_nobody_waiting(
     over = threading.Event()
     endpoint.script = after(lambda: endpoint.calls > 1 or over.wait(LATE))
     leader = asyncio.create_task(model.ainvoke(QUESTION))
-    while endpoint.calls == 0:
-        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(eventually, lambda: endpoint.calls)
     follower = asyncio.create_task(model.ainvoke(QUESTION))
     await asyncio.sleep(0.1)
     leader.cancel()

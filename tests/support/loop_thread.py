@@ -35,3 +35,5 @@ class LoopThread:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(5):  # what they have closed is closed in one of the next turns
+            await asyncio.sleep(0)

@@ -262,6 +262,14 @@ class Server:
         with contextlib.closing(self.client()) as client:
             client.flushdb()
 
+    def expect_clients(self, count: int) -> None:
+        """Wait until it sees so many clients, apart from the one that asks.
+
+        Not on an event loop: what is to be closed there needs its turns.
+        """
+        with contextlib.closing(self.client()) as client:
+            wait_until(lambda: len(client.client_list()) == count + 1, f"{count} clients")
+
     @contextmanager
     def monitor(self) -> Iterator[Monitor]:
         """Record the commands that reach the server inside the block (and read them after it)."""

@@ -84,10 +84,8 @@ def test_test_without_server_fails_where_one_is_promised(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a binary: skipped on a laptop, failed with LLMCACHE_REQUIRE_SERVER or CI."""
-    pytester.makepyprojecttoml(
-        "[tool.pytest.ini_options]\nasyncio_default_fixture_loop_scope = 'function'\n"
-        "markers = ['server']"
-    )
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\nmarkers = ['server']")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest("from tests.conftest import *")
     pytester.makepyfile(
         "def test_it(own_valkey_server): own_valkey_server()\ndef test_other(): ..."
@@ -111,10 +109,8 @@ def test_shared_server_can_be_somebody_elses_but_must_be_empty(
 ) -> None:
     """LLMCACHE_TEST_URL is used, is left empty, and is refused if it holds anything."""
     other = own_valkey_server()
-    pytester.makepyprojecttoml(
-        "[tool.pytest.ini_options]\nasyncio_default_fixture_loop_scope = 'function'\n"
-        "markers = ['server']"
-    )
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\nmarkers = ['server']")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest("from tests.conftest import *")
     pytester.makepyfile(
         f"def test_it(server):\n    assert server.port == {other.port}\n"

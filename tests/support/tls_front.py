@@ -89,8 +89,11 @@ class TlsFront:
             conversation.add_done_callback(self._conversations.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        secure = await _first_byte(client) == _HANDSHAKE
-        if not secure and not self._plain_too:
+        try:
+            secure = await _first_byte(client) == _HANDSHAKE
+            if not secure and not self._plain_too:
+                raise ConnectionAbortedError("a client without TLS")
+        except (OSError, asyncio.CancelledError):
             client.close()
             return
         with contextlib.suppress(OSError):  # ssl.SSLError too: a client that shakes no hands
@@ -122,9 +125,7 @@ async def _first_byte(client: socket.socket) -> bytes:
         await readable.wait()
     finally:
         loop.remove_reader(client)
-    with contextlib.suppress(OSError):
-        return client.recv(1, socket.MSG_PEEK)
-    return b""
+    return client.recv(1, socket.MSG_PEEK)
 
 
 async def _accepted(

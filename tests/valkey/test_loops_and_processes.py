@@ -15,7 +15,7 @@ import pytest
 
 from langchain_llmcache import LLMCache
 from tests.support.patience import PATIENT
-from tests.support.servers import Server, wait_until
+from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 
@@ -32,12 +32,6 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def expect_clients(server: Server, count: int) -> None:
-    """Wait until the server sees so many clients, beside the one that asks."""
-    with server.client() as client:
-        wait_until(lambda: len(client.client_list()) == count + 1, f"{count} clients")
-
-
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
 def test_one_loop_after_another(server: Server, cache: LLMCache) -> None:
     """300 successive ``asyncio.run`` on one cache: no error, and no socket left open."""
@@ -48,7 +42,7 @@ def test_one_loop_after_another(server: Server, cache: LLMCache) -> None:
     assert descriptors() <= before
     assert cache.stats().errors == 0
     # The connections are closed with the loop, not with the next one.
-    expect_clients(server, 1)
+    server.expect_clients(1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
@@ -108,9 +102,9 @@ async def test_aclose_closes_and_a_later_use_opens_again(server: Server, cache: 
     """After ``aclose`` the server sees no connection of the cache; it still works."""
     await cache.alookup(PROMPT, LLM_STRING)
     cache.lookup(PROMPT, LLM_STRING)
-    expect_clients(server, 2)
+    await asyncio.to_thread(server.expect_clients, 2)
     await cache.aclose()
-    expect_clients(server, 0)
+    await asyncio.to_thread(server.expect_clients, 0)
     assert await cache.alookup(PROMPT, LLM_STRING) is not None
     assert cache.lookup(PROMPT, LLM_STRING) is not None
     await cache.aclose()
@@ -120,14 +114,14 @@ def test_context_managers(server: Server) -> None:
     """Both ``with`` and ``async with`` close the connections."""
     with LLMCache.from_url(server.url, timeout=PATIENT) as cache:
         cache.lookup(PROMPT, LLM_STRING)
-        expect_clients(server, 1)
-    expect_clients(server, 0)
+        server.expect_clients(1)
+    server.expect_clients(0)
 
     async def use() -> None:
         async with LLMCache.from_url(server.url, timeout=PATIENT) as cache:
             await cache.alookup(PROMPT, LLM_STRING)
-            expect_clients(server, 1)
-        expect_clients(server, 0)
+            await asyncio.to_thread(server.expect_clients, 1)
+        await asyncio.to_thread(server.expect_clients, 0)
 
     asyncio.run(use())
 

@@ -21,16 +21,10 @@ from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.single_flight import Flight
 from tests.support import ROOT
 from tests.support.proxy import HangingListener
-from tests.support.servers import Server, wait_until
+from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-
-
-def expect_clients(server: Server, count: int) -> None:
-    """Wait until the server sees so many clients, beside the one that asks."""
-    with server.client() as client:
-        wait_until(lambda: len(client.client_list()) == count + 1, f"{count} clients")
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ async def test_close_may_be_repeated(server: Server, cache: LLMCache) -> None:
         cache.close()
         await cache.aclose()
     await asyncio.gather(*(cache.aclose() for _ in range(10)))
-    expect_clients(server, 0)
+    await asyncio.to_thread(server.expect_clients, 0)
     assert await cache.alookup(PROMPT, LLM_STRING) is not None
     await cache.aclose()
 
@@ -82,7 +76,7 @@ def test_threads_that_close_while_others_work(server: Server, cache: LLMCache) -
         assert all(each.result() for each in looking)
     assert cache.stats().errors == 0
     cache.close()
-    expect_clients(server, 0)
+    server.expect_clients(0)
 
 
 async def test_tasks_that_close_while_others_work(server: Server, cache: LLMCache) -> None:
@@ -101,7 +95,7 @@ async def test_tasks_that_close_while_others_work(server: Server, cache: LLMCach
     await asyncio.gather(*(look() for _ in range(8)), *(close() for _ in range(4)))
     assert cache.stats().errors == 0
     await cache.aclose()
-    expect_clients(server, 0)
+    await asyncio.to_thread(server.expect_clients, 0)
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
@@ -127,10 +121,10 @@ def test_a_cache_that_is_dropped(server: Server) -> None:
         cache = LLMCache.from_url(server.url)
         cache.update(PROMPT, LLM_STRING, answer())
         asyncio.run(cache.alookup(PROMPT, LLM_STRING))
-        expect_clients(server, 1)
+        server.expect_clients(1)
         del cache
         gc.collect()
-        expect_clients(server, 0)
+        server.expect_clients(0)
 
 
 async def test_a_cache_that_is_dropped_on_its_loop(server: Server) -> None:
@@ -142,7 +136,7 @@ async def test_a_cache_that_is_dropped_on_its_loop(server: Server) -> None:
         del cache
         gc.collect()
         await asyncio.sleep(0.05)
-        expect_clients(server, 0)
+        await asyncio.to_thread(server.expect_clients, 0)
         gc.collect()
 
 
@@ -207,7 +201,7 @@ def test_exit_with_open_connections(server: Server) -> None:
         print(asyncio.run(other.alookup(PROMPT, LLM_STRING)) is not None)
         """
     assert exits(script(code), server.url).split() == ["True"] * 3
-    expect_clients(server, 0)
+    server.expect_clients(0)
 
 
 def test_exit_while_a_connect_hangs() -> None:
@@ -326,7 +320,7 @@ def test_many_children_of_one_server_process(server: Server, cache: LLMCache) ->
         mine = f"{PROMPT} {number}"
         assert texts(cache.lookup(mine, LLM_STRING)) == [mine]
     assert cache.stats().errors == 0
-    expect_clients(server, 1)
+    server.expect_clients(1)
 
 
 @FORKS

@@ -7,7 +7,7 @@ import pytest
 from tests.soak import soak
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_short_soak(server_binary: str) -> None:
     """Threads, tasks and processes, and bad luck: no exception, no wrong answer, no leak."""
     total = soak(10, processes=2)
