@@ -338,8 +338,10 @@ class LLMCache(BaseCache):
     # Unlike the protocol's, these take no unknown arguments: a misspelt one would clear all.
     def clear(  # type: ignore[override]
         self, *, namespace: str | Sequence[str] = (), model: str | None = None
-    ) -> None:
-        """Remove the stored answers under this cache's prefix and namespace.
+    ) -> int | None:
+        """Remove the stored answers under this cache's prefix and namespace; return how many.
+
+        None: a store of someone else's that does not count.
 
         Args:
             namespace: Only those of this namespace below the cache's own.
@@ -350,12 +352,14 @@ class LLMCache(BaseCache):
             UnsupportedOperationError: if it has no way to find them.
         """
         parts = namespace_parts(namespace)
-        run(self._flow.clear(self._opened.blocking, parts, model))
+        return run(self._flow.clear(self._opened.blocking, parts, model))
 
     async def aclear(  # type: ignore[override]
         self, *, namespace: str | Sequence[str] = (), model: str | None = None
-    ) -> None:
-        """Remove the stored answers under this cache's prefix and namespace.
+    ) -> int | None:
+        """Remove the stored answers under this cache's prefix and namespace; return how many.
+
+        None: a store of someone else's that does not count.
 
         Args:
             namespace: Only those of this namespace below the cache's own.
@@ -366,7 +370,7 @@ class LLMCache(BaseCache):
             UnsupportedOperationError: if it has no way to find them.
         """
         parts = namespace_parts(namespace)
-        await self._flow.clear(self._opened.asynchronous, parts, model)
+        return await self._flow.clear(self._opened.asynchronous, parts, model)
 
     def ping(self) -> None:
         """Return if the store answers. For start-up checks: the cache itself never needs it.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import os
 import sys
+from collections.abc import Callable
+
+_FAILED = 1
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run ``llmcache`` with the arguments of the process."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character must not end the job.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    _prepare_streams()
     try:
         from langchain_llmcache._cli.app import app
     except ModuleNotFoundError as error:
@@ -23,8 +27,41 @@ def main() -> None:
         )
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    app()
+        raise SystemExit(_INTERRUPTED) from None
+    _run(app)
+
+
+def _prepare_streams() -> None:
+    """Make printing safe: a character that a terminal cannot show must not end the job."""
+    if sys.stdout is None:  # the shell closed it: >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _run(app: Callable[[], object]) -> None:
+    """Run the application, and tell in one line if what it prints cannot be written."""
+    code: object = 0
+    try:
+        try:
+            app()
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
+    raise SystemExit(code)
+
+
+def _unwritten(error: OSError) -> int:
+    # What is still in the buffer would fail once more when the process ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:  # its reader has read enough, such as head
+        said = f"llmcache: cannot write to the standard output: {error.strerror}."
+        with contextlib.suppress(OSError):
+            print(said, file=sys.stderr)
+    return _FAILED
 
 
 if __name__ == "__main__":

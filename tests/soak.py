@@ -140,7 +140,7 @@ class Worker:
             await task
 
     def _administer_sometimes(
-        self, clear: Callable[[], None], delete: Callable[[str, str], bool], question: str
+        self, clear: Callable[[], object], delete: Callable[[str, str], bool], question: str
     ) -> None:
         with contextlib.suppress(StoreError):  # an operator is told
             if self._random.random() < 0.01:

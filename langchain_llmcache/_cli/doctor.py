@@ -68,7 +68,7 @@ def doctor(
 
 def _examine(choice: StoreChoice) -> Iterator[Finding]:
     path = choice.file
-    if path is not None and not path.exists():
+    if path is not None and choice.is_missing:
         yield from checks.of_missing_file(path)
         return
     with closing(choice.administration()) as store:

@@ -11,18 +11,18 @@ import base64
 import contextlib
 import json
 import math
-import os
-import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
 from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import LEASE, TAG, CorruptEntryError
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._cli.files import STDIO, check_target, reading, writing
 from langchain_llmcache._cli.options import (
     Json,
     Model,
@@ -39,8 +39,9 @@ from langchain_llmcache._request.key import Scope, parse_path
 from langchain_llmcache._stores.admin import Administration, Held, each_once
 from langchain_llmcache.errors import ConfigurationError
 
+# Entries, and bytes, that are stored together.
 _BATCH: Final = 100
-_STDIO: Final = Path("-")
+_BATCH_BYTES: Final = 2**20
 
 
 class DamagedLineError(ValueError):
@@ -85,6 +86,17 @@ def entry_of(line: str | bytes, now: float) -> Held:
     return Held(key, value, None if expires is None else round((expires - now) * 1000))
 
 
+def moved(held: Held, below: tuple[str, ...]) -> Held:
+    """Return an entry as it is below a namespace (encoded parts).
+
+    Raises:
+        DamagedLineError: if it cannot be moved.
+    """
+    if not below:
+        return held
+    return held._replace(key=held.key._replace(space=(*below, *held.key.space)))
+
+
 def _is_date(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -122,18 +134,17 @@ def export(
     The file appears when it is complete, and only its owner may read it. What is stored
     meanwhile may be missing.
     """
-    if file != _STDIO and file.exists() and not force:
-        fail(f"the file {file} exists: give --force to replace it.", code=BAD_CONFIGURATION)
+    check_target(file, force=force)
     counts = {"exported": 0, "sealed": 0, "damaged": 0}
     with (
         opened_store(choice, interrupted=lambda: "no file was written.") as store,
-        _writing(file) as out,
+        writing(file) as out,
         counting("exporting") as advance,
     ):
         for lines in _lines(store, scope_of(namespace, model), counts):
             out.write("".join(lines))
             advance(len(lines))
-    if as_json and file != _STDIO:
+    if as_json and file != STDIO:
         print(json.dumps(counts))
         return
     note(f"Exported {entries(counts['exported'])}.")
@@ -168,31 +179,6 @@ def _decodes(held: Held) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[IO[str]]:
-    """Give a file that takes its place when the block ends well, and is gone if it does not."""
-    if path == _STDIO:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # Answers may be confidential.
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}.", code=BAD_CONFIGURATION)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}.")
-    finally:
-        part.unlink(missing_ok=True)
-
-
 # --- import ------------------------------------------------------------------------------------
 
 
@@ -203,13 +189,116 @@ class _Counts(NamedTuple):
     damaged: int = 0
 
 
+@dataclass
+class _Import:
+    """An import on its way: what it does with lines, and what came of them."""
+
+    below: tuple[str, ...]
+    lifetime: tuple[int | None] | None
+    replace: bool
+    skip_damaged: bool
+    dry_run: bool
+    counts: _Counts = field(default_factory=_Counts)
+    batch: list[Held] = field(default_factory=list)
+    size: int = 0
+
+    def take(self, store: Administration, line: bytes, number: int) -> None:
+        """Put the entry of a line into the batch, if it is one that still lives."""
+        try:
+            held = moved(entry_of(line, time.time()), self.below)
+        except DamagedLineError as error:
+            self._damaged(number, error)
+            return
+        if self.lifetime is not None:
+            held = held._replace(left=self.lifetime[0])
+        if held.left is not None and held.left <= 0:
+            self.counts = self.counts._replace(expired=self.counts.expired + 1)
+            return
+        self.batch.append(held)
+        self.size += len(held.value)
+        if len(self.batch) >= _BATCH or self.size >= _BATCH_BYTES:
+            self.store(store)
+
+    def store(self, store: Administration) -> None:
+        """Store the batch."""
+        if self.dry_run:
+            there = 0 if self.replace else len(store.measure([held.key for held in self.batch]))
+            stored = len(self.batch) - there
+        else:
+            stored = store.put(self.batch, replace=self.replace) if self.batch else 0
+        self.counts = self.counts._replace(
+            imported=self.counts.imported + stored,
+            kept=self.counts.kept + len(self.batch) - stored,
+        )
+        self.batch.clear()
+        self.size = 0
+
+    def check(self, file: Path) -> int:
+        """Return the number of lines; a damaged one ends the command unless it may be skipped."""
+        number = 0
+        try:
+            with reading(file) as lines, counting("checking") as advance:
+                for number, line in enumerate(lines, 1):
+                    if line.strip() and not self.skip_damaged:
+                        try:
+                            moved(entry_of(line, 0.0), self.below)
+                        except DamagedLineError as error:
+                            self._damaged(number, error)
+                    advance(1)
+        except KeyboardInterrupt:
+            note("Interrupted: nothing was stored.")
+            raise typer.Exit(INTERRUPTED) from None
+        return number
+
+    def so_far(self) -> str:
+        """Return what to say after Ctrl-C."""
+        if not self.counts.imported or self.dry_run:
+            return "nothing was stored."
+        return (
+            f"{entries(self.counts.imported)} stored; the same command, once more, stores the rest."
+        )
+
+    def report(self, *, as_json: bool) -> None:
+        """Say what came of it."""
+        if as_json:
+            also = {"dry_run": True} if self.dry_run else {}
+            print(json.dumps({**self.counts._asdict(), **also}))
+            return
+        note(f"{'Would import' if self.dry_run else 'Imported'} {entries(self.counts.imported)}.")
+        for words, number in (
+            ("There already, and left so", self.counts.kept),
+            ("Expired, and left out (--ttl gives them new time)", self.counts.expired),
+            ("Damaged, and left out", self.counts.damaged),
+        ):
+            if number:
+                note(f"{words}: {number:,}.")
+
+    def _damaged(self, number: int, error: DamagedLineError) -> None:
+        said = f"line {number} is damaged: {error}"
+        if not self.skip_damaged:
+            stored = self.counts.imported
+            before = "Nothing was stored" if not stored else f"Stored before it: {entries(stored)}"
+            fail(f"{said}. {before}; --skip-damaged leaves such lines out.")
+        note(f"{said}.")
+        self.counts = self.counts._replace(damaged=self.counts.damaged + 1)
+
+
 @of_store
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="A file that export wrote; - for the standard input.")
+        Path,
+        typer.Argument(help="A file that export wrote, plain or gzip; - for the standard input."),
     ],
     *,
     choice: StoreChoice,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Put all entries below this namespace. Several go deeper, outermost first.",
+            show_default=False,
+        ),
+    ] = None,
     ttl: Annotated[
         str | None,
         typer.Option(
@@ -225,6 +314,9 @@ def import_(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Report damaged lines, and import the others.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be stored, and store nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Store the entries of a file, under the same keys: a new store answers as the old one did.
@@ -232,73 +324,26 @@ def import_(
     A file is checked from beginning to end before anything is stored. Safe to repeat: interrupted,
     the same command goes through all of it again.
     """
-    lifetime = _lifetime(ttl)
-    total = None if file == _STDIO else _check(file, skip_damaged=skip_damaged)
-    counts = _Counts()
-
-    def so_far() -> str:
-        return f"{entries(counts.imported)} stored; the same command, once more, stores the rest."
-
+    job = _Import(
+        scope_of(namespace, None).namespace,
+        _lifetime(ttl),
+        # (In a file that is not there yet, nothing is there already.)
+        replace=not keep or (dry_run and choice.is_missing),
+        skip_damaged=skip_damaged,
+        dry_run=dry_run,
+    )
+    total = None if file == STDIO else job.check(file)
     with (
-        opened_store(choice, must_exist=False, interrupted=so_far) as store,
-        _reading(file) as lines,
+        opened_store(choice, must_exist=False, interrupted=job.so_far) as store,
+        reading(file) as lines,
         counting("importing", total) as advance,
     ):
-        batch: list[Held] = []
         for number, line in enumerate(lines, 1):
             if line.strip():
-                counts = _take(batch, line, number, counts, lifetime, skip_damaged=skip_damaged)
-            if len(batch) >= _BATCH:
-                counts = _put(store, batch, counts, replace=not keep)
+                job.take(store, line, number)
             advance(1)
-        counts = _put(store, batch, counts, replace=not keep)
-    _report(counts, as_json=as_json)
-
-
-def _take(
-    batch: list[Held],
-    line: bytes,
-    number: int,
-    counts: _Counts,
-    lifetime: tuple[int | None] | None,
-    *,
-    skip_damaged: bool,
-) -> _Counts:
-    """Put the entry of a line into the batch, if it is one that still lives."""
-    try:
-        held = entry_of(line, time.time())
-    except DamagedLineError as error:
-        _damaged(number, error, skip_damaged=skip_damaged)
-        return counts._replace(damaged=counts.damaged + 1)
-    if lifetime is not None:
-        held = held._replace(left=lifetime[0])
-    if held.left is not None and held.left <= 0:
-        return counts._replace(expired=counts.expired + 1)
-    batch.append(held)
-    return counts
-
-
-def _put(store: Administration, batch: list[Held], counts: _Counts, *, replace: bool) -> _Counts:
-    stored = store.put(batch, replace=replace) if batch else 0
-    counts = counts._replace(
-        imported=counts.imported + stored, kept=counts.kept + len(batch) - stored
-    )
-    batch.clear()
-    return counts
-
-
-def _report(counts: _Counts, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(counts._asdict()))
-        return
-    note(f"Imported {entries(counts.imported)}.")
-    for words, number in (
-        ("There already, and left so", counts.kept),
-        ("Expired, and left out (--ttl gives them new time)", counts.expired),
-        ("Damaged, and left out", counts.damaged),
-    ):
-        if number:
-            note(f"{words}: {number:,}.")
+        job.store(store)
+    job.report(as_json=as_json)
 
 
 def _lifetime(ttl: str | None) -> tuple[int | None] | None:
@@ -313,41 +358,3 @@ def _lifetime(ttl: str | None) -> tuple[int | None] | None:
         fail(f"{error}.", code=BAD_CONFIGURATION)
     except ValueError:
         fail(f"--ttl is {ttl!r}; expected seconds, or none.", code=BAD_CONFIGURATION)
-
-
-def _check(file: Path, *, skip_damaged: bool) -> int:
-    """Return the number of lines; a damaged one ends the command unless it may be skipped."""
-    number = 0
-    try:
-        with _reading(file) as lines, counting("checking") as advance:
-            for number, line in enumerate(lines, 1):
-                if line.strip() and not skip_damaged:
-                    try:
-                        entry_of(line, 0.0)
-                    except DamagedLineError as error:
-                        _damaged(number, error, skip_damaged=False)
-                advance(1)
-    except KeyboardInterrupt:
-        note("Interrupted: nothing was stored.")
-        raise typer.Exit(INTERRUPTED) from None
-    return number
-
-
-def _damaged(number: int, error: DamagedLineError, *, skip_damaged: bool) -> None:
-    said = f"line {number} is damaged: {error}"
-    if not skip_damaged:
-        fail(f"{said}. Nothing from there on was stored; --skip-damaged leaves such lines out.")
-    note(f"{said}.")
-
-
-@contextlib.contextmanager
-def _reading(file: Path) -> Iterator[IO[bytes]]:
-    if file == _STDIO:
-        yield sys.stdin.buffer
-        return
-    try:
-        opened = file.open("rb")
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}.", code=BAD_CONFIGURATION)
-    with opened:
-        yield opened

@@ -92,6 +92,11 @@ class StoreChoice:
         parts = split(self.url)
         return Path(file_of(parts)) if parts.scheme == "sqlite" else None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a file that does not exist yet."""
+        return self.file is not None and not self.file.exists()
+
     def settings(self) -> ConnectionSettings:
         """Return how to connect to the server.
 

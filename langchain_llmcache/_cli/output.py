@@ -54,7 +54,8 @@ def fail(
     """
     if url is not None:
         message = _without_secrets(message, url)
-    note(f"llmcache: {' '.join(message.split())}")
+    # (Of a message that asks, the full stop behind it.)
+    note(f"llmcache: {' '.join(message.split()).replace('?.', '?')}")
     for line in lines:
         print(f"  {line}", file=sys.stderr)
     raise typer.Exit(code)

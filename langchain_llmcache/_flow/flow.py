@@ -473,8 +473,10 @@ class Flow:
         self._observer.administered("delete", None, key, int(found))
         return found
 
-    async def clear(self, side: Side, namespace: tuple[str, ...], model: str | None) -> None:
+    async def clear(self, side: Side, namespace: tuple[str, ...], model: str | None) -> int | None:
         """Remove every answer of a namespace (below the cache's own), of all models or one.
+
+        Returns how many, where the store counts them.
 
         Raises:
             StoreError: if the store could not do all of it.
@@ -489,6 +491,7 @@ class Flow:
             if self._near is not None:
                 self._near.forget(lambda near: scope.covers(near.space))
         self._observer.administered("clear", scope, None, count)
+        return count
 
     async def ping(self, side: Side) -> None:
         """Return if the store answers.

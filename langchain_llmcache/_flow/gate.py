@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import NotTheStoreError, PartlyDownError, Refused
-from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.errors import advice_for, describe, with_advice
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
@@ -78,9 +78,8 @@ class Gate:
         except Exception as error:
             if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
                 raise
-            advice = advice_for(error)
             said = f"{action} failed: {describe(error)}"
-            raise StoreError(said if advice is None else f"{said}. {advice}") from error
+            raise StoreError(with_advice(said, advice_for(error))) from error
         self._breaker.succeeded()
         return result
 

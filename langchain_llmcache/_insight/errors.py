@@ -27,7 +27,18 @@ class Advice:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.problem}: {self.remedy}"
+        """Return it as a sentence, without its end."""
+        return f"{self.problem[:1].upper()}{self.problem[1:]}: {self.remedy}"
+
+
+def sentence(text: str) -> str:
+    """Return a text with an end, unless it has one."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def with_advice(said: str, advice: Advice | None) -> str:
+    """Return what went wrong, and what to do about it, without the last full stop."""
+    return said if advice is None else f"{sentence(said)} {advice}"
 
 
 # How errors begin, as "ClassName: text", and what they mean. The first that fits counts.

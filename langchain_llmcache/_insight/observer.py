@@ -14,7 +14,13 @@ from typing import Any, Final
 
 from langchain_llmcache._answer.entries import NewEntry, StoredEntry
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._insight.errors import Advice, advice_for, describe, hint_for
+from langchain_llmcache._insight.errors import (
+    Advice,
+    advice_for,
+    describe,
+    hint_for,
+    with_advice,
+)
 from langchain_llmcache._insight.latency import Latencies
 from langchain_llmcache._insight.listeners import Listeners
 from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
@@ -191,7 +197,8 @@ class Observer:
             return
         where = f"{self._cache}; " if self._cache else ""
         if advice is not None:
-            _LOG.error("%s. %s (%slogged at most once an hour)", message, advice, where)
+            said = with_advice(message, advice)
+            _LOG.error("%s (%slogged at most once an hour)", said, where)
         elif hint is not None:
             _LOG.warning("%s: %s (%slogged at most once a minute)", message, hint, where)
         else:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from langchain_llmcache._answer.entries import LEASE, TAG
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._insight.errors import advice_for, describe
+from langchain_llmcache._insight.errors import advice_for, describe, with_advice
 from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
 from langchain_llmcache._stores.open import file_of, open_server, open_url
 from langchain_llmcache._valkey.url import split
@@ -230,9 +230,8 @@ def _translated(action: str) -> Iterator[None]:
     except LLMCacheError:
         raise
     except Exception as error:
-        advice = advice_for(error)
         said = f"{action} failed: {describe(error)}"
-        raise StoreError(said if advice is None else f"{said}. {advice}") from error
+        raise StoreError(with_advice(said, advice_for(error))) from error
 
 
 # --- servers and clusters ----------------------------------------------------------------------

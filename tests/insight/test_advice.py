@@ -178,7 +178,7 @@ async def test_tls_where_there_is_none(
 ) -> None:
     """valkeys:// to a server without TLS is named."""
     await use(LLMCache.from_url(f"valkeys://{HOST}:{server.port}"), half)
-    assert "there is no TLS connection" in advised(caplog)[0]
+    assert "? There is no TLS connection" in advised(caplog)[0]
     assert "valkey://" in advised(caplog)[0]
 
 
