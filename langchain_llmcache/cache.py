@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -18,7 +19,7 @@ from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
-from langchain_llmcache._flow.ports import run
+from langchain_llmcache._flow.ports import NotTheStoreError, run
 from langchain_llmcache._flow.settings import DEFAULT_TTL, CacheOptions, Settings, timeout_of
 from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
@@ -36,8 +37,9 @@ from langchain_llmcache._stores.open import (
     open_store,
     open_url,
 )
+from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.url import UrlError
-from langchain_llmcache.errors import ConfigurationError
+from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as AwsCredentials
@@ -129,6 +131,9 @@ class LLMCache(BaseCache):
             now=time.time,
             monotonic=time.monotonic,
         )
+
+        # Calls that were never followed by an ``update`` live on in the contexts of their callers.
+        weakref.finalize(self, self._flow.abandon).atexit = False
 
     @classmethod
     @_telling_options
@@ -295,6 +300,8 @@ class LLMCache(BaseCache):
 
     async def alookup(self, prompt: str, llm_string: str) -> list[Generation] | None:
         """Return the stored answer of a request as new objects, or None. Never raises."""
+        if not self._is_in_asyncio("lookup"):
+            return None
         return await self._flow.lookup(self._opened.asynchronous, prompt, llm_string)
 
     def update(
@@ -317,6 +324,8 @@ class LLMCache(BaseCache):
             ConfigurationError: (a ``ValueError``) only if ``ttl`` is no duration.
         """
         lifetime = self._lifetime(ttl)
+        if not self._is_in_asyncio("store"):
+            return
         await self._flow.update(self._opened.asynchronous, prompt, llm_string, return_val, lifetime)
 
     def delete(self, prompt: str, llm_string: str) -> bool:
@@ -333,6 +342,7 @@ class LLMCache(BaseCache):
         Raises:
             StoreError: if the store could not do it.
         """
+        _check_asyncio("adelete", "delete")
         return await self._flow.delete(self._opened.asynchronous, prompt, llm_string)
 
     # Unlike the protocol's, these take no unknown arguments: a misspelt one would clear all.
@@ -370,6 +380,7 @@ class LLMCache(BaseCache):
             UnsupportedOperationError: if it has no way to find them.
         """
         parts = namespace_parts(namespace)
+        _check_asyncio("aclear", "clear")
         return await self._flow.clear(self._opened.asynchronous, parts, model)
 
     def ping(self) -> None:
@@ -386,6 +397,7 @@ class LLMCache(BaseCache):
         Raises:
             StoreError: if it does not; the message says why.
         """
+        _check_asyncio("aping", "ping")
         await self._flow.ping(self._opened.asynchronous)
 
     def stats(self) -> CacheStats:
@@ -409,10 +421,14 @@ class LLMCache(BaseCache):
         """Close the connections of the running event loop too. A later use opens new ones.
 
         Listeners are told what they were not told yet, for two seconds at most.
+
+        Raises:
+            UnsupportedOperationError: if that loop is not one of asyncio.
         """
+        _check_asyncio("aclose", "close")
         await self._opened.aclose()
         if self._observer.has_listeners:
-            await asyncio.to_thread(self._observer.close)
+            await in_thread(self._observer.close)
 
     def __copy__(self) -> Self:
         """Return the same cache: it is a handle."""
@@ -455,6 +471,14 @@ class LLMCache(BaseCache):
     ) -> None:
         await self.aclose()
 
+    def _is_in_asyncio(self, action: str) -> bool:
+        """Tell whether there is an event loop to wait on. If not, that is not the store's fault."""
+        if _is_in_asyncio():
+            return True
+        error = NotTheStoreError("no event loop of asyncio is running here")
+        self._gate.failed(action, error)
+        return False
+
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.
         milliseconds = to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)
@@ -466,6 +490,23 @@ class LLMCache(BaseCache):
             return checked_ttl(ttl)
         option = current().ttl
         return self._ttl if option is UNSET else option
+
+
+def _is_in_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _check_asyncio(method: str, instead: str) -> None:
+    if not _is_in_asyncio():
+        msg = (
+            f"{method}() needs asyncio, and no event loop of asyncio is running here (under trio, "
+            f"use {instead}(), in a thread)"
+        )
+        raise UnsupportedOperationError(msg)
 
 
 def _name(store: str, namespace: Sequence[str]) -> str:

@@ -100,6 +100,10 @@ class Flow:
         # Another object after each store.
         self._stored: object = None
 
+    def abandon(self) -> None:
+        """Let go of calls that never came back: they would keep the store's connections."""
+        self._flights.abandon()
+
     # --- lookup ---
 
     async def lookup(  # noqa: PLR0911 - each way has its own end

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.ports import NotTheStoreError, PartlyDownError, Refused
-from langchain_llmcache._insight.errors import advice_for, describe, with_advice
+from langchain_llmcache._flow.ports import PartlyDownError, Refused
+from langchain_llmcache._insight.errors import advice_for, describe, is_of_the_caller, with_advice
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
@@ -57,12 +57,13 @@ class Gate:
             self._breaker.succeeded()
             self.failed(action, refusal, key)
             return FAILED
-        except (PartlyDownError, NotTheStoreError) as error:
+        except PartlyDownError as error:
             self.failed(action, error, key)
             return FAILED
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
             self.failed(action, error, key)
-            self._breaker.failed()
+            if not is_of_the_caller(error):
+                self._breaker.failed()
             return FAILED
         self._breaker.succeeded()
         return reply

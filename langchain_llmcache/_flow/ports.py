@@ -98,7 +98,7 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not its failure
 
 
 class NotTheStoreError(RuntimeError):
-    """The caller cannot ask: it has no event loop of asyncio, or its process is ending.
+    """The caller cannot ask: it has no event loop of asyncio, or can have no thread.
 
     So this says nothing about the store.
     """

@@ -166,6 +166,16 @@ class Flights:
         """After a fork: the parent's flights do not land here, so no caller may wait for them."""
         self._flights = OrderedDict()
 
+    def abandon(self) -> None:
+        """The cache is gone, and so are all who could wait: let go of what the flights hold.
+
+        Without the lock: this is called from anywhere, when the garbage is collected.
+        """
+        flights, self._flights = self._flights, OrderedDict()
+        for flight in flights.values():
+            flight.landed = True
+            flight.give_up = None
+
     def current(self, slot: Hashable) -> Flight | None:
         """Return the flight of a slot, if there is one."""
         return self._flights.get(slot)

@@ -154,6 +154,12 @@ _TABLE: Final = tuple(
             "correct the host in the URL, or the name service",
         ),
         (
+            r"(NotTheStore|Runtime)Error: .*(no event loop of asyncio|no running event loop)",
+            "no-event-loop",
+            "the asyncio half of the cache was used without asyncio (with trio?)",
+            "run it with asyncio, or use the sync methods in a thread",
+        ),
+        (
             r"\w+Error: .*(unable to open database|readonly database|not a database|malformed)",
             "bad-file",
             "the file of the sqlite:// URL cannot be used",
@@ -186,6 +192,21 @@ def hint_for(error: BaseException) -> str | None:
     return REACHING if any(_UNREACHED.search(str(each)) for each in chain(error)) else None
 
 
+# As Python says that a caller has no event loop, or that its process is ending.
+_OF_THE_CALLER: Final = re.compile(
+    "no running event loop|no event loop of asyncio|event loop is closed|different (event )?loop"
+    "|shutdown|can't (start|create) new thread|thread can be started",
+    re.IGNORECASE,
+)
+
+
+def is_of_the_caller(error: BaseException) -> bool:
+    """Tell whether an error says nothing about the store, but about where it was asked from."""
+    return any(
+        isinstance(each, RuntimeError) and _OF_THE_CALLER.search(str(each)) for each in chain(error)
+    )
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error, and those that it was raised from."""
     each: BaseException | None = error
@@ -211,8 +232,10 @@ def describe(error: BaseException) -> str:
     """Return the name of an error, and its text if that is about a connection or a file."""
     for each in chain(error):
         name = type(each).__name__
-        if isinstance(each, OSError) or (
-            type(each).__module__ in _QUOTED_MODULES and name != "InvalidResponse"
+        if (
+            isinstance(each, OSError)
+            or name == "NotTheStoreError"
+            or (type(each).__module__ in _QUOTED_MODULES and name != "InvalidResponse")
         ):
             own = name in _OWN_WORDS and each.__cause__ is None
             text = _harmless(str(each), known=own or advice_for(each) is not None)

@@ -10,10 +10,12 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from langchain_llmcache._flow.ports import NotTheStoreError
+from langchain_llmcache._valkey.in_thread import start_thread
 
 T = TypeVar("T")
 
@@ -83,17 +85,12 @@ class _Crew:
 
     def submit(self, work: Callable[[], None], name: str, most: int) -> None:
         if not self._idle.acquire(blocking=False) and self._threads < most:
-            thread = threading.Thread(
-                target=_serve, args=(self._work, self._idle), name=name, daemon=True
-            )
             try:
-                thread.start()
-            except RuntimeError as error:
-                if not self._threads:
-                    msg = "no thread can be started: the process is ending"
-                    raise NotTheStoreError(msg) from error
-            else:
+                start_thread(partial(_serve, self._work, self._idle), name)
                 self._threads += 1
+            except NotTheStoreError:
+                if not self._threads:
+                    raise
         self._work.put(work)
 
     def dismiss(self) -> None:

@@ -8,8 +8,8 @@ unescaped pattern, and a graph fails with its server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langgraph.cache.base import BaseCache, FullKey, Namespace
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -29,6 +29,8 @@ from langchain_llmcache._valkey.entries import (
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 
 class ValkeyStore(ValkeyCache[Any]):
@@ -85,9 +87,7 @@ class ValkeyStore(ValkeyCache[Any]):
         async def find() -> dict[FullKey, bytes | None]:
             with translated():
                 # Asked for in one turn of the loop, so they travel as one MGET.
-                found = await asyncio.gather(
-                    *(self._asynchronous.get(self._name(key)) for key in keys)
-                )
+                found = await _together([self._asynchronous.get(self._name(key)) for key in keys])
             return dict(zip(keys, found, strict=True))
 
         return self._opened(await self._guard.read(find))
@@ -99,11 +99,11 @@ class ValkeyStore(ValkeyCache[Any]):
 
     async def aset(self, pairs: Mapping[FullKey, tuple[Any, float | None]]) -> None:
         """Store values, each with its TTL (seconds; None: the cache's own)."""
-        await asyncio.gather(
-            *(
+        await _together(
+            [
                 self._put(self._asynchronous, key, value, ttl)
                 for key, (value, ttl) in packed(self.serde, self._guard, pairs).items()
-            )
+            ]
         )
 
     def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
@@ -154,3 +154,11 @@ class ValkeyStore(ValkeyCache[Any]):
     def _make_key(self, ns: Namespace, key: str) -> str:
         # Percent-encoded and ended, each part: no two namespaces meet in one key.
         return f"{self.prefix}{''.join(f'{encode_part(part)}/' for part in ns)}{encode_part(key)}"
+
+
+async def _together(awaitables: Sequence[Awaitable[T]]) -> list[T]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # each of them will say so
+        return [await each for each in awaitables]
+    return await asyncio.gather(*awaitables)

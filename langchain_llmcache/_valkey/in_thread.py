@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from langchain_llmcache._flow.ports import NotTheStoreError
+
 if sys.version_info >= (3, 11, 3):  # earlier ones can lose a cancellation
     from asyncio import timeout  # type: ignore[attr-defined]  # mypy looks at 3.11 only
 else:
     from async_timeout import timeout
 
-__all__ = ["in_thread", "timeout"]
+__all__ = ["in_thread", "start_thread", "timeout"]
 
 T = TypeVar("T")
 
@@ -46,5 +48,18 @@ async def in_thread(call: Callable[[], T]) -> T:
         except RuntimeError:  # the loop is closed: nobody waits any more
             return
 
-    threading.Thread(target=work, name="llmcache-wait", daemon=True).start()
+    start_thread(work, "llmcache-wait")
     return await future
+
+
+def start_thread(work: Callable[[], None], name: str) -> None:
+    """Do some work in a thread that nothing waits for at the end of the process.
+
+    Raises:
+        NotTheStoreError: no thread can be had: at the end of the process, or at its limits.
+    """
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:
+        msg = "no thread can be started (is the process ending?)"
+        raise NotTheStoreError(msg) from error

@@ -14,6 +14,7 @@ from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.commands import Command
 from langchain_llmcache._valkey.deadline import DeadlineConnection
+from langchain_llmcache._valkey.in_thread import start_thread
 from langchain_llmcache._valkey.settings import (
     ConnectionSettings,
     FailoverProbe,
@@ -121,7 +122,7 @@ class BlockingPool:
         than it may. A connection that comes too late serves somebody else.
         """
         attempt = _Attempt(self._settings, deadline, self._release)
-        threading.Thread(target=attempt.run, name="llmcache-connect", daemon=True).start()
+        start_thread(attempt.run, "llmcache-connect")
         return attempt.result(deadline - time.monotonic())
 
 

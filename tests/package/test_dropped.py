@@ -1,0 +1,112 @@
+"""Caches that are dropped without being closed: nothing outlives them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.language_models import FakeListChatModel
+
+from langchain_llmcache import CacheEvent, LLMCache, NearCache, cache_options
+from langchain_llmcache.streaming import with_cache
+from tests.support.servers import Server
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer
+
+Halves = Callable[[LLMCache], Half]
+# asyncio's word for what is closed when it is collected. It is closed.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed <StreamWriter", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+# More than the calls that one context remembers.
+CACHES = 300
+
+
+def threads() -> int:
+    """Return how many threads of ours there are."""
+    return sum(thread.name.startswith("llmcache") for thread in threading.enumerate())
+
+
+async def settled(server: Server) -> tuple[int, int]:
+    """Return how many connections and threads are left when all that goes is gone."""
+    with server.client() as client:
+        left = (0, 0)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            gc.collect()
+            await asyncio.sleep(0.05)
+            left = (client.info("clients")["connected_clients"] - 1, threads())
+            if left == (0, 0):
+                break
+        return left
+
+
+def listener(_: CacheEvent) -> None:
+    """Have a thread of events."""
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"lease": 30}, {"near": NearCache()}, {"single_flight": False}]
+)
+async def test_a_dropped_cache_leaves_nothing(server: Server, half: Halves, options: Any) -> None:
+    """Lookups that were never followed by an update keep neither connections nor threads."""
+    for number in range(CACHES):
+        cache = LLMCache.from_url(server.url, on_event=listener, timeout=5, **options)
+        assert await half(cache).lookup(f"{PROMPT} {number}", LLM_STRING) is None
+        del cache
+    assert await settled(server) == (0, 0)
+
+
+async def test_whatever_it_was_used_for(server: Server, half: Halves) -> None:
+    """Hits, stores, lookups that were passed by, clears, graphs' stores."""
+    for number in range(20):
+        cache = LLMCache.from_url(server.url, on_event=listener, timeout=5)
+        await half(cache).update(f"{PROMPT} {number}", LLM_STRING, answer())
+        await half(cache).lookup(f"{PROMPT} {number}", LLM_STRING)
+        with cache_options(read=False):
+            await half(cache).lookup(PROMPT, LLM_STRING)
+        assert cache.store is not None
+        await half(cache).clear()
+        del cache
+    assert await settled(server) == (0, 0)
+
+
+async def test_a_dropped_model_takes_its_cache_along(server: Server) -> None:
+    """In the middle of a stream, too."""
+    for _ in range(20):
+        cache = LLMCache.from_url(server.url, on_event=listener, timeout=5)
+        model = with_cache(FakeListChatModel(responses=["abc"], cache=cache))
+        stream = model.stream("hi")
+        next(stream)
+        astream = model.astream("hi there")
+        await anext(astream)
+        del cache, model, stream, astream
+    assert await settled(server) == (0, 0)
+
+
+async def test_a_call_that_is_under_way_keeps_its_cache(server: Server) -> None:
+    """Followers get their answer although nothing else holds the cache any more."""
+    cache = LLMCache.from_url(server.url, timeout=5)
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def lead(cache: LLMCache) -> None:
+        assert await cache.alookup(PROMPT, LLM_STRING) is None
+        asked.set()
+        await answered.wait()
+        await cache.aupdate(PROMPT, LLM_STRING, answer("found"))
+
+    leader = asyncio.create_task(lead(cache))
+    await asked.wait()
+    follower = asyncio.create_task(cache.alookup(PROMPT, LLM_STRING))
+    await asyncio.sleep(0.1)
+    del cache
+    gc.collect()
+    answered.set()
+    await leader
+    found = await follower
+    assert found is not None
+    assert found[0].text == "found"
