@@ -127,7 +127,9 @@ def in_another_process(pickled: bytes) -> tuple[Any, ...]:
     """Look up with a cache, or with a model, that was pickled; here twice."""
     first, second = pickle.loads(pickled), pickle.loads(pickled)  # noqa: S301 - our own
     caches = [getattr(each, "cache", each) for each in (first, second)]
-    found = texts(caches[0].lookup(PROMPT, LLM_STRING))
+    found = None
+    for _ in range(20):  # a new process on a busy machine may need more than half a second
+        found = found or texts(caches[0].lookup(PROMPT, LLM_STRING))
     return found, caches[0] is caches[1], caches[0]._ttl, caches[0]._opened.name
 
 
