@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import LLMCache
+from tests.support.patience import outlive
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, llm_string, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -95,26 +96,39 @@ async def test_two_hits_share_no_object(target: Target, half: Halves) -> None:
 # --- time to live ---
 
 
-@pytest.mark.parametrize("ttl", [0.08, timedelta(milliseconds=80), lambda _: 0.08])
-async def test_an_entry_expires(target: Target, half: Halves, ttl: Any) -> None:
+@pytest.mark.parametrize(
+    "ttl_of",
+    [
+        lambda seconds: seconds,
+        lambda seconds: timedelta(seconds=seconds),
+        lambda seconds: lambda _: seconds,
+    ],
+    ids=["seconds", "timedelta", "callable"],
+)
+async def test_an_entry_expires(
+    target: Target, half: Halves, ttl_of: Callable[[float], Any]
+) -> None:
     """The cache's TTL ends an entry, to fractions of a second."""
-    cache = half(target.make(ttl=ttl))
-    await cache.update(PROMPT, LLM_STRING, answer())
-    assert await cache.lookup(PROMPT, LLM_STRING) is not None
 
-    await asyncio.sleep(0.12)
+    async def store(seconds: float) -> None:
+        cache = half(target.make(ttl=ttl_of(seconds)))
+        await cache.update(PROMPT, LLM_STRING, answer())
 
-    assert await cache.lookup(PROMPT, LLM_STRING) is None
+    async def look() -> Any:
+        return await half(target.make()).lookup(PROMPT, LLM_STRING)
+
+    await outlive(store, look)
+    assert await look() is None
 
 
 async def test_one_entry_can_have_a_ttl_of_its_own(target: Target, half: Halves) -> None:
     """The TTL of an update goes before the cache's, for that entry only."""
     cache = half(target.make(ttl=3600))
-    await cache.update("short", LLM_STRING, answer(), ttl=0.05)
     await cache.update("long", LLM_STRING, answer())
-
-    await asyncio.sleep(0.1)
-
+    await outlive(
+        lambda seconds: cache.update("short", LLM_STRING, answer(), ttl=seconds),
+        lambda: cache.lookup("short", LLM_STRING),
+    )
     assert await cache.lookup("short", LLM_STRING) is None
     assert await cache.lookup("long", LLM_STRING) is not None
 

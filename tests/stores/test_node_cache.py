@@ -5,7 +5,6 @@ The first part is what LangGraph's own tests ask of a cache, on each of our stor
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import pickle
 from collections import OrderedDict, deque
@@ -37,6 +36,7 @@ from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableErr
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache.errors import ConfigurationError, StoreError
 from langchain_llmcache.stores import NodeSerializer
+from tests.support.patience import LATE, outlive
 from tests.support.servers import Server, StartServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
@@ -135,9 +135,15 @@ async def test_values_are_replaced(store: Half) -> None:
 
 async def test_values_expire(store: Half) -> None:
     """A TTL ends its own value only, to fractions of a second; none or less is no value."""
-    await store.set({ONE: ("short", 0.2), TWO: ("long", 60), OTHER: ("never", 0)})
-    assert await store.get(KEYS) == {ONE: "short", TWO: "long"}
-    await asyncio.sleep(0.25)
+
+    async def set_all(seconds: float) -> None:
+        await store.set({ONE: ("short", seconds), TWO: ("long", LATE), OTHER: ("never", 0)})
+
+    async def all_are_there() -> bool:
+        found: dict[FullKey, Any] = await store.get(KEYS)
+        return found == {ONE: "short", TWO: "long"}
+
+    await outlive(set_all, all_are_there)
     assert await store.get(KEYS) == {TWO: "long"}
 
 
@@ -263,13 +269,22 @@ async def test_a_node_runs_once(make: Make, kind: str, runs: Runs) -> None:
 
 async def test_the_policy_of_a_node(make: Make, kind: str, runs: Runs) -> None:
     """``CachePolicy(ttl=...)`` ends its value."""
-    app = compiled(make(), runs, ttl=1)
-    await run_graph(app, kind)
-    await run_graph(app, kind)
-    assert runs == [1]
-    await asyncio.sleep(1.1)
-    await run_graph(app, kind)
-    assert runs == [1, 1]
+    number = 0  # another one in each try
+
+    async def run_once() -> None:
+        await run_graph(compiled(make(), runs, ttl=number), kind, number=number)
+
+    async def run_for(seconds: float) -> None:
+        nonlocal number
+        number = round(seconds)
+        await run_once()
+
+    async def is_kept() -> bool:
+        await run_once()
+        return runs.count(number) == 1
+
+    await outlive(run_for, is_kept, moments=(1, 4, 16))
+    assert not await is_kept()
 
 
 async def test_clearing_the_cache_of_a_graph(make: Make, kind: str, runs: Runs) -> None:

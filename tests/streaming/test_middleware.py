@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -26,6 +25,7 @@ from langchain_llmcache.agents import CacheMiddleware, depends_on_more
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
+from tests.support.patience import outlive
 from tests.support.targets import Target
 
 QUESTION: dict[str, Any] = {"messages": [HumanMessage("Where is Ann's order?")]}
@@ -218,15 +218,23 @@ async def test_each_tool_has_its_ttl(
     endpoint: ConverseEndpoint, find_order: BaseTool, ran: list[str], run: Run
 ) -> None:
     """A result ends with its tool's TTL, whatever the cache's own is."""
-    agent = agent_with(
-        endpoint, [find_order], LLMCache(ttl=3600), find_order=timedelta(milliseconds=300)
-    )
-    await run(agent)
-    await run(agent)
-    assert ran == ["Ann"]
-    await asyncio.sleep(0.35)
-    await run(agent)
-    assert ran == ["Ann", "Ann"]
+    cache, ttl = LLMCache(ttl=3600), timedelta()
+
+    async def run_once() -> None:
+        await run(agent_with(endpoint, [find_order], cache, find_order=ttl))
+
+    async def run_for(seconds: float) -> None:
+        nonlocal ttl
+        ttl = timedelta(seconds=seconds)
+        ran.clear()
+        await run_once()
+
+    async def is_kept() -> bool:
+        await run_once()
+        return ran == ["Ann"]
+
+    await outlive(run_for, is_kept, moments=(0.3, 1.5, 7.5))
+    assert not await is_kept()
 
 
 @pytest.mark.parametrize("handled", [True, False])

@@ -6,8 +6,9 @@ any machine. Better than either is to count events, or to turn a clock.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -33,3 +34,24 @@ def eventually(condition: Callable[[], Any], *, seconds: float = SOON) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+async def outlive(
+    store: Callable[[float], Awaitable[object]],
+    look: Callable[[], Awaitable[object]],
+    *,
+    moments: Sequence[float] = (0.1, 0.5, 2.5, 12.5),
+) -> None:
+    """Store something for a moment, see it, and return when the moment is over.
+
+    Args:
+        store: Stores it for so many seconds.
+        look: Says whether it is there.
+        moments: Seconds to try: the first in which this machine can look in time.
+    """
+    for seconds in moments:
+        await store(seconds)
+        if await look():
+            await asyncio.sleep(seconds + 0.05)
+            return
+    raise AssertionError("It was never there")

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_llmcache import LLMCache, StoreError
 from tests.support import acl
-from tests.support.servers import StartCluster, StartServer, ValkeyServer
+from tests.support.servers import StartCluster, StartServer, ValkeyServer, wait_until
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 
 Halves = Callable[[LLMCache], Half]
@@ -57,7 +57,7 @@ async def test_a_cluster(
     )
     if replicas:  # a replica may not have it yet
         await half(cache).update(PROMPT, LLM_STRING, answer())
-        await asyncio.sleep(0.3)
+        wait_until(lambda: sum(node.client().dbsize() for node in servers.nodes) == 2, "replicated")
         for _ in range(4):
             assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
         await half(cache).clear()

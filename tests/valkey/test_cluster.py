@@ -23,6 +23,7 @@ from langchain_llmcache import ConfigurationError, LLMCache, StoreError
 from langchain_llmcache._valkey.detect import _two_keys_of_nobody
 from langchain_llmcache._valkey.entries import escape_glob
 from langchain_llmcache._valkey.topology import Address, Topology
+from tests.support.patience import LATE, SOON, soon
 from tests.support.servers import (
     Server,
     StartCluster,
@@ -179,7 +180,8 @@ async def test_replicas_are_read(cluster: ValkeyClusterServers, half: Halves) ->
         cluster.url, cluster=True, read_from_replicas=True, timeout=PATIENT
     ) as cache:
         await fill(half(cache))
-        await asyncio.sleep(0.2)
+        replicated = len(PROMPTS)
+        wait_until(lambda: sum(keys_of(cluster.replicas)) == replicated, "replicated")
         with cluster.monitor() as monitors:
             assert await hits(half(cache)) == len(PROMPTS)
             gets = [monitor.names.count("GET") for monitor in monitors]
@@ -353,10 +355,10 @@ def all_hit(cache: LLMCache) -> bool:
 
 
 def trouble_under_load(
-    servers: ValkeyClusterServers, trouble: Callable[[], object], *, slowest: float = 3.0
+    servers: ValkeyClusterServers, trouble: Callable[[], object], *, slowest: float = SOON
 ) -> LLMCache:
     """Let something happen to a cluster under load, and see the cache come back."""
-    cache = LLMCache.from_url(servers.url, single_flight=False)
+    cache = LLMCache.from_url(servers.url, single_flight=False, timeout=0.5)
     assert wait_and_hit(cache)
     before = descriptors()
     with Load(cache) as load:
@@ -375,7 +377,7 @@ def trouble_under_load(
 
 def wait_and_hit(cache: LLMCache) -> bool:
     """Wait until each shard gives hits again."""
-    wait_until(lambda: all_hit(cache), "hits on every shard", seconds=15, every=0.1)
+    wait_until(lambda: all_hit(cache), "hits on every shard", seconds=LATE, every=0.1)
     return True
 
 
@@ -462,13 +464,11 @@ async def test_a_stall_of_the_only_endpoint(valkey_cluster: StartCluster, half: 
         await fill(half(cache))
         with servers.nodes[0].frozen():
             for _ in range(4):
-                began = time.monotonic()
-                assert await half(cache).lookup(PROMPTS[0], LLM_STRING) is None
-                assert time.monotonic() - began < 1.0
-        deadline = time.monotonic() + 10
-        while await hits(half(cache)) < len(PROMPTS):
-            assert time.monotonic() < deadline, "never recovered"
-            await asyncio.sleep(0.1)
+                with soon():
+                    assert await half(cache).lookup(PROMPTS[0], LLM_STRING) is None
+        with soon(LATE):
+            while await hits(half(cache)) < len(PROMPTS):
+                pass
 
 
 async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: Halves) -> None:
@@ -477,10 +477,8 @@ async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: 
     async with LLMCache.from_url(servers.url, timeout=0.3, single_flight=False) as cache:
         await fill(half(cache))
         frozen = keys_of(servers.primaries)[2]
-        with servers.nodes[2].frozen():
-            began = time.monotonic()
+        with servers.nodes[2].frozen(), soon():
             assert await hits(half(cache)) == len(PROMPTS) - frozen
-            assert time.monotonic() - began < 2.0
 
 
 async def test_cancelled_calls_leave_no_connection(
@@ -548,9 +546,8 @@ def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
 async def test_a_cluster_that_is_not_there(half: Halves) -> None:
     """Nobody at the address: misses in time, and ``ping`` says so."""
     cache = LLMCache.from_url("valkey://127.0.0.1:1", cluster=True)
-    began = time.monotonic()
-    assert await half(cache).lookup(PROMPT, LLM_STRING) is None
-    assert time.monotonic() - began < 1
+    with soon():
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:1"):
         await half(cache).ping()
 
