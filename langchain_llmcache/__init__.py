@@ -8,6 +8,7 @@ from langchain_llmcache._insight.savings import ModelStats
 from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import (
+    CacheMissError,
     ConfigurationError,
     LLMCacheError,
     StoreError,
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CacheEvent",
+    "CacheMissError",
     "CacheOptions",
     "CacheStats",
     "ConfigurationError",

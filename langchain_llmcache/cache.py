@@ -21,6 +21,7 @@ from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import NotTheStoreError, run
 from langchain_llmcache._flow.settings import DEFAULT_TTL, CacheOptions, Settings, timeout_of
+from langchain_llmcache._insight.display import as_html
 from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
@@ -295,13 +296,21 @@ class LLMCache(BaseCache):
         return self._store
 
     def lookup(self, prompt: str, llm_string: str) -> list[Generation] | None:
-        """Return the stored answer of a request as new objects, or None. Never raises."""
+        """Return the stored answer of a request as new objects, or None. Never raises.
+
+        Raises:
+            CacheMissError: only inside of ``cache_options(on_miss="raise")``.
+        """
         return run(self._flow.lookup(self._opened.blocking, prompt, llm_string))
 
     async def alookup(self, prompt: str, llm_string: str) -> list[Generation] | None:
-        """Return the stored answer of a request as new objects, or None. Never raises."""
+        """Return the stored answer of a request as new objects, or None. Never raises.
+
+        Raises:
+            CacheMissError: only inside of ``cache_options(on_miss="raise")``.
+        """
         if not self._is_in_asyncio("lookup"):
-            return None
+            return self._flow.without_answer()
         return await self._flow.lookup(self._opened.asynchronous, prompt, llm_string)
 
     def update(
@@ -408,6 +417,19 @@ class LLMCache(BaseCache):
             breaker=self._breaker.state,
             evictions=self._opened.evictions(),
         )
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        asked = (
+            f"{stats.hits} of {stats.lookups} lookups were hits"
+            if stats.lookups
+            else "not asked yet"
+        )
+        return f"<{type(self).__name__} {self._observer.cache}: {asked}>"
+
+    def _repr_html_(self) -> str:
+        """Return it as Jupyter shows it: which cache it is, and what it did."""
+        return as_html(self.stats(), f"{type(self).__name__} {self._observer.cache}")
 
     def close(self) -> None:
         """Close the connections that no running event loop owns. A later use opens new ones.

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
 from langchain_llmcache._numbers import checked_number
-from langchain_llmcache._request.blocks import UNSET, Block, enter, innermost, leave, resumed
+from langchain_llmcache._request.blocks import (
+    UNSET,
+    Block,
+    OnMiss,
+    enter,
+    innermost,
+    leave,
+    resumed,
+)
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
 
@@ -45,6 +53,8 @@ class cache_options:  # noqa: N801 - used like a function
         namespace: Below the cache's own, and below that of an outer block. Holds for ``delete``
             and ``clear`` too.
         max_age: Seconds; older answers are asked for again. None takes any.
+        on_miss: ``"raise"`` raises ``CacheMissError`` where there is no stored answer, for runs
+            that must neither pay nor drift; ``"ask"``, the default, asks the model.
 
     Raises:
         ConfigurationError: (a ``ValueError``) an option is wrong; the message says which.
@@ -58,8 +68,15 @@ class cache_options:  # noqa: N801 - used like a function
         write: bool = UNSET,
         namespace: str | Sequence[str] = UNSET,
         max_age: float | None = UNSET,
+        on_miss: OnMiss = UNSET,
     ) -> None:
-        given: dict[str, Any] = {"ttl": ttl, "read": read, "write": write, "max_age": max_age}
+        given: dict[str, Any] = {
+            "ttl": ttl,
+            "read": read,
+            "write": write,
+            "max_age": max_age,
+            "on_miss": on_miss,
+        }
         self._given = {name: value for name, value in given.items() if value is not UNSET}
         if namespace is not UNSET:
             self._given["namespace"] = namespace_parts(namespace)
@@ -68,6 +85,11 @@ class cache_options:  # noqa: N801 - used like a function
         for name in ("read", "write"):
             if not isinstance(self._given.get(name, True), bool):
                 raise ConfigurationError(f"{name} is {self._given[name]!r}; expected True or False")
+        if self._given.get("on_miss", "ask") not in ("ask", "raise"):
+            raise ConfigurationError(f"on_miss is {on_miss!r}; expected 'ask' or 'raise'")
+        if on_miss == "raise" and read is False:
+            msg = "on_miss='raise' and read=False leave nothing to answer with; give one of them"
+            raise ConfigurationError(msg)
         if self._given.get("max_age") is not None:
             checked_number("max_age", max_age, least=0)
         # Blocks that are open anywhere, the newest last. (One object may serve many threads.)

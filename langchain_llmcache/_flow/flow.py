@@ -37,6 +37,7 @@ from langchain_llmcache._request.blocks import Options, current
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache.errors import CacheMissError
 
 # Seconds between two looks at another process's lease, at first and at most: short, because a
 # failed leader must not keep anybody waiting; longer after a while, because models take seconds.
@@ -59,6 +60,17 @@ def _slot(key: Key, max_age: float | None) -> Hashable:
     A caller with max_age never holds up callers without one.
     """
     return key if max_age is None else (key, "max_age")
+
+
+def _reason(found: bytes | Failed | None, options: Options) -> str:
+    """Return why a request has no answer."""
+    if not options.read:
+        return "read=False does not look for the stored answer"
+    if found is FAILED:
+        return "the store could not be asked (the log says why)"
+    if found is None or found.startswith(LEASE):
+        return "there is no stored answer"
+    return "the stored answer is older than max_age"
 
 
 class Flow:
@@ -106,15 +118,21 @@ class Flow:
 
     # --- lookup ---
 
-    async def lookup(  # noqa: PLR0911 - each way has its own end
+    async def lookup(  # noqa: C901, PLR0911 - each way has its own end
         self, side: Side, prompt: str, llm_string: str
     ) -> list[Generation] | None:
         """Return the stored answer, or the one that another caller is getting right now, or None.
 
-        Never raises. After None, ``update`` or a failure of the call is expected.
+        Never raises, unless ``on_miss="raise"``. After None, ``update`` or a failure of the call
+        is expected.
+
+        Raises:
+            CacheMissError: there is no answer, and the model must not be asked.
         """
         began = self._monotonic()
         options = current()
+        if options.on_miss == "raise":
+            return await self._replay(side, prompt, llm_string, options, began)
         request = self._request("lookup", prompt, llm_string, options)
         if request is None:
             return None
@@ -147,6 +165,41 @@ class Flow:
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
             self._gate.failed("lookup", error, key)
         return None
+
+    @staticmethod
+    def without_answer() -> None:
+        """Let the model be asked without a look into the store, if it may be asked.
+
+        Raises:
+            CacheMissError: if not.
+        """
+        if current().on_miss == "raise":
+            raise CacheMissError(None, None, _reason(FAILED, current()))
+
+    async def _replay(
+        self, side: Side, prompt: str, llm_string: str, options: Options, began: float
+    ) -> list[Generation]:
+        """Return the stored answer: no model is asked, so that no caller is waited for.
+
+        Raises:
+            CacheMissError: if there is none.
+        """
+        request = self._request("lookup", prompt, llm_string, options)
+        if request is None:
+            raise CacheMissError(None, None, "the request has no safe key (the log says why)")
+        key, model = request
+        found: list[Generation] | bytes | Failed | None = FAILED
+        try:
+            if options.read and self._near is not None:
+                found = await self._look_near(self._near, side, key, began, options.max_age)
+            if options.read and not isinstance(found, list):
+                found = await self._look(side, key, began, options.max_age)
+        except Exception as error:  # noqa: BLE001 - what is wrong is in the log
+            self._gate.failed("lookup", error, key)
+        if isinstance(found, list):
+            return found
+        self._missed(key, began, found)
+        raise CacheMissError(key.path, model, _reason(found, options))
 
     async def _follow(
         self,

@@ -24,6 +24,7 @@ from langchain_llmcache._insight.errors import (
 from langchain_llmcache._insight.latency import Latencies
 from langchain_llmcache._insight.listeners import Listeners
 from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
+from langchain_llmcache._insight.spans import mark_hit
 from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
 from langchain_llmcache.events import CacheEvent, EventKind, State
@@ -78,7 +79,7 @@ class Observer:
         prices: Prices | None = None,
         cache: str = "",
     ) -> None:
-        self._cache = cache
+        self.cache = cache
         self._monotonic = monotonic
         self._now = now
         self._listeners = listeners
@@ -106,6 +107,7 @@ class Observer:
         if len(pending) > _PENDING:
             with self._lock:
                 self._sum_up()
+        mark_hit(entry, tokens, self._now)
         if self._listeners is not None:
             age = max(0.0, self._now() - entry.created)
             saved = entry.seconds
@@ -150,7 +152,7 @@ class Observer:
             return
         if scope is not None:
             namespace, model = plain_parts(scope.namespace), scope.model and model_name(scope.model)
-            event = CacheEvent(kind, self._now(), namespace, model, count=count, cache=self._cache)
+            event = CacheEvent(kind, self._now(), namespace, model, count=count, cache=self.cache)
             self._listeners.tell(event)
         else:
             self._tell(kind, key, count=count)
@@ -195,7 +197,7 @@ class Observer:
             self._tell(_KIND_OF[outcome], key, reason=message, error=error, advice=code)
         if not due:
             return
-        where = f"{self._cache}; " if self._cache else ""
+        where = f"{self.cache}; " if self.cache else ""
         if advice is not None:
             said = with_advice(message, advice)
             _LOG.error("%s (%slogged at most once an hour)", said, where)
@@ -218,9 +220,9 @@ class Observer:
         self._breaker = state
         if self._listeners is not None:
             self._listeners.tell(
-                CacheEvent("breaker", self._now(), breaker=state, cache=self._cache)
+                CacheEvent("breaker", self._now(), breaker=state, cache=self.cache)
             )
-        where = f" ({self._cache})" if self._cache else ""
+        where = f" ({self.cache})" if self.cache else ""
         if state == "open":
             _LOG.warning(
                 "breaker open: the store does not answer, and is left alone for a while%s", where
@@ -295,7 +297,7 @@ class Observer:
                 digest,
                 input_tokens=tokens[0],
                 output_tokens=tokens[1],
-                cache=self._cache,
+                cache=self.cache,
                 **details,
             )
         )

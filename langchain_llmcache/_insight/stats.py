@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
+from langchain_llmcache._insight.display import as_html, in_a_line
 from langchain_llmcache._insight.latency import Latency
 from langchain_llmcache._insight.savings import ModelStats
 from langchain_llmcache.events import State
@@ -13,7 +14,7 @@ from langchain_llmcache.events import State
 _NO_LATENCY: Final = Latency()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CacheStats:
     """What one cache object did in this process since it was made.
 
@@ -93,3 +94,22 @@ class CacheStats:
     def tokens_saved(self) -> int:
         """Input and output tokens of the hits."""
         return self.input_tokens_saved + self.output_tokens_saved
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data: for JSON, logs, and data frames.
+
+        The ratios and sums are in it too; latencies and models are dictionaries.
+        """
+        return {
+            "hit_ratio": self.hit_ratio,
+            "lookups": self.lookups,
+            "tokens_saved": self.tokens_saved,
+            **asdict(self),
+        }
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return it as Jupyter shows it."""
+        return as_html(self)

@@ -14,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
     from langchain_llmcache._answer.ttl import Ttl
+
+
+OnMiss: TypeAlias = Literal["ask", "raise"]
 
 
 class Unset:
@@ -40,6 +43,7 @@ class Options:
         write: Whether its answer is stored.
         namespace: Parts below the cache's own.
         max_age: Seconds; older answers are not used. None: any age will do.
+        on_miss: What comes of a request without a stored answer.
     """
 
     ttl: Ttl = UNSET
@@ -47,6 +51,7 @@ class Options:
     write: bool = True
     namespace: tuple[str, ...] = ()
     max_age: float | None = None
+    on_miss: OnMiss = "ask"
 
 
 DEFAULTS: Final = Options()

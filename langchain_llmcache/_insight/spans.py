@@ -1,0 +1,40 @@
+"""Hits in traces: the current OpenTelemetry span says that it was answered from the cache.
+
+Here, where the caller is: listeners run in a thread of their own, which has no span. Where no
+part of the process has imported OpenTelemetry there is none either, and nothing is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from langchain_llmcache._answer.entries import StoredEntry
+
+_TRACE: Final = "opentelemetry.trace"
+
+
+def mark_hit(entry: StoredEntry, tokens: tuple[int, int], now: Callable[[], float]) -> None:
+    """Mark the current span, if there is one, with what a hit is and saves.
+
+    Args:
+        entry: What was found.
+        tokens: Input and output tokens that asking the model would have used.
+        now: Returns Unix seconds.
+    """
+    trace = sys.modules.get(_TRACE)
+    if trace is None:
+        return
+    with contextlib.suppress(Exception):  # a tracer is never in the way
+        span = trace.get_current_span()
+        if span.is_recording():
+            attributes = {
+                "llmcache.hit": True,
+                "llmcache.age": max(0.0, now() - entry.created),
+                "llmcache.saved.tokens": sum(tokens),
+            }
+            if entry.seconds is not None:
+                attributes["llmcache.saved.time"] = entry.seconds
+            span.set_attributes(attributes)
