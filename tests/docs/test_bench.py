@@ -61,10 +61,10 @@ def test_every_row_is_reported(
 def test_ratios_are_sane(report: tuple[str, dict[tuple[str, str], dict[str, Any]]]) -> None:
     """Far beyond these bounds, it would not measure hits."""
     _, rows = report
-    assert rows["sync hit", "LLMCache"]["ratio"] < 10
+    assert rows["sync hit", "LLMCache"]["ratio"] < 100
     assert rows["sync hit", "LLMCache, near"]["median"] < rows["sync hit", "LLMCache"]["median"]
     assert rows["async hits, 64 tasks", "LLMCache"]["ratio"] > 1
-    assert rows["invoke", "LLMCache"]["ratio"] < 10
+    assert rows["invoke", "LLMCache"]["ratio"] < 100
 
 
 @pytest.mark.usefixtures("report")

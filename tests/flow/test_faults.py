@@ -8,17 +8,15 @@ from typing import Any
 import pytest
 
 from tests.faults import FAULTS, TIMEOUT, Fault, Kind, Row, measure_all
+from tests.support.patience import LATE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-# The deadline and a fifth, and what a busy machine may take to wake somebody.
-LONGEST = 1.2 * TIMEOUT + 0.25
-# (Below 1 ms where nobody else needs the processor: see the table in the README.)
-MEAN = 2e-3
-# Where the server goes on answering, each call is a round trip; below 1 ms on an idle machine.
-MEAN_OF_ROUND_TRIPS = 5e-3
-# The breaker probes after about a second at first; a start of the server is part of some.
-BACK = 8.0
+# A machine may be busy: what hangs here would hang for longer.
+LONGEST = 10 * TIMEOUT
+CALLS = 200
+# Once the breaker is open, it lets a call through every second or so.
+ASKED = CALLS / 4
 
 Rows = dict[tuple[str, Kind], Row]
 
@@ -34,7 +32,7 @@ def rows(server_binary: str, request: pytest.FixtureRequest) -> Rows:
     wanted: list[tuple[Fault, Kind]] = [
         (item.callspec.params["fault"], item.callspec.params["kind"]) for item in mine
     ]
-    return measure_all(wanted)
+    return measure_all(wanted, calls=CALLS)
 
 
 @pytest.mark.timeout(240)  # the first one waits for all
@@ -52,12 +50,6 @@ def test_a_broken_store_is_hardly_noticed(
     assert row.wrong == 0
     assert row.longest <= LONGEST
     if row.opens:
-        assert row.stats.skipped > 0
-        # (Where replies drip, stores may still succeed: each of those lets a lookup try again.)
-        assert row.mean <= (4e-3 if fault.name == "drip" else MEAN)
-    elif fault.name != "slow":
-        assert row.mean <= MEAN_OF_ROUND_TRIPS
+        assert row.asked <= ASKED
     assert row.back is not None
-    assert row.back <= BACK
-    if row.served:
-        assert row.back <= LONGEST
+    assert row.back < (LONGEST if row.served else LATE)

@@ -20,6 +20,7 @@ import pytest
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.single_flight import Flight
 from tests.support import ROOT
+from tests.support.patience import LATE, SOON
 from tests.support.proxy import HangingListener
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
@@ -143,12 +144,11 @@ async def test_a_cache_that_is_dropped_on_its_loop(server: Server) -> None:
 # ---------------------------------------------------------------------------- exit
 
 
-def exits(code: str, *arguments: str, within: float = 8.0) -> str:
+def exits(code: str, *arguments: str) -> str:
     """Run a script in a new interpreter, with warnings as errors; return what it printed.
 
-    It has to end well and soon, and to complain about nothing.
+    It has to end well, before what hangs in it does, and to complain about nothing.
     """
-    start = time.monotonic()
     script = textwrap.dedent(code)
     done = subprocess.run(
         [
@@ -166,13 +166,11 @@ def exits(code: str, *arguments: str, within: float = 8.0) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LATE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    # With the start of the interpreter and the imports.
-    assert time.monotonic() - start < within
     return done.stdout
 
 
@@ -217,17 +215,15 @@ def test_exit_while_a_connect_hangs() -> None:
 def test_exit_while_a_name_server_hangs() -> None:
     """Neither does a name server that does not answer, and the loop's threads stay free."""
     code = """
-        socket.getaddrinfo = lambda *_, **__: time.sleep(60)
+        socket.getaddrinfo = lambda *_, **__: time.sleep(600)
 
         async def main():
             for number in range(5):
                 assert await cache.alookup(f"{PROMPT} {number}", LLM_STRING) is None
-            assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 1) == "free"
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 30) == "free"
 
-        start = time.monotonic()
         asyncio.run(main())
         assert cache.lookup(PROMPT, LLM_STRING) is None
-        assert time.monotonic() - start < 2.5
         assert threading.active_count() < 8
         """
     exits(script(code), "valkey://a-name.test")
@@ -283,7 +279,7 @@ def in_children(count: int, work: Callable[[int], bool]) -> list[int]:
             finally:
                 os._exit(code)
         children.append(child)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LATE
     codes = []
     for child in children:
         while True:
@@ -394,11 +390,10 @@ def test_a_fork_during_a_model_call(cache: LLMCache) -> None:
     assert cache.lookup("asked by the parent", LLM_STRING) is None
 
     def work(_: int) -> bool:
-        start = time.monotonic()
         thread = threading.Thread(target=cache.lookup, args=("asked by the parent", LLM_STRING))
         thread.start()
-        thread.join()
-        return time.monotonic() - start < 5
+        thread.join(SOON)
+        return not thread.is_alive()
 
     assert in_children(1, work) == [0]
 
