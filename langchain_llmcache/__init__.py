@@ -6,6 +6,7 @@ from langchain_llmcache._flow.settings import CacheOptions
 from langchain_llmcache._insight.latency import Latency
 from langchain_llmcache._insight.savings import ModelStats
 from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._request.asking import asking
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import (
     CacheMissError,
@@ -33,5 +34,6 @@ __all__ = [
     "NewEntry",
     "StoreError",
     "UnsupportedOperationError",
+    "asking",
     "cache_options",
 ]

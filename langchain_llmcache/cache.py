@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -28,9 +27,11 @@ from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
+from langchain_llmcache._request.asking import Asked, missed, who_asked, who_asks
 from langchain_llmcache._request.blocks import UNSET, current
-from langchain_llmcache._request.key import Key, namespace_parts
+from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._request.texts import told_request
 from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.open import (
     DEFAULT_PREFIX,
@@ -125,14 +126,18 @@ class LLMCache(BaseCache):
         )
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)
         self._gate = Gate(self._breaker, self._observer)
+        self._keys = KeyMaker(
+            extra=settings.key_extra,
+            secret=settings.key_secret,
+            ignore_fields=settings.ignore_fields,
+        )
         self._flow = Flow(
             settings,
-            KeyMaker(extra=settings.key_extra, secret=settings.key_secret),
+            self._keys,
             self._observer,
             self._gate,
             now=time.time,
             monotonic=time.monotonic,
-            note=self._healing() if settings.heal else None,
         )
 
         # Calls that were never followed by an ``update`` live on in the contexts of their callers.
@@ -303,7 +308,11 @@ class LLMCache(BaseCache):
         Raises:
             CacheMissError: only inside of ``cache_options(on_miss="raise")``.
         """
-        return run(self._flow.lookup(self._opened.blocking, prompt, llm_string))
+        asked = who_asks(prompt, llm_string)
+        answer = run(self._flow.lookup(self._opened.blocking, prompt, asked))
+        if answer is None:
+            missed(asked)
+        return answer
 
     async def alookup(self, prompt: str, llm_string: str) -> list[Generation] | None:
         """Return the stored answer of a request as new objects, or None. Never raises.
@@ -313,7 +322,11 @@ class LLMCache(BaseCache):
         """
         if not self._is_in_asyncio("lookup"):
             return self._flow.without_answer()
-        return await self._flow.lookup(self._opened.asynchronous, prompt, llm_string)
+        asked = who_asks(prompt, llm_string)
+        answer = await self._flow.lookup(self._opened.asynchronous, prompt, asked)
+        if answer is None:
+            missed(asked)
+        return answer
 
     def update(
         self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE, *, ttl: Ttl = UNSET
@@ -324,7 +337,8 @@ class LLMCache(BaseCache):
             ConfigurationError: (a ``ValueError``) only if ``ttl`` is no duration.
         """
         lifetime = self._lifetime(ttl)
-        run(self._flow.update(self._opened.blocking, prompt, llm_string, return_val, lifetime))
+        asked = self._who_asked(prompt, llm_string)
+        run(self._flow.update(self._opened.blocking, prompt, asked, return_val, lifetime))
 
     async def aupdate(
         self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE, *, ttl: Ttl = UNSET
@@ -337,24 +351,69 @@ class LLMCache(BaseCache):
         lifetime = self._lifetime(ttl)
         if not self._is_in_asyncio("store"):
             return
-        await self._flow.update(self._opened.asynchronous, prompt, llm_string, return_val, lifetime)
+        asked = self._who_asked(prompt, llm_string)
+        await self._flow.update(self._opened.asynchronous, prompt, asked, return_val, lifetime)
 
-    def delete(self, prompt: str, llm_string: str) -> bool:
+    def delete(
+        self,
+        prompt: str | None = None,
+        llm_string: str | None = None,
+        *,
+        key: str | None = None,
+        model: Any = None,
+        input: Any = None,  # noqa: A002 - as ``invoke`` calls it
+        stop: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> bool:
         """Remove the stored answer of one request; tell whether there was one.
 
+        The request is told in one of three ways.
+
+        Args:
+            prompt: As LangChain tells the cache, with ``llm_string``.
+            llm_string: Of a serializable chat model; other models' do not tell the request.
+            key: The entry's, as a hit has it in ``response_metadata["llmcache"]["key"]``.
+            model: The model, or one with bound arguments, with ``input``.
+            input: What ``model.invoke`` was given.
+            stop: Likewise.
+            kwargs: Likewise.
+
         Raises:
+            ConfigurationError: (a ``ValueError``) if these do not tell a request.
             StoreError: if the store could not do it.
         """
-        return run(self._flow.delete(self._opened.blocking, prompt, llm_string))
+        told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
+        return run(self._flow.delete(self._opened.blocking, told))
 
-    async def adelete(self, prompt: str, llm_string: str) -> bool:
+    async def adelete(
+        self,
+        prompt: str | None = None,
+        llm_string: str | None = None,
+        *,
+        key: str | None = None,
+        model: Any = None,
+        input: Any = None,  # noqa: A002 - as ``invoke`` calls it
+        stop: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> bool:
         """Remove the stored answer of one request; tell whether there was one.
 
+        Args:
+            prompt: As for ``delete``; so are the others.
+            llm_string: As for ``delete``.
+            key: As for ``delete``.
+            model: As for ``delete``.
+            input: As for ``delete``.
+            stop: As for ``delete``.
+            kwargs: As for ``delete``.
+
         Raises:
+            ConfigurationError: (a ``ValueError``) if these do not tell a request.
             StoreError: if the store could not do it.
         """
         _check_asyncio("adelete", "delete")
-        return await self._flow.delete(self._opened.asynchronous, prompt, llm_string)
+        told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
+        return await self._flow.delete(self._opened.asynchronous, told)
 
     # Unlike the protocol's, these take no unknown arguments: a misspelt one would clear all.
     def clear(  # type: ignore[override]
@@ -503,22 +562,12 @@ class LLMCache(BaseCache):
         self._gate.failed(action, error)
         return False
 
-    def _healing(self) -> Callable[[Key, bytes], None]:
-        """Return what is told of the entries that model calls store and hit."""
-        # Imported here: it brings langchain-core's callbacks and tracers with it.
-        from langchain_llmcache._flow.healing import Remover, note, watch_for
-
-        watch_for(self)
-        return partial(
-            note, Remover(weakref.WeakMethod(self._heal), weakref.WeakMethod(self._aheal))
-        )
-
-    def _heal(self, key: Key, head: bytes) -> None:
-        run(self._flow.heal(self._opened.blocking, key, head))
-
-    async def _aheal(self, key: Key, head: bytes) -> None:
-        if self._is_in_asyncio("heal"):
-            await self._flow.heal(self._opened.asynchronous, key, head)
+    def _who_asked(self, prompt: str, llm_string: str) -> Asked:
+        asked = who_asked(prompt, llm_string)
+        said = self._keys.changes(asked)
+        if said is not None:
+            self._observer.trouble("uncacheable", said)
+        return asked
 
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.

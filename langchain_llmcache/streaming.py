@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
-from langchain_core.load import dumps
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -47,7 +46,9 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._flow.ports import Ending
 from langchain_llmcache._flow.single_flight import Flight, held
+from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
+from langchain_llmcache._request.texts import texts_of_chat
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class _CachedModel:
     """What ``with_cache`` puts in front of a model's class."""
 
     def _generate_with_cache(self, *args: Any, **kwargs: Any) -> ChatResult:
-        with _asking(self):
+        with _answering(self):
             result: ChatResult = super()._generate_with_cache(*args, **kwargs)  # type: ignore[misc]
         chunk = self._chunk_of_hit(result, async_api=False, **kwargs)
         if chunk is not None:
@@ -138,7 +139,7 @@ class _CachedModel:
         return result
 
     async def _agenerate_with_cache(self, *args: Any, **kwargs: Any) -> ChatResult:
-        with _asking(self):
+        with _answering(self):
             result: ChatResult = await super()._agenerate_with_cache(  # type: ignore[misc]
                 *args, **kwargs
             )
@@ -246,7 +247,7 @@ def _astream_over(base: type[BaseChatModel]) -> Callable[..., AsyncIterator[Chat
 
 
 @contextlib.contextmanager
-def _asking(model: Any) -> Iterator[None]:
+def _answering(model: Any) -> Iterator[None]:
     """Keep the model's ``_stream`` from asking the cache: it was asked already."""
     token = _inside.set(model)
     try:
@@ -269,6 +270,7 @@ class _Request(NamedTuple):
     prompt: str
     llm_string: str
     options: Options
+    asking: asking
 
 
 def _request(
@@ -283,14 +285,11 @@ def _request(
             return None
         msg = "Asked to cache, but no cache found at `langchain.cache`."  # as core says
         raise ValueError(msg)
-    prompt = dumps(
-        [
-            message if message.id is None else message.model_copy(update={"id": None})
-            for message in messages
-        ]
+    prompt, llm_string = texts_of_chat(model, messages, stop, kwargs)
+    told = kwargs if stop is None else {**kwargs, "stop": stop}
+    return _Request(
+        cache, prompt, llm_string, current(), asking(model, prompt, llm_string, options=told)
     )
-    llm_string = model._get_llm_string(stop=stop, **kwargs)  # noqa: SLF001
-    return _Request(cache, prompt, llm_string, current())
 
 
 def _through_cache(
@@ -301,7 +300,7 @@ def _through_cache(
 ) -> Iterator[ChatGenerationChunk]:
     flights: Sequence[Flight] = ()
     if request is not None:
-        with during(request.options), held() as flights:
+        with request.asking, during(request.options), held() as flights:
             found = request.cache.lookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
             chunk = _as_chunk(found[0])
@@ -323,7 +322,7 @@ def _through_cache(
             if hasattr(chunks, "close"):
                 chunks.close()
         if request is not None and (answer := _whole(kept, model.output_version)):
-            with during(request.options):
+            with request.asking, during(request.options):
                 request.cache.update(request.prompt, request.llm_string, answer)
 
 
@@ -335,7 +334,7 @@ async def _athrough_cache(
 ) -> AsyncIterator[ChatGenerationChunk]:
     flights: Sequence[Flight] = ()
     if request is not None:
-        with held() as flights:
+        with request.asking, held() as flights:
             found = await request.cache.alookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
             chunk = _as_chunk(found[0])
@@ -351,7 +350,7 @@ async def _athrough_cache(
         try:
             while True:
                 # A model without ``_astream`` is asked by its ``_stream``, in a thread.
-                with _asking(model):
+                with _answering(model):
                     try:
                         chunk = await anext(chunks)
                     except StopAsyncIteration:
@@ -363,7 +362,7 @@ async def _athrough_cache(
             if hasattr(chunks, "aclose"):
                 await chunks.aclose()
         if request is not None and (answer := _whole(kept, model.output_version)):
-            with during(request.options):
+            with request.asking, during(request.options):
                 await request.cache.aupdate(request.prompt, request.llm_string, answer)
 
 

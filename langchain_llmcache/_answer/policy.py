@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
 from langchain_llmcache._answer.redaction import redacted_generation
 from langchain_llmcache._numbers import checked_count
-from langchain_llmcache._request.llm_strings import _LIST_START
-from langchain_llmcache._request.prompts import _MESSAGE_START
 from langchain_llmcache.errors import ConfigurationError
 
 DEFAULT_MAX_ENTRY_BYTES: Final = 4 * 2**20  # an answer with a few pictures in it
@@ -96,25 +94,3 @@ class StorePolicy:
             msg = f"redact returned a {type(redacted).__name__}, not a str"
             raise NotStorableError(msg)
         return redacted
-
-
-# --- flaws -----------------------------------------------------------------------------------
-
-
-# --- redaction -------------------------------------------------------------------------------
-
-
-def check_answer(prompt: str, llm_string: str, generations: Sequence[Generation]) -> None:
-    """Make sure that a prompt that was read as messages was meant as messages.
-
-    Raises:
-        NotStorableError: if a text model was asked a text that happens to be serialized
-            messages: every character counts there, and the key has only what messages mean.
-    """
-    if (
-        prompt.startswith(_MESSAGE_START)
-        and llm_string.startswith(_LIST_START)
-        and not all(isinstance(generation, ChatGeneration) for generation in generations)
-    ):
-        msg = "a text model was asked a prompt that reads like the messages for a chat model"
-        raise NotStorableError(msg)

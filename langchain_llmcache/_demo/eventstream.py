@@ -10,11 +10,10 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Its type, and its payload.
-Event = tuple[str, dict[str, Any]]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
@@ -39,21 +38,17 @@ def encode(event_type: str, payload: Mapping[str, Any]) -> bytes:
     return frame + struct.pack(">I", zlib.crc32(frame))
 
 
-def events(
-    response: Mapping[str, Any], block_events: Callable[[Mapping[str, Any]], Iterable[Event]]
-) -> Iterator[Event]:
-    """Cut a Converse response body into what ConverseStream sends.
-
-    Args:
-        response: The body.
-        block_events: Cuts a content block: ``text_events``, for texts.
-    """
+def events(response: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Cut a Converse response body into what ConverseStream sends: (event type, payload)."""
     message = response["output"]["message"]
     yield "messageStart", {"role": message["role"]}
     for index, block in enumerate(message["content"]):
         at = {"contentBlockIndex": index}
-        for name, payload in block_events(block):
-            yield name, payload | at
+        if "toolUse" in block:
+            start = {key: block["toolUse"][key] for key in ("toolUseId", "name")}
+            yield "contentBlockStart", {"start": {"toolUse": start}, **at}
+        for delta in _deltas(block):
+            yield "contentBlockDelta", {"delta": delta, **at}
         yield "contentBlockStop", at
     stop = {"stopReason": response["stopReason"]}
     if "additionalModelResponseFields" in response:
@@ -62,16 +57,28 @@ def events(
     yield "metadata", {"usage": response["usage"], "metrics": response["metrics"]}
 
 
-def text_events(block: Mapping[str, Any]) -> Iterator[Event]:
-    """Cut a text."""
-    if "text" not in block:
-        raise ValueError(f"this endpoint cannot stream a content block of {sorted(block)}")
-    for piece in pieces(block["text"]):
-        yield "contentBlockDelta", {"delta": {"text": piece}}
+def _deltas(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if "text" in block:
+        for piece in _pieces(block["text"]):
+            yield {"text": piece}
+    elif "toolUse" in block:
+        for piece in _pieces(json.dumps(block["toolUse"]["input"], ensure_ascii=False)):
+            yield {"toolUse": {"input": piece}}
+    elif "reasoningContent" in block:
+        reasoning = block["reasoningContent"]
+        if "redactedContent" in reasoning:
+            yield {"reasoningContent": reasoning}
+            return
+        for piece in _pieces(reasoning["reasoningText"]["text"]):
+            yield {"reasoningContent": {"text": piece}}
+        if signature := reasoning["reasoningText"].get("signature"):
+            yield {"reasoningContent": {"signature": signature}}
+    else:
+        msg = f"this endpoint cannot stream a content block of {sorted(block)}"
+        raise ValueError(msg)
 
 
-def pieces(text: str) -> Iterator[str]:
-    """Cut a text into at most 64 pieces."""
+def _pieces(text: str) -> Iterator[str]:
     size = max(_SHORTEST_PIECE, math.ceil(len(text) / _MOST_PIECES))
     for start in range(0, len(text), size):
         yield text[start : start + size]

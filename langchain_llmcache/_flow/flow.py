@@ -18,7 +18,7 @@ from langchain_core.outputs import Generation
 from langchain_llmcache._answer import codec, hits
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
 from langchain_llmcache._answer.flaws import flaw_of
-from langchain_llmcache._answer.policy import Declined, check_answer
+from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCopies
@@ -33,11 +33,12 @@ from langchain_llmcache._flow.single_flight import Flight, Flights
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.blocks import Options, current
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
-from langchain_llmcache.errors import CacheMissError
+from langchain_llmcache.errors import CacheMissError, ConfigurationError
 
 # Seconds between two looks at another process's lease, at first and at most: short, because a
 # failed leader must not keep anybody waiting; longer after a while, because models take seconds.
@@ -84,7 +85,6 @@ class Flow:
         now: Unix seconds.
         monotonic: Seconds that never go back.
         draw: Returns a number from 0 to 1, for the jitter.
-        note: Is told which entries the caller's model call stores or hits.
     """
 
     def __init__(
@@ -97,7 +97,6 @@ class Flow:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         draw: Callable[[], float] = _RANDOM.random,
-        note: Callable[[Key, bytes], None] | None = None,
     ) -> None:
         self._draw = draw
         self._settings = settings
@@ -110,7 +109,6 @@ class Flow:
         self._flights = Flights(
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
-        self._note = note
         self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
         # Another object after each store.
         self._stored: object = None
@@ -122,7 +120,7 @@ class Flow:
     # --- lookup ---
 
     async def lookup(  # noqa: C901, PLR0911 - each way has its own end
-        self, side: Side, prompt: str, llm_string: str
+        self, side: Side, prompt: str, asked: Asked
     ) -> list[Generation] | None:
         """Return the stored answer, or the one that another caller is getting right now, or None.
 
@@ -135,8 +133,8 @@ class Flow:
         began = self._monotonic()
         options = current()
         if options.on_miss == "raise":
-            return await self._replay(side, prompt, llm_string, options, began)
-        request = self._request("lookup", prompt, llm_string, options)
+            return await self._replay(side, prompt, asked, options, began)
+        request = self._request("lookup", prompt, asked, options)
         if request is None:
             return None
         key, _ = request
@@ -180,14 +178,14 @@ class Flow:
             raise CacheMissError(None, None, _reason(FAILED, current()))
 
     async def _replay(
-        self, side: Side, prompt: str, llm_string: str, options: Options, began: float
+        self, side: Side, prompt: str, asked: Asked, options: Options, began: float
     ) -> list[Generation]:
         """Return the stored answer: no model is asked, so that no caller is waited for.
 
         Raises:
             CacheMissError: if there is none.
         """
-        request = self._request("lookup", prompt, llm_string, options)
+        request = self._request("lookup", prompt, asked, options)
         if request is None:
             raise CacheMissError(None, None, "the request has no safe key (the log says why)")
         key, model = request
@@ -408,8 +406,6 @@ class Flow:
         if self._near is not None and not is_copy:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
-        if self._note is not None:
-            self._note(key, entry)
         return answer
 
     # --- update ---
@@ -418,13 +414,13 @@ class Flow:
         self,
         side: Side,
         prompt: str,
-        llm_string: str,
+        asked: Asked,
         generations: Sequence[Generation],
         ttl: Ttl,
     ) -> None:
         """Store an answer, and give it to all who wait for it. Never raises."""
         options = current()
-        request = self._request("store", prompt, llm_string, options)
+        request = self._request("store", prompt, asked, options)
         if request is None:
             return
         key, model = request
@@ -432,10 +428,9 @@ class Flow:
             self._observer.count("declined", key, reason="write=False")
             return
         began = self._monotonic()
-        flight, asked = self._asked(key, options)
+        flight, since = self._since(key, options)
         try:
-            seconds = None if asked is None else began - asked
-            check_answer(prompt, llm_string, generations)
+            seconds = None if since is None else began - since
             entry, lifetime, new = self._entry(key, model, generations, seconds, ttl, options)
             if flight is not None:
                 self._flights.share(flight, entry)
@@ -445,8 +440,6 @@ class Flow:
                 "store", lambda: side.entries.put(key, entry, lifetime), key
             )
             self._stored = object()
-            if self._note is not None:
-                self._note(key, entry)
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
                 if flight is not None:
@@ -461,7 +454,7 @@ class Flow:
             if flight is not None:
                 self._give_up(side, flight, "failed")
 
-    def _asked(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
+    def _since(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
         """Return the flight whose answer this is, if any, and when the model was asked."""
         if not options.read:
             # It went past the flights of others: it has nothing to say to their followers.
@@ -516,35 +509,36 @@ class Flow:
         if isinstance(store, LeasingEntries):
             await self._gate.ask("release", lambda: store.release(key, lease), key)
 
-    async def heal(self, side: Side, key: Key, head: bytes) -> None:
-        """Remove an entry that was refused, if it still begins like that. Never raises."""
-        try:
-            entry = await self._find(side, key)
-            if isinstance(entry, bytes) and entry.startswith(head):
-                await self._gate.ask("heal", lambda: side.entries.delete(key), key)
-                self._observer.count("healed", key)
-        finally:
-            if self._near is not None:
-                self._near.forget(lambda near: near == key)
-
     # --- administration ---
 
-    async def delete(self, side: Side, prompt: str, llm_string: str) -> bool:
-        """Remove the answer of one request; tell whether there was one.
+    def key_of(self, prompt: str, asked: Asked) -> Key:
+        """Return the key of a request, with all that sets keys apart.
 
         Raises:
+            Uncacheable: if it has none, so that nothing is stored for it.
+        """
+        return self._keys.key(self._namespace_of(current()), prompt, asked)[0]
+
+    async def delete(self, side: Side, told: tuple[str, Asked] | Key) -> bool:
+        """Remove the answer of one request, or the entry of one key; tell whether there was one.
+
+        Raises:
+            ConfigurationError: if the key is that of another namespace.
             StoreError: if the store could not do it.
         """
         try:
-            key, _ = self._keys.key(self._namespace_of(current()), prompt, llm_string)
+            key = told if isinstance(told, Key) else self.key_of(*told)
         except Uncacheable:
             return False
+        if not Scope(self._namespace_of(current())).covers(key.space):
+            msg = "this key is that of another namespace; use a cache, or cache_options, with it"
+            raise ConfigurationError(msg)
         try:
             found = await self._gate.administer("delete", side.entries.delete(key))
         finally:
             # Not before: meanwhile, others still find it in the store.
             if self._near is not None:
-                self._near.forget(lambda near: near == key)
+                self._near.forget(lambda near: near.path == key.path)
         self._observer.administered("delete", None, key, int(found))
         return found
 
@@ -576,10 +570,6 @@ class Flow:
         """
         await self._gate.administer("ping", side.entries.ping())
 
-    def key_of_text(self, text: str, settings: str) -> Key:
-        """Return the key of a request that does not come from a model (a tool call), with all that sets keys apart."""
-        return self._keys.key(self._namespace_of(current()), text, settings)[0]
-
     async def _discard(self, side: Side, key: Key, error: Exception) -> None:
         self._observer.trouble(
             "corrupt", f"unreadable entry removed, treated as a miss: {describe(error)}", key=key
@@ -595,11 +585,14 @@ class Flow:
         return (*self._namespace, *map(encode_part, options.namespace))
 
     def _request(
-        self, action: str, prompt: str, llm_string: str, options: Options
+        self, action: str, prompt: str, asked: Asked, options: Options
     ) -> tuple[Key, str | None] | None:
-        """Return the key of a request and its model's name, or None if it has no safe key."""
+        """Return the key of a request and its model's name, or None if it has no safe key.
+
+        Before anything is awaited: the model may be changed then.
+        """
         try:
-            return self._keys.key(self._namespace_of(options), prompt, llm_string)
+            return self._keys.key(self._namespace_of(options), prompt, asked)
         except Uncacheable as reason:
             self._observer.trouble("uncacheable", f"request not cached: {reason}")
         except Exception as error:  # noqa: BLE001 - a cache is never in the way

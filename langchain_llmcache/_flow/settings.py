@@ -39,6 +39,7 @@ class CacheOptions(TypedDict, total=False):
         key_extra: Anything else that shapes answers (region, account, version): JSON data.
             Its ``"model"`` names a model whose own settings do not.
         key_secret: Makes keys HMACs, so that they do not tell who asked what.
+        ignore_fields: Names of fields of models that shape no answer: loggers, counters.
         hit_usage: ``"keep"`` leaves the token counts of the first call on hits, ``"zero"``
             sets them to 0, for cost trackers.
         should_store: Decides, given a ``NewEntry``, whether an answer is stored. By default
@@ -56,8 +57,6 @@ class CacheOptions(TypedDict, total=False):
         lease: Makes other processes wait too (stores that can: Valkey): seconds after which
             they no longer believe that the one who asks is alive. None: they do not wait.
         near: Keeps copies of hot entries in this process for a few seconds.
-        heal: Removes what the model calls of a chain stored or hit when a parser refuses it, so
-            that the next attempt asks the model.
         ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
             entry), so that what was stored together does not expire together.
         on_event: Is called with a ``CacheEvent`` for everything that happens; or several such
@@ -71,6 +70,7 @@ class CacheOptions(TypedDict, total=False):
     namespace: str | Sequence[str]
     key_extra: Any
     key_secret: str | bytes | None
+    ignore_fields: Sequence[str]
     hit_usage: HitUsage
     should_store: Callable[[NewEntry], bool] | None
     redact: Callable[[str], str] | None
@@ -79,7 +79,6 @@ class CacheOptions(TypedDict, total=False):
     max_wait: float
     lease: float | None
     near: NearCache | None
-    heal: bool
     ttl_jitter: float
     on_event: Listener | Sequence[Listener] | None
     prices: Prices | None
@@ -98,6 +97,7 @@ class Settings:
     namespace: str | Sequence[str] = ()
     key_extra: Any = None
     key_secret: str | bytes | None = None
+    ignore_fields: Sequence[str] = ()
     hit_usage: HitUsage = "keep"
     should_store: Callable[[NewEntry], bool] | None = None
     redact: Callable[[str], str] | None = None
@@ -106,7 +106,6 @@ class Settings:
     max_wait: float = 30.0
     lease: float | None = None
     near: NearCache | None = None
-    heal: bool = True
     ttl_jitter: float = 0.0
     on_event: Listener | Sequence[Listener] | None = None
     prices: Prices | None = None
@@ -124,10 +123,9 @@ class Settings:
         if given.hit_usage not in ("keep", "zero"):
             msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
             raise ConfigurationError(msg)
-        for name in ("single_flight", "heal"):
-            if not isinstance(getattr(given, name), bool):
-                msg = f"{name} is {getattr(given, name)!r}; expected True or False"
-                raise ConfigurationError(msg)
+        if not isinstance(given.single_flight, bool):
+            msg = f"single_flight is {given.single_flight!r}; expected True or False"
+            raise ConfigurationError(msg)
         if not isinstance(given.near, NearCache | None):
             msg = f"near is {given.near!r}; expected NearCache(...), or None for no copies"
             raise ConfigurationError(msg)

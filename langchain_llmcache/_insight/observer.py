@@ -54,7 +54,6 @@ _KIND_OF: Final[dict[str, EventKind]] = {
     "denied": "denied",
     "errors": "error",
     "skipped": "skipped",
-    "healed": "heal",
 }
 
 

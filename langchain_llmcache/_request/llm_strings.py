@@ -12,9 +12,17 @@ import re
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
+
+from langchain_llmcache._request.canonical import schema_of
+from langchain_llmcache._request.fields import (
+    CORES_NAMES,
+    NEVER_SENT,
+    is_class_of_the_wire,
+    is_credential,
+    without_wire,
+)
 
 
 class Uncacheable(Exception):  # noqa: N818 - an outcome, not an error
@@ -46,7 +54,7 @@ class LlmString(NamedTuple):
 
 
 # In the order in which they are believed.
-_MODEL_FIELDS = (
+MODEL_FIELDS = (
     "model",
     "model_name",
     "model_id",
@@ -61,42 +69,43 @@ _MODEL_FIELDS = (
 )
 
 
+_ASKED_FOR = frozenset({*MODEL_FIELDS, "_type", "responses", "stop"})
 _LIST_START = "[('"
-
-
-MEMORY_ADDRESS = re.compile(r"(?: at |@)0x[0-9a-fA-F]+")
-
-
+_ADDRESS = re.compile(r"(?: at |@)0x[0-9a-fA-F]+")
 _CLASS = re.compile(r"<class '([^']+)'>")
-
-
 _ANGLE = re.compile(r"<[^<>]*(?:<(?:locals|lambda)>[^<>]*)*>")
-
-
 _NAMED = re.compile(r"\('(\w+)', '([^'\\]+)'\)")
+_EMPTY_STOP = "('stop', [])"
+# Of literals, as ``repr`` writes them; in the place of each character of a string stands one.
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_FILLER = "_"
+_LITERAL = re.compile(r"(?:[\s_\[\](){},:\d.+-]|e[+-]|None|True|False|inf|nan)*")
+# A set: its order is another in each process.
+_SET = re.compile(r"\{[^{}:]+\}")
+_BRACKET = re.compile(r"[\[\](){}]")
+_PAIR_DEPTH = 2
 
 
 class _Opaque:
     """A setting whose value cannot be read from its text."""
 
 
-def parse_llm_string(llm_string: str) -> LlmString:
+def parse_llm_string(llm_string: str, ignored: frozenset[str] = frozenset()) -> LlmString:
     """Read the two forms that langchain-core makes; any other text stands for itself.
 
     A serializable model: JSON, "---", and a list of the call's parameters. Any other model: a
     list of all its parameters.
 
+    Args:
+        llm_string: The text.
+        ignored: Names of settings that shape no answer.
+
     Raises:
         Uncacheable: if it holds a memory address, which says nothing about what is there, or
             a type in a form that does not show its fields.
     """
-    if MEMORY_ADDRESS.search(llm_string):
-        msg = (
-            "the model's settings hold an object without a value of its own (its llm_string "
-            "shows a memory address); give that object a __repr__ that tells its value"
-        )
-        raise Uncacheable(msg)
-    constructor, head, text = _split(llm_string)
+    check_addresses(llm_string)
+    constructor, head, text = _split(llm_string, ignored)
     parameters = _parameters(text)
     # What a call asks for goes before what the model was made with.
     model = model_of(parameters) or model_of(constructor or {})
@@ -110,51 +119,128 @@ def parse_llm_string(llm_string: str) -> LlmString:
     )
     # Scripted answers make fake models (for tests) different ones although they have no name.
     anonymous = tells_nothing and model is None and not parameters.get("responses")
-    canonical = head + text
-    if (
-        parameters.get("stop") == []
-        and _Opaque not in parameters.values()
-        # A model with stop sequences of its own may take an empty list as "none of them".
-        and llm_string.count("stop") == 1
-    ):
-        # "No stop sequences", the way langchain-core writes it where they are not mentioned.
-        canonical = head + str(sorted({**parameters, "stop": None}.items()))
+    if parameters.get("stop") == [] and _Opaque not in parameters.values():
+        text = without_empty_stop(llm_string, text)
     classes = tuple(dict.fromkeys(_CLASS.findall(llm_string)))
-    return LlmString(canonical, model, anonymous, classes)
+    return LlmString(head + text, model, anonymous, classes)
 
 
-def _split(llm_string: str) -> tuple[dict[str, Any] | None, str, str]:
-    """Return the constructor's arguments of a serializable model, their text, and the rest.
+def check_addresses(llm_string: str) -> None:
+    """Make sure that no text is in a key that is another one tomorrow.
 
-    Secrets are left out: langchain-core writes no value of theirs, only which environment
-    variable they may be read from, and that only where this process read them from one.
+    Raises:
+        Uncacheable: if it shows a memory address.
     """
+    if "0x" in llm_string and _ADDRESS.search(llm_string):
+        msg = (
+            "the model's settings hold an object without a value of its own (its llm_string "
+            "shows a memory address); give that object a __repr__ that tells its value"
+        )
+        raise Uncacheable(msg)
+
+
+def has_address(text: str) -> bool:
+    """Tell whether a text shows where in memory an object lies."""
+    return _ADDRESS.search(text) is not None
+
+
+def is_list(llm_string: str) -> bool:
+    """Tell whether this is the text of a model of which langchain-core lists the parameters."""
+    return llm_string.startswith(_LIST_START)
+
+
+def is_literal(text: str) -> bool:
+    """Tell whether a list of parameters is nothing but data, in the same order in each process."""
+    skeleton = _STRING.sub(_FILLER, text)
+    return _LITERAL.fullmatch(skeleton) is not None and not _SET.search(skeleton)
+
+
+def without_empty_stop(llm_string: str, text: str) -> str:
+    """Return the parameters with "no stop sequences" as where nobody mentioned them.
+
+    Args:
+        llm_string: All of the text: a model with stop sequences of its own may take an empty
+            list as "none of them".
+        text: The list of parameters in it.
+    """
+    if _EMPTY_STOP in text and llm_string.count("stop") == 1:
+        return text.replace(_EMPTY_STOP, "('stop', None)")
+    return text
+
+
+# --- the head of a serializable model's text ---------------------------------------------------
+
+
+def rest_of(llm_string: str) -> str | None:
+    """Return the list of parameters behind a serializable model's head; None if there is none."""
+    read = _read_head(llm_string)
+    return None if read is None else read[1]
+
+
+def open_settings(head: Mapping[str, Any], ignored: frozenset[str]) -> dict[str, Any]:
+    """Return the constructor's arguments that count.
+
+    Secrets do not: langchain-core writes no value of theirs, only which environment variable
+    they may be read from, and that only where this process read them from one.
+    """
+    return {
+        name: without_wire(name, value)
+        for name, value in head["kwargs"].items()
+        if name not in NEVER_SENT
+        and name not in ignored
+        and name not in CORES_NAMES
+        and not _is_secret(value)
+        and not is_credential(name, _value_of(value))
+        and not is_class_of_the_wire(as_mapping(value).get("id") or ())
+    }
+
+
+def head_of(head: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return what counts of a head: whose constructor it is, and its arguments."""
+    return json.dumps({"id": head.get("id"), "kwargs": settings}, sort_keys=True) + "---"
+
+
+def _is_secret(value: Any) -> bool:
+    return as_mapping(value).get("lc") == 1 and as_mapping(value).get("type") == "secret"
+
+
+def _value_of(value: Any) -> Any:
+    """Return a value that stands for one of which there is only the class."""
+    return object() if as_mapping(value).get("type") == "not_implemented" else value
+
+
+def _read_head(llm_string: str) -> tuple[dict[str, Any], str] | None:
     if llm_string.startswith("{"):
         try:
             head, end = json.JSONDecoder().raw_decode(llm_string)
         except (ValueError, RecursionError):
-            return None, "", llm_string
-        arguments = head.get("kwargs")
-        if isinstance(arguments, dict):
-            open_ones = {
-                name: value
-                for name, value in arguments.items()
-                if not (
-                    as_mapping(value).get("lc") == 1 and as_mapping(value).get("type") == "secret"
-                )
-            }
-            rest = llm_string[end:].removeprefix("---")
-            if len(open_ones) == len(arguments):
-                return arguments, llm_string.removesuffix(rest), rest
-            head["kwargs"] = open_ones
-            return open_ones, json.dumps(head, sort_keys=True) + "---", rest
-    return None, "", llm_string
+            return None
+        if isinstance(head.get("kwargs"), dict):
+            return head, llm_string[end:].removeprefix("---")
+    return None
+
+
+def _split(llm_string: str, ignored: frozenset[str]) -> tuple[dict[str, Any] | None, str, str]:
+    """Return a serializable model's settings, the text of what counts of them, and the rest."""
+    read = _read_head(llm_string)
+    if read is None:
+        return None, "", llm_string
+    settings = open_settings(read[0], ignored)
+    return settings, head_of(read[0], settings), read[1]
+
+
+# --- the list of parameters --------------------------------------------------------------------
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    """Return the pairs of a list as langchain-core writes it; none if this is no such list."""
+    """Return the pairs of a list as langchain-core writes it; none if this is no such list.
+
+    Of a list that is nothing but data, only the values that somebody asks for are read.
+    """
     if not text.startswith(_LIST_START):
         return {}
+    if is_literal(text):
+        return _asked_for(text)
     for source in (text, _ANGLE.sub("None()", text)):
         try:
             tree = ast.parse(source, mode="eval").body
@@ -163,6 +249,24 @@ def _parameters(text: str) -> dict[str, Any]:
         except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError):
             continue
     return dict(_NAMED.findall(text))
+
+
+def _asked_for(text: str) -> dict[str, Any]:
+    skeleton = _STRING.sub(lambda string: _FILLER * len(string[0]), text)
+    found = {}
+    depth = start = 0
+    for bracket in _BRACKET.finditer(skeleton):
+        if bracket[0] in "[({":
+            depth += 1
+            start = bracket.end() if depth == _PAIR_DEPTH else start
+        else:
+            if depth == _PAIR_DEPTH:
+                name, _, value = text[start : bracket.start()].partition(", ")
+                name = name.strip("'\"")
+                if name in _ASKED_FOR:
+                    found[name] = ast.literal_eval(value)
+            depth -= 1
+    return found
 
 
 def _literal(node: ast.expr) -> Any:
@@ -179,7 +283,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def model_of(settings: Mapping[str, Any]) -> str | None:
-    for field in _MODEL_FIELDS:
+    for field in MODEL_FIELDS:
         value = settings.get(field)
         if isinstance(value, str) and value:
             return value
@@ -193,9 +297,9 @@ def schema_of_class(name: str) -> bytes:
         Uncacheable: if the name leads to no class with a schema, or to several that differ
             (a class that was edited while models made with the older one are still in use).
     """
-    schemas = {_schema(cls) for cls in _models_named(name)}
+    schemas = {schema_of(cls) for cls in _models_named(name)}
     if not schemas and name.partition(".")[0] in _STANDARD:
-        return b""  # those are never edited
+        return b""  # nobody edits those
     if len(schemas) != 1 or None in schemas:
         msg = (
             f"the model's settings name the class {name} but not its fields, and its schema "
@@ -207,23 +311,6 @@ def schema_of_class(name: str) -> bytes:
 
 
 _STANDARD = frozenset(vars(builtins)) | sys.stdlib_module_names
-
-
-# Each with the identity of what it was derived from, which a rebuilt class has anew.
-_SCHEMAS: WeakKeyDictionary[type[BaseModel], tuple[int, bytes | None]] = WeakKeyDictionary()
-
-
-def _schema(cls: type[BaseModel]) -> bytes | None:
-    source = id(cls.__pydantic_core_schema__)
-    known = _SCHEMAS.get(cls)
-    if known is not None and known[0] == source:
-        return known[1]
-    try:
-        schema = json.dumps(cls.model_json_schema(), sort_keys=True).encode()
-    except Exception:  # noqa: BLE001 - whatever pydantic says of a class without a schema
-        schema = None
-    _SCHEMAS[cls] = (id(cls.__pydantic_core_schema__), schema)
-    return schema
 
 
 def _models_named(name: str) -> list[type[BaseModel]]:

@@ -1,7 +1,7 @@
 """Requests as keys: everything that shapes the answer is in the key, and nothing else.
 
 Rules of this file: two requests that may get different answers never share a key; what it
-drops never reaches a provider. Prompts and llm_strings go into a digest and nowhere else.
+drops never reaches a provider. Prompts and settings go into a digest and nowhere else.
 """
 
 from __future__ import annotations
@@ -9,50 +9,75 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+from langchain_core.language_models import BaseLLM
+
+from langchain_llmcache._request.asking import Asked
+from langchain_llmcache._request.canonical import is_plain, tagged
+from langchain_llmcache._request.identity import Identities, Identity, is_cores
 from langchain_llmcache._request.key import Key, encode_model
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
     as_bytes,
+    is_list,
+    is_literal,
     model_of,
     parse_llm_string,
+    rest_of,
     schema_of_class,
+    without_empty_stop,
 )
 from langchain_llmcache._request.prompts import canonical_prompt
+from langchain_llmcache._request.recent import Recent
 from langchain_llmcache.errors import ConfigurationError
 
 # Part of every digest: another number is another key space.
-_VERSION: Final = b"llmcache/1"
-_LLM_STRINGS_KEPT: Final = 256
+_VERSION: Final = b"llmcache/2"
+# What is kept of the texts of models, in bytes (of which each costs some more than it is long).
+_TEXTS_KEPT: Final = 16 * 2**20
+_OVERHEAD: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Configuration:
-    """What one llm_string says: its share of the digest, and whose answers these are."""
+class _Settings(NamedTuple):
+    """What a model and its settings say.
 
-    seed: Any  # a hash object, to be copied
+    Attributes:
+        seed: Their share of the digest: a hash object, to be copied.
+        model: The model's name, if they tell.
+        part: That name as a part of keys.
+        reads_text: Each character of a prompt counts, even if it looks like messages.
+    """
+
+    seed: Any
     model: str | None
-    model_part: str
+    part: str
+    reads_text: bool
 
 
 class KeyMaker:
-    """Turns ``(prompt, llm_string)`` into keys; remembers what it parsed of llm_strings.
+    """Turns requests into keys; remembers what it found out about models and their texts.
 
     Args:
         extra: Anything else that shapes answers (region, account, version): JSON data. Its
             ``"model"`` names a model whose own settings do not.
         secret: Makes the digests HMAC-SHA-256, so that nobody without it can tell from
             the keys whether a certain prompt was asked.
+        ignore_fields: Names of fields of models that shape no answer.
 
     Raises:
-        ConfigurationError: if ``extra`` is not JSON data or ``secret`` is no text or empty.
+        ConfigurationError: if ``extra`` is not JSON data, ``secret`` is no text or empty, or
+            ``ignore_fields`` holds something else than names.
     """
 
-    def __init__(self, *, extra: Any = None, secret: str | bytes | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        extra: Any = None,
+        secret: str | bytes | None = None,
+        ignore_fields: Sequence[str] = (),
+    ) -> None:
         try:
             # Not orjson: it would write distinct values (a UUID and its string) alike.
             self._extra = b"" if extra is None else json.dumps(extra, sort_keys=True).encode()
@@ -64,27 +89,110 @@ class KeyMaker:
             raise ConfigurationError(msg)
         self._model = model_of(extra) if isinstance(extra, Mapping) else None
         self._secret = secret.encode() if isinstance(secret, str) else secret
-        self._known: OrderedDict[str, _Configuration] = OrderedDict()
+        self._ignored = _names(ignore_fields)
+        self._identities = Identities(self._ignored)
+        self._known: Recent[tuple[str, bytes], _Settings] = Recent(_TEXTS_KEPT, _size)
 
-    def key(
-        self, namespace: tuple[str, ...], prompt: str, llm_string: str
-    ) -> tuple[Key, str | None]:
+    def key(self, namespace: tuple[str, ...], prompt: str, asked: Asked) -> tuple[Key, str | None]:
         """Return the key of a request in an (encoded) namespace, and its model's name.
+
+        The model is read on the first call with ``asked``, and forgotten.
 
         Raises:
             Uncacheable: if no key could tell this request from others.
         """
-        configuration = self._known.get(llm_string) or self._configuration(llm_string)
-        canonical, call_ids = canonical_prompt(prompt)
-        digest = configuration.seed.copy()
+        if asked.key is not None and asked.key[0] is prompt and asked.key[1] == namespace:
+            return asked.key[2]  # type: ignore[no-any-return]
+        settings = asked.settings
+        if settings is None:
+            try:
+                settings = asked.settings = self._settings(asked)
+            finally:
+                asked.model = asked.options = None
+        canonical, call_ids = canonical_prompt(prompt, is_text=settings.reads_text)
+        digest = settings.seed.copy()
         digest.update(canonical)
+        key = Key((*namespace, settings.part), digest.hexdigest(), call_ids)
+        asked.key = (prompt, namespace, (key, settings.model))
+        return key, settings.model
+
+    def changes(self, asked: Asked) -> str | None:
+        """Return what to say of a model that has changed itself since it asked, if it has."""
+        model = None if asked.whose is None or asked.settings is None else asked.whose()
+        field = None if model is None else self._identities.changed_field(model)
+        if field is None:
+            return None
         return (
-            Key((*namespace, configuration.model_part), digest.hexdigest(), call_ids),
-            configuration.model,
+            f"{type(model).__name__}.{field} was changed while the model answered; if it is so "
+            "each time, no answer is found again: keep such a value in a PrivateAttr, or use "
+            f"LLMCache(ignore_fields=({field!r},)) if it shapes no answer"
         )
 
-    def _configuration(self, llm_string: str) -> _Configuration:
-        parsed = parse_llm_string(llm_string)
+    def _settings(self, asked: Asked) -> _Settings:
+        model, llm_string = asked.model, asked.llm_string
+        if model is None and is_list(llm_string):
+            msg = (
+                "this cache was asked without the model, and the text does not tell all of its "
+                "settings; if another cache asks this one in a thread or a task of its own, let it "
+                "do so inside `with asking(model, prompt, llm_string):`"
+            )
+            raise Uncacheable(msg)
+        if model is None or is_cores(model):
+            reads_text = isinstance(model, BaseLLM)
+            token = b"text" if reads_text else b""
+            known = self._known.get((llm_string, token))
+            return (
+                self._of_text(llm_string, token, reads_text=reads_text) if known is None else known
+            )
+        identity = self._identities.of(model)
+        if isinstance(model, BaseLLM):
+            told = self._identities.of_options(asked.options) if asked.options else b""
+        else:
+            known = self._known.get((llm_string, identity.token))
+            if known is not None:
+                return known
+            told = self._of_call(asked)
+        token = identity.token if not told else hashlib.sha256(identity.token + told).digest()
+        return self._known.get((llm_string, token)) or self._of_model(asked, identity, told, token)
+
+    def _of_call(self, asked: Asked) -> bytes:
+        """Return the form of a call's options where the text does not tell all of them."""
+        options = asked.options
+        if options is None or is_plain(options):
+            return b""
+        return self._identities.of_options(options)
+
+    def _of_model(self, asked: Asked, identity: Identity, told: bytes, token: bytes) -> _Settings:
+        """Return what is said of a request by its model, the call, and the text."""
+        llm_string, options = asked.llm_string, asked.options
+        listed = rest_of(llm_string) if identity.head is not None else None
+        text = without_empty_stop(llm_string, llm_string if listed is None else listed)
+        model = model_of(options or {}) or identity.model or self._model
+        classes: tuple[str, ...] = ()
+        if options is None:
+            parsed = parse_llm_string(llm_string, self._ignored)
+            model, classes = parsed.model or model, parsed.classes
+        elif told and listed is not None:
+            text = ""  # it lists the options, and these are told better
+        elif not is_literal(text):
+            # Objects, which the fields tell better: their text may be another in each process.
+            text, told = "", told or self._identities.of_options(options)
+        head = identity.head or ""
+        settings = self._made(
+            model,
+            as_bytes(head + text),
+            classes,
+            identity.added,
+            told,
+            reads_text=isinstance(asked.model, BaseLLM),
+        )
+        if not classes:
+            self._known.put((llm_string, token), settings)
+        return settings
+
+    def _of_text(self, llm_string: str, token: bytes, *, reads_text: bool) -> _Settings:
+        """Return what is said of a request by the text alone."""
+        parsed = parse_llm_string(llm_string, self._ignored)
         if parsed.anonymous and self._model is None:
             msg = (
                 "the model's settings do not say which model it is (its llm_string names no "
@@ -93,31 +201,38 @@ class KeyMaker:
             )
             raise Uncacheable(msg)
         model = self._model if parsed.anonymous else parsed.model
-        # Each part is preceded by its length, so that no two lists of parts read the same.
-        message = b"".join(
-            len(part).to_bytes(8, "big") + part
-            for part in (
-                _VERSION,
-                self._extra,
-                as_bytes(parsed.canonical),
-                *map(schema_of_class, parsed.classes),
-            )
-        )
+        text = as_bytes(parsed.canonical)
+        settings = self._made(model, text, parsed.classes, reads_text=reads_text)
+        # A class may be edited and defined again under its name: such a text is read anew.
+        if not parsed.classes:
+            self._known.put((llm_string, token), settings)
+        return settings
+
+    def _made(
+        self,
+        model: str | None,
+        text: bytes,
+        classes: Sequence[str],
+        *more: bytes,
+        reads_text: bool,
+    ) -> _Settings:
+        parts = (_VERSION, self._extra, text, *map(schema_of_class, classes), *filter(None, more))
+        message = tagged(b"", *parts)
         seed = (
             hashlib.sha256(message)
             if self._secret is None
             else hmac.new(self._secret, message, hashlib.sha256)
         )
-        configuration = _Configuration(seed, model, encode_model(model))
-        # A class may be edited and defined again under its name: such a string is read anew.
-        if not parsed.classes:
-            self._known[llm_string] = configuration
-            while len(self._known) > _LLM_STRINGS_KEPT:
-                self._known.popitem(last=False)
-        return configuration
+        return _Settings(seed, model, encode_model(model), reads_text)
 
 
-# --- prompts ---------------------------------------------------------------------------------
+def _size(key: tuple[str, bytes], _: _Settings) -> int:
+    return len(key[0]) + _OVERHEAD
 
 
-# --- llm_strings -----------------------------------------------------------------------------
+def _names(given: Sequence[str]) -> frozenset[str]:
+    names: Any = given
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        msg = f"ignore_fields is {given!r}; expected names of fields, such as ('logger',)"
+        raise ConfigurationError(msg)
+    return frozenset(names)

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import orjson
 
 from langchain_llmcache._request.llm_strings import (
-    MEMORY_ADDRESS,
     Uncacheable,
     as_bytes,
     as_mapping,
+    has_address,
 )
 
 # What a later request repeats of an earlier answer without sending it to the provider.
@@ -56,16 +56,20 @@ _ROUNDED_FROM = 2.0**63
 _Dump: TypeAlias = Callable[[Any], bytes]
 
 
-def canonical_prompt(prompt: str) -> tuple[bytes, tuple[str, ...]]:
+def canonical_prompt(prompt: str, *, is_text: bool = False) -> tuple[bytes, tuple[str, ...]]:
     """Return what of ``prompt`` shapes the answer, and the ids that stand in it as numbers.
 
     Messages, as langchain-core serializes them, lose what never reaches a provider (ids of
     messages, usage, most response metadata) and get sorted keys; any other text is kept as it is.
 
+    Args:
+        prompt: What is asked.
+        is_text: Whether a text model is asked, which is given each character.
+
     Raises:
         Uncacheable: if a message holds an object of which its text does not tell all.
     """
-    if prompt.startswith(_MESSAGE_START):
+    if prompt.startswith(_MESSAGE_START) and not is_text:
         read = _read_messages(prompt)
         if read is not None:
             messages, dump = read
@@ -188,7 +192,7 @@ def _check_objects(value: Any) -> None:
     elif isinstance(value, dict):
         if value.get("lc") == 1 and value.get("type") == "not_implemented":
             name = ".".join(map(str, value.get("id") or ()))
-            if name not in _TOLD_BY_REPR or MEMORY_ADDRESS.search(str(value.get("repr"))):
+            if name not in _TOLD_BY_REPR or has_address(str(value.get("repr"))):
                 msg = (
                     f"a message holds a {name}, whose text form may not tell two values apart; "
                     "put plain data into messages"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.cache.base import FullKey
 
+from langchain_llmcache._request.asking import Asked
+
 if TYPE_CHECKING:
     from langchain_llmcache.cache import LLMCache
 
@@ -21,5 +23,5 @@ def results_of(cache: LLMCache) -> LangGraphCache[Any]:
 
 def key_of_result(cache: LLMCache, tool: str, arguments: str) -> FullKey:
     """Return the key of what a tool says to these arguments, with all that sets keys apart."""
-    key = cache._flow.key_of_text(arguments, f"tool {tool}")  # noqa: SLF001 - a part of the cache
+    key = cache._flow.key_of(arguments, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
     return (_TOOLS, *key.space[:-1], tool), key.digest

@@ -32,6 +32,7 @@ from pydantic import BaseModel
 from langchain_llmcache import LLMCache
 from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES, _head
 from langchain_llmcache._answer.entries import TAG
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key
 from tests.support.samples import SAMPLES, to_entry
 from tests.support.servers import Server
@@ -236,7 +237,7 @@ async def _fuzz(server: Server, seed: int) -> tuple[Counter[str], Any]:
     # (A megabyte at a time is another test's; here a busy machine may take its time.)
     async with LLMCache.from_url(server.url, single_flight=False, timeout=20) as cache:
         prompts = [f"prompt {number}" for number in range(_BATCH)]
-        keys = [cache._flow._keys.key((), prompt, LLM_STRING)[0] for prompt in prompts]
+        keys = [cache._flow._keys.key((), prompt, Asked(LLM_STRING))[0] for prompt in prompts]
         names = [f"llm_cache:{key.path}" for key in keys]
 
         async def look(prompt: str, lookup: Callable[..., Any]) -> None:

@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_llmcache import LLMCache
 from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.maker import KeyMaker
 from tests.support.samples import KEY, SAMPLES, from_entry, to_entry
 
@@ -199,7 +200,7 @@ def differ_only_in_names_of_calls(first: list[BaseMessage], second: list[BaseMes
 
 def digest(request: list[BaseMessage]) -> str:
     """Return the digest of a request."""
-    return KeyMaker().key((), dumps(request), "m")[0].digest
+    return KeyMaker().key((), dumps(request), Asked("m"))[0].digest
 
 
 @settings(thorough, max_examples=1000)
@@ -255,7 +256,7 @@ def test_different_texts_have_different_keys(first: str, second: str) -> None:
     """Text prompts share a key only if they are the same, character by character."""
 
     def digest_of_text(prompt: str) -> str:
-        return KeyMaker().key((), prompt, "m")[0].digest
+        return KeyMaker().key((), prompt, Asked("m"))[0].digest
 
     assert (digest_of_text(first) == digest_of_text(second)) == (first == second)
 

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
 
-from tests.support.bedrock import (
+from langchain_llmcache._demo import (
     ConverseEndpoint,
     ConverseError,
     ConverseRequest,

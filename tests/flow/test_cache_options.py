@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langgraph.graph import END, START, StateGraph
+from pydantic import PrivateAttr
 from typing_extensions import TypedDict
 
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, NewEntry, cache_options
@@ -35,7 +36,7 @@ class Numbered(BaseChatModel):
 
     model: str = "numbered"
     seconds: float = 0.0
-    asked: list[str] = []  # noqa: RUF012 - pydantic copies it
+    _asked: list[str] = PrivateAttr(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -51,15 +52,15 @@ class Numbered(BaseChatModel):
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
         time.sleep(self.seconds)
-        self.asked.append(str(messages[-1].content))
-        message = AIMessage(f"answer {len(self.asked)}")
+        self._asked.append(str(messages[-1].content))
+        message = AIMessage(f"answer {len(self._asked)}")
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 @pytest.fixture
 def model() -> Numbered:
     """A model without a past."""
-    return Numbered(asked=[])
+    return Numbered()
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ async def test_a_hundred_who_find_an_old_answer_make_one_call(
     model.seconds = 0.05
     with cache_options(max_age=10):
         answers = await model.abatch(["q"] * 100)
-    assert len(model.asked) == 2
+    assert len(model._asked) == 2
     assert {message.content for message in answers} == {"answer 2"}
 
 
@@ -354,7 +355,7 @@ async def test_options_reach_invoke_and_ainvoke(model: Numbered) -> None:
 
 async def test_options_reach_batch_and_abatch(spied: Spied) -> None:
     """The threads and the tasks that a batch starts see the caller's block."""
-    model = Numbered(asked=[])
+    model = Numbered()
     with cache_options(ttl=5, namespace="acme"):
         model.batch([f"q{number}" for number in range(8)])
         await model.abatch([f"q{number}?" for number in range(8)])
@@ -393,7 +394,7 @@ def _graph(model: Numbered) -> Any:
 
 async def test_options_reach_the_nodes_of_a_graph(spied: Spied) -> None:
     """Sync nodes, which run in threads, and async ones; a block inside a node nests in it."""
-    model = Numbered(asked=[])
+    model = Numbered()
     with cache_options(namespace="graph", ttl=9):
         await _graph(model).ainvoke({"question": "q", "answers": []})
     assert [key.space[:-1] for key in spied.keys] == [("graph",), ("graph",), ("graph", "inner")]
@@ -414,7 +415,7 @@ async def test_options_reach_agents(spied: Spied, model: Numbered) -> None:
 
 def test_options_reach_threads_that_langchain_starts(spied: Spied) -> None:
     """A parallel step runs each branch in a thread, with the caller's block."""
-    model = Numbered(asked=[])
+    model = Numbered()
 
     def ask(name: str) -> Any:
         return RunnableLambda(lambda prompt: model.invoke(f"{prompt} {name}"))
@@ -511,7 +512,7 @@ def test_bad_options_are_named_at_once(options: dict[str, Any], name: str) -> No
 
 async def test_a_thousand_calls_each_see_their_own_options(spied: Spied) -> None:
     """Threads and tasks with mixed options, nested and not, at the same time."""
-    model = Numbered(asked=[])
+    model = Numbered()
 
     def options(number: int) -> dict[str, Any]:
         # Distinct for each call, so that no neighbour's could pass for it.

@@ -142,7 +142,7 @@ def test_what_is_not_stored_is_told_with_its_reason(seen: Seen) -> None:
     assert seen.kinds(cache) == ["declined", "declined", "refused", "uncacheable", "bypass"]
     assert [event.reason for event in seen][1::3] == ["write=False", "read=False"]
     assert "builtins.object" in str(seen[2].reason)
-    assert "names no model" in str(seen[3].reason)
+    assert "asking(model" in str(seen[3].reason)
 
 
 def test_a_stale_answer_is_told_as_such(seen: Seen) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from langchain_core.language_models import LLM
 from langchain_core.load import dumps
 from langchain_core.messages import (
     AIMessage,
@@ -23,6 +24,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
 from langchain_llmcache import ConfigurationError, LLMCache
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import (
     Key,
     Scope,
@@ -41,7 +43,7 @@ USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 
 def digest_of_text(prompt: str, llm_string: str = MODEL, **options: Any) -> str:
     """Return the digest of a text prompt."""
-    key, _ = KeyMaker(**options).key((), prompt, llm_string)
+    key, _ = KeyMaker(**options).key((), prompt, Asked(llm_string))
     return key.digest
 
 
@@ -279,17 +281,22 @@ def test_deeply_nested_messages_have_a_key() -> None:
     assert digest(nested(1)) == digest(nested(1)) != digest(nested(2))
 
 
-def test_a_text_model_that_is_asked_serialized_messages_is_not_cached() -> None:
-    """Of a text, characters count that do not count in messages: such an answer is not stored."""
-    cache = LLMCache()
-    llm_string = "[('_type', 'openai'), ('model_name', 'instruct'), ('stop', None)]"
+def test_a_text_model_is_asked_each_character() -> None:
+    """What does not count in messages does where a text model is asked a text that looks so."""
+
+    class Echo(LLM):
+        """Says what it was asked."""
+
+        _llm_type = "echo"
+
+        def _call(self, prompt: str, *_: Any, **__: Any) -> str:
+            return prompt
+
     plain = dumps([HumanMessage("q")])
-    for prompt in (plain, plain.replace('"q"', '"q", "id": "1"')):
-        assert cache.lookup(prompt, llm_string) is None
-        cache.update(prompt, llm_string, [Generation(text="a")])
-    assert cache.stats().refused == 2
-    cache.update(plain, llm_string, [ChatGeneration(message=AIMessage("a"))])
-    assert cache.lookup(plain, llm_string)
+    model = Echo(cache=LLMCache())
+    for _ in range(2):
+        for prompt in (plain, plain.replace('"q"', '"q", "id": "1"')):
+            assert model.invoke(prompt) == prompt
 
 
 # --- ids of tool calls -----------------------------------------------------------------------
@@ -407,7 +414,7 @@ def test_other_forms_of_tool_calls_are_numbered_too() -> None:
         ]
 
     assert digest(*history("call_1")) == digest(*history("call_2"))
-    *_, call_ids = KeyMaker().key((), dumps(history("call_1")), MODEL)[0]
+    *_, call_ids = KeyMaker().key((), dumps(history("call_1")), Asked(MODEL))[0]
     assert call_ids == ("call_1",)
 
 

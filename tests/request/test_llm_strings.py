@@ -20,9 +20,10 @@ from langchain_core.outputs import Generation
 from pydantic import BaseModel, Field, create_model
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.llm_strings import Uncacheable, parse_llm_string
 from langchain_llmcache._request.maker import KeyMaker
-from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.models import anthropic, ollama, openai
 
 HEAD = '{"kwargs": {"model_name": "gpt"}, "lc": 1, "type": "constructor"}---'
@@ -39,9 +40,9 @@ def settings(model: BaseChatModel, /, **kwargs: Any) -> str:
     return model._get_llm_string(**kwargs)
 
 
-def digest(llm_string: str, **options: Any) -> str:
-    """Return the digest of a request to a model with such settings."""
-    key, _ = KeyMaker(**options).key((), "q", llm_string)
+def digest(llm_string: str, model: Any = None, **options: Any) -> str:
+    """Return the digest of a request with such settings, of a model that is known or is not."""
+    key, _ = KeyMaker(**options).key((), "q", Asked(llm_string, model, {}))
     return key.digest
 
 
@@ -77,7 +78,6 @@ def test_the_name_of_the_model_is_read(llm_string: Text, name: str | None) -> No
     """The model's name is found where langchain-core puts it, and nothing is made of other text."""
     llm_string = text_of(llm_string)
     assert parse_llm_string(llm_string).model == name
-    assert digest(llm_string)
 
 
 def test_the_name_of_a_bedrock_model_is_read() -> None:
@@ -117,7 +117,8 @@ def test_no_stop_sequences_are_no_stop_sequences(make: Callable[[], BaseChatMode
     model = make()
     without, empty = settings(model), settings(model, stop=[])
     assert without != empty
-    assert digest(without) == digest(empty) != digest(settings(model, stop=["x"]))
+    other = settings(model, stop=["x"])
+    assert digest(without, model) == digest(empty, model) != digest(other, model)
 
 
 def test_an_empty_list_of_stop_sequences_may_override_the_models_own() -> None:
@@ -137,34 +138,44 @@ def test_an_empty_list_of_stop_sequences_may_override_the_models_own() -> None:
     "llm_string",
     [
         lambda: settings(ollama(model="a")),
-        lambda: settings(ollama(model="a"), tools=[{"description": "'model'"}], format="json"),
-        settings(GenericFakeChatModel(messages=iter([AIMessage("a")]))),
-        "[('API', 1), ('_type', 'x'), ('stop', None)]",
-        "[('_type', 'x'), ('model', ''), ('stop', None)]",
-        "[('_type', 'x'), ('model', <Unreadable '>), ('stop', None)]",
-        '{"kwargs": {"llm": {"lc": 1, "type": "not_implemented", "id": ["x"]}}}---[(\'stop\', None)]',
+        "[('_type', 'x'), ('model', 'm'), ('stop', None)]",
+        "[('_type', 'fake-list'), ('responses', ['a']), ('stop', None)]",
     ],
 )
-def test_settings_that_name_no_model_are_not_cached(llm_string: Text) -> None:
-    """Where two models could have the same settings, there is no key."""
-    llm_string = text_of(llm_string)
-    with pytest.raises(Uncacheable, match="key_extra"):
-        digest(llm_string)
-    with pytest.raises(Uncacheable, match="key_extra"):
-        digest(llm_string, extra={"region": "eu"})
+def test_a_list_of_settings_without_its_model_is_not_cached(llm_string: Text) -> None:
+    """Such a text tells what its author chose to state: nobody knows what it leaves out."""
+    with pytest.raises(Uncacheable, match=r"asking\(model, prompt, llm_string\)"):
+        digest(text_of(llm_string))
+    with pytest.raises(Uncacheable, match=r"asking\(model, prompt, llm_string\)"):
+        digest(text_of(llm_string), extra={"model": "a"})
+
+
+FAKE = GenericFakeChatModel(messages=iter([AIMessage("a")]))
+OF_AN_OBJECT = (
+    '{"kwargs": {"llm": {"lc": 1, "type": "not_implemented", "id": ["x"]}}}---[(\'stop\', None)]'
+)
+
+
+@pytest.mark.parametrize(("llm_string", "model"), [(settings(FAKE), FAKE), (OF_AN_OBJECT, None)])
+def test_settings_that_name_no_model_are_not_cached(llm_string: str, model: Any) -> None:
+    """Where two models could have the same settings, and no others tell more, there is no key."""
+    for extra in (None, {"region": "eu"}):
+        with pytest.raises(Uncacheable, match="key_extra"):
+            digest(llm_string, model, extra=extra)
 
 
 def test_a_cache_can_name_the_model_of_settings_without_one() -> None:
     """key_extra's "model" is the opt-in: it separates the models, and names them in the key."""
-    llm_string = settings(ollama(model="a"))
-    first, name = KeyMaker(extra={"model": "a"}).key((), "q", llm_string)
-    second, _ = KeyMaker(extra={"model": "b"}).key((), "q", llm_string)
-    assert name == "a"
-    assert first.space == ("a",)
-    assert first.digest != second.digest
+    first, second = (
+        KeyMaker(extra={"model": name}).key((), "q", Asked(settings(FAKE), FAKE, {}))
+        for name in ("a", "b")
+    )
+    assert first[1] == "a"
+    assert first[0].space == ("a",)
+    assert first[0].digest != second[0].digest
 
 
-def test_the_missing_name_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_text_without_its_model_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """One warning says what to do; the requests are counted."""
     cache = LLMCache()
     llm_string = settings(ollama(model="a"))
@@ -174,7 +185,7 @@ def test_the_missing_name_is_reported_once(caplog: pytest.LogCaptureFixture) -> 
             cache.update("q", llm_string, [Generation(text="a")])
             assert cache.lookup("q", llm_string) is None
     assert len(caplog.records) == 1
-    assert "key_extra" in caplog.text
+    assert "asking(model" in caplog.text
     assert cache.stats().uncacheable >= 6
     assert cache.stats().stores == 0
 
@@ -224,15 +235,15 @@ def test_the_fields_of_a_class_are_in_the_key() -> None:
     """A class that was edited after its first use never meets the answers of the older one."""
     edited = define(a=(int, ...))
     maker = KeyMaker()
-    first, _ = maker.key((), "q", of_class(edited))
-    assert first == maker.key((), "q", of_class(edited))[0]
+    first, _ = maker.key((), "q", Asked(of_class(edited)))
+    assert first == maker.key((), "q", Asked(of_class(edited)))[0]
     del edited
     for fields in ({"a": (str, ...)}, {"a": (int, 1)}, {"a": (int, Field(description="d"))}):
         edited = define(**fields)
-        assert maker.key((), "q", of_class(edited))[0] != first
+        assert maker.key((), "q", Asked(of_class(edited)))[0] != first
         del edited
     again = define(a=(int, ...))
-    assert maker.key((), "q", of_class(again))[0] == first
+    assert maker.key((), "q", Asked(of_class(again)))[0] == first
 
 
 def test_two_classes_of_one_name_are_not_cached() -> None:

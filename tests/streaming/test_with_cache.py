@@ -32,11 +32,11 @@ from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
 from tests.support import models
-from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.patience import LATE, SOON, soon
 from tests.support.providers import ModelServer
 from tests.support.scripted import DumbModel, ScriptedModel, SyncOnlyModel
@@ -82,8 +82,8 @@ def _nothing_was_asked() -> None:
 
 @pytest.fixture
 def cache() -> LLMCache:
-    """A cache of one's own."""
-    return LLMCache()
+    """A cache of one's own, for which a scripted model is the same however fast it speaks."""
+    return LLMCache(ignore_fields=("pause", "fails_at"))
 
 
 @pytest.fixture
@@ -425,7 +425,7 @@ def test_threads_follow_a_stream() -> None:
 
 async def test_tasks_follow_a_stream() -> None:
     """Tasks that stream or invoke what a task just streams get its whole answer."""
-    model = with_cache(ScriptedModel(pause=0.03), LLMCache())
+    model = with_cache(ScriptedModel(pause=0.03), LLMCache(ignore_fields=["pause"]))
     said: list[Any] = await asyncio.gather(
         *(listed(model.astream(QUESTION)) for _ in range(10)),
         *(model.ainvoke(QUESTION) for _ in range(10)),
@@ -437,7 +437,7 @@ async def test_tasks_follow_a_stream() -> None:
 
 async def test_a_stream_outlives_the_task_that_began_it() -> None:
     """Whoever reads each chunk in a task of its own still leads until the stream ends."""
-    model = with_cache(ScriptedModel(pause=0.03), LLMCache())
+    model = with_cache(ScriptedModel(pause=0.03), LLMCache(ignore_fields=["pause"]))
     stream = model.astream(QUESTION)
     await asyncio.create_task(anext(stream))  # type: ignore[arg-type]
     follower = asyncio.create_task(model.ainvoke(QUESTION))

@@ -35,6 +35,7 @@ from langchain_llmcache._flow.ports import Ending, Side
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
 from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key, Scope
 
 Ref = Callable[[int], int]
@@ -384,7 +385,7 @@ class World:
             task.waited = 0.0
             task.was_stored = self._stored.get(question, 0.0) > self.now
             task.stored = flow._stored
-            found = await flow.lookup(self._side, question, _LLM_STRING)
+            found = await flow.lookup(self._side, question, Asked(_LLM_STRING))
             if found is not None:
                 self._check_answer(task, [generation.text for generation in found])
                 return
@@ -402,7 +403,11 @@ class World:
             self._enter(task, f"update {attempt}")
             task.landing = flow._flights.current(_key(question))
             await flow.update(
-                self._side, question, _LLM_STRING, [Generation(text=text)], self._scenario.ttl
+                self._side,
+                question,
+                Asked(_LLM_STRING),
+                [Generation(text=text)],
+                self._scenario.ttl,
             )
             return
 

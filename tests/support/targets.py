@@ -7,6 +7,7 @@ once sync and once async.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,12 +30,20 @@ from tests.support.servers import ValkeyServer
 
 # One and the same request, for tests that need any request.
 PROMPT = "What is a lease?"
-LLM_STRING = "[('_type', 'test-llm'), ('model_name', 'model-a'), ('stop', None)]"
 
 
 def llm_string(model: str) -> str:
-    """Return the settings of a text LLM of that name, as langchain-core writes them."""
-    return f"[('_type', 'test-llm'), ('model_name', {model!r}), ('stop', None)]"
+    """Return the settings of a model of that name, as langchain-core writes them."""
+    head = {
+        "id": ["test", "Model"],
+        "kwargs": {"model_name": model},
+        "lc": 1,
+        "type": "constructor",
+    }
+    return f"{json.dumps(head, sort_keys=True)}---[('stop', None)]"
+
+
+LLM_STRING = llm_string("model-a")
 
 
 def answer(text: str = "A promise with a date.") -> list[Generation]:

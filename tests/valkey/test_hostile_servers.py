@@ -285,7 +285,7 @@ async def test_nothing_confidential_is_shown(
     kind: str,
 ) -> None:
     """In no log line, error, event or repr: credentials, questions, answers, settings, keys."""
-    settings = f"[('_type', 'test-llm'), ('model_name', 'model-a'), ('api_key', '{SETTING}')]"
+    settings = LLM_STRING.replace("('stop', None)", f"('api_key', '{SETTING}'), ('stop', None)")
     events: list[CacheEvent] = []
     shown: list[Any] = []
     with caplog.at_level(logging.DEBUG), trouble(kind, own_valkey_server, tmp_path) as url:

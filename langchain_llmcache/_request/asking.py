@@ -1,0 +1,174 @@
+"""Which model asks: langchain-core tells a cache a text of it, and not the model.
+
+It calls a cache in a few functions of its own, whose ``self`` is the model: they are found on
+the call stack, by name and by module, and taken only if the prompt and the text there are the
+ones that we were asked with. Whoever asks this cache on behalf of a model says so: ``asking``.
+
+Rules of this file: it is called before anything is awaited, and keeps no frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
+
+from langchain_core.language_models import BaseLanguageModel, chat_models, llms
+
+from langchain_llmcache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_DEEPEST: Final = 40
+_CHAT_GLOBALS: Final = vars(chat_models)
+_CHAT: Final = frozenset({"_generate_with_cache", "_agenerate_with_cache"})
+_TEXT_GLOBALS: Final = vars(llms)
+_TEXT: Final = frozenset({"get_prompts", "aget_prompts", "update_cache", "aupdate_cache"})
+_TEXT_CALLERS: Final = frozenset({"generate", "agenerate"})
+# Of one context: misses whose answers are still awaited, newest first.
+_AWAITED: Final = 4
+
+
+class Asked:
+    """Who asked what: the model is there until its key has been made.
+
+    Attributes:
+        llm_string: The text of the model and its settings.
+        model: The model, or None if it is not known (any more).
+        whose: Refers to the model, if it is known.
+        options: What the call gives it besides the prompt; None if that is not known.
+        settings: What was made of all that, by the maker of keys.
+        key: The key that was made last, with what it was made of.
+    """
+
+    __slots__ = ("key", "llm_string", "model", "options", "settings", "whose")
+
+    def __init__(
+        self, llm_string: str, model: Any = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.llm_string = llm_string
+        self.model = model
+        self.whose = None if model is None else ref(model)
+        self.options = options
+        self.settings: Any = None
+        self.key: Any = None
+
+
+class asking:  # noqa: N801 - used like a function
+    """Says which model asks, for the calls of a cache inside a block.
+
+    For caches that ask this one in a thread or a task of their own, or with texts of their own:
+    otherwise the model is found by itself.
+
+    Args:
+        model: The chat model or text model whose request it is.
+        prompt: The prompt that this cache is asked with.
+        llm_string: The text that this cache is asked with.
+        options: What the call gives the model besides the prompt. The text of a text model does
+            not tell, and without them there are taken to be none.
+
+    Raises:
+        ConfigurationError: (a ``ValueError``) one of them is something else.
+    """
+
+    def __init__(
+        self,
+        model: BaseLanguageModel[Any],
+        prompt: str,
+        llm_string: str,
+        *,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        given: dict[str, object] = {"model": model, "prompt": prompt, "llm_string": llm_string}
+        if not isinstance(given["model"], BaseLanguageModel):
+            msg = (
+                f"model is a {type(model).__qualname__}; expected the chat model or text model "
+                "itself (of a bound one: its .bound)"
+            )
+            raise ConfigurationError(msg)
+        for name in ("prompt", "llm_string"):
+            if not isinstance(given[name], str):
+                msg = f"{name} is a {type(given[name]).__qualname__}; expected a text"
+                raise ConfigurationError(msg)
+        self.model = model
+        self.prompt = prompt
+        self.llm_string = llm_string
+        self.options = options
+
+    def __enter__(self) -> Self:
+        _BLOCKS.set((self, *_BLOCKS.get()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # No token: a generator may be closed in another context than it was in.
+        blocks = list(_BLOCKS.get())
+        with contextlib.suppress(ValueError):
+            blocks.remove(self)
+        _BLOCKS.set(tuple(blocks))
+
+
+# Of one context: the blocks that it is in, innermost first.
+_BLOCKS: Final[ContextVar[tuple[asking, ...]]] = ContextVar("llmcache_asking", default=())
+_MISSED: Final[ContextVar[tuple[Asked, ...]]] = ContextVar("llmcache_missed", default=())
+
+
+def who_asks(prompt: str, llm_string: str) -> Asked:
+    """Return whose request this is. To be called by a method of the cache itself."""
+    for block in _BLOCKS.get():
+        if block.llm_string == llm_string and block.prompt == prompt:
+            return Asked(llm_string, block.model, block.options)
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the method's caller
+    for _ in range(_DEEPEST):
+        if frame is None:
+            break
+        namespace = frame.f_globals
+        if namespace is _CHAT_GLOBALS:
+            if frame.f_code.co_name in _CHAT:
+                scope = frame.f_locals
+                if scope.get("llm_string") == llm_string and scope.get("prompt") == prompt:
+                    return Asked(llm_string, scope["self"], _options(scope, scope["stop"]))
+        elif namespace is _TEXT_GLOBALS and frame.f_code.co_name in _TEXT:
+            scope = frame.f_locals
+            caller = frame.f_back
+            if (
+                scope.get("llm_string") == llm_string
+                and scope.get("prompt") == prompt
+                and caller is not None
+                and caller.f_globals is _TEXT_GLOBALS
+                and caller.f_code.co_name in _TEXT_CALLERS
+            ):
+                called = caller.f_locals
+                return Asked(llm_string, called["self"], _options(called, called["stop"]))
+        frame = frame.f_back
+    return Asked(llm_string)
+
+
+def _options(scope: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
+    options: Mapping[str, Any] = scope["kwargs"]
+    return options if stop is None else {**options, "stop": stop}
+
+
+def missed(asked: Asked) -> None:
+    """Remember who asked, until the answer comes: models change while they answer."""
+    _MISSED.set((asked, *_MISSED.get()[: _AWAITED - 1]))
+
+
+def who_asked(prompt: str, llm_string: str) -> Asked:
+    """Return whose answer this is: of who missed it with that very text, or who asks now."""
+    blocks = _BLOCKS.get()
+    for asked in _MISSED.get():
+        if asked.llm_string is llm_string and (
+            not blocks or asked.whose is None or asked.whose() is blocks[0].model
+        ):
+            return asked
+    return who_asks(prompt, llm_string)

@@ -1,0 +1,171 @@
+"""Which fields of a model never reach its provider.
+
+Rule of this file: a field is left out because of what it is for, by name and where that may
+mean two things by its value too. Whatever is not known to be harmless counts: it costs a miss.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from pydantic import SecretStr
+
+# langchain-core's own: how a model is run, traced and named.
+_CORES: Final = frozenset(
+    {
+        "cache",
+        "callback_manager",
+        "callbacks",
+        "custom_get_token_ids",
+        "disable_streaming",
+        "profile",
+        "rate_limiter",
+        "verbose",
+    }
+)
+# Likewise, unless a class makes something else of the name.
+CORES_NAMES: Final = ("metadata", "name", "tags")
+# Where the scripts of langchain-core's fake models have got to.
+_FAKES: Final = "langchain_core.language_models.fake"
+_CURSOR: Final = "i"
+_WAITS_AND_TRIES: Final = frozenset(
+    {
+        "connect_timeout",
+        "default_request_timeout",
+        "max_concurrent_requests",
+        "max_retries",
+        "read_timeout",
+        "request_parallelism",
+        "request_timeout",
+        "retries",
+        "retry_max_seconds",
+        "retry_min_seconds",
+        "sleep_interval",
+        "stream_chunk_timeout",
+        "timeout",
+        "timeout_seconds",
+    }
+)
+_CLIENTS: Final = frozenset(
+    {
+        "_async_client",
+        "_client",
+        "async_client",
+        "async_client_running",
+        "bedrock_client",
+        "client",
+        "client_preview",
+        "custom_client",
+        "http_async_client",
+        "http_client",
+        "http_socket_options",
+        "kdbc",
+        "root_async_client",
+        "root_client",
+        "session",
+    }
+)
+_BOOKKEEPING: Final = frozenset(
+    {
+        "allowed_special",
+        "aws_access_key_id",
+        "credentials_profile_name",
+        "disallowed_special",
+        "include_response_headers",
+        "print_request",
+        "stream_usage",
+        "tiktoken_model_name",
+        "user_agent",
+        "validate_base_url",
+        "validate_model_on_init",
+    }
+)
+NEVER_SENT: Final = _CORES | _WAITS_AND_TRIES | _CLIENTS | _BOOKKEEPING
+
+_CREDENTIAL: Final = re.compile(
+    r"(?:^|_)(?:api_key|apikey|secret|secret_key|access_key|access_key_id|private_key|password"
+    r"|credentials|jwt|authorization|ak|sk|token_provider|token)$"
+)
+_TOKENS_OF_TEXT: Final = re.compile(r"^(?:eos|bos|stop|pad)_token$")
+# Objects of these packages are how a request travels, whatever the field is called.
+_WIRE: Final = frozenset(
+    {
+        "aiohttp",
+        "botocore",
+        "boto3",
+        "grpc",
+        "httpcore",
+        "httpx",
+        "httpx2",
+        "requests",
+        "ssl",
+        "urllib3",
+    }
+)
+_WIRE_DATA: Final = frozenset({"URL", "Headers", "QueryParams", "Cookies"})
+
+# In the arguments of a client, given as a mapping.
+_CLIENT_ARGUMENTS: Final = re.compile(r"client_(?:kwargs|args|options)$")
+_OF_THE_WIRE: Final = frozenset(
+    {
+        "auth",
+        "cert",
+        "event_hooks",
+        "follow_redirects",
+        "http1",
+        "http2",
+        "limits",
+        "mounts",
+        "retries",
+        "timeout",
+        "transport",
+        "trust_env",
+        "verify",
+    }
+)
+
+_OF_CORE: Final = {**BaseLLM.model_fields, **BaseChatModel.model_fields}
+
+
+def never_sent(cls: type[Any]) -> frozenset[str]:
+    """Return the names of a model class's fields that never count, whatever is in them."""
+    left_out = set(NEVER_SENT)
+    for name in CORES_NAMES:
+        own, cores = cls.model_fields.get(name), _OF_CORE[name]
+        if own is None or (own.annotation, own.default) == (cores.annotation, cores.default):
+            left_out.add(name)
+    if any(
+        base.__module__.startswith(_FAKES) and _CURSOR in getattr(base, "model_fields", {})
+        for base in cls.__mro__
+    ):
+        left_out.add(_CURSOR)
+    return frozenset(left_out)
+
+
+def is_credential(name: str, value: object) -> bool:
+    """Tell whether a field says who asks: a name that means so, and a value that can be so."""
+    if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.match(name):
+        return False
+    return isinstance(value, (str, SecretStr)) or not isinstance(
+        value, (bool, int, float, dict, list, tuple, type(None))
+    )
+
+
+def is_of_the_wire(value: object) -> bool:
+    """Tell whether an object belongs to what sends requests, and is not data."""
+    return is_class_of_the_wire([*type(value).__module__.split("."), type(value).__name__])
+
+
+def is_class_of_the_wire(path: Sequence[str]) -> bool:
+    """Tell whether a class, given as LangChain writes its place, is one of those."""
+    return bool(path) and path[0] in _WIRE and path[-1] not in _WIRE_DATA
+
+
+def without_wire(name: str, value: Any) -> Any:
+    """Return the arguments of a client without those that say how it travels; else the value."""
+    if isinstance(value, dict) and _CLIENT_ARGUMENTS.search(name):
+        return {key: item for key, item in value.items() if key not in _OF_THE_WIRE}
+    return value

@@ -1,0 +1,280 @@
+"""What of a model shapes its answers, as its fields have it: LangChain's text does not tell all.
+
+Of a serializable chat model the text counts, and here is what it leaves out; of any other model
+every field counts that reaches the provider. Private attributes never do.
+
+Rules of this file: two models that may answer differently have two identities, in every
+process; nothing here keeps a model alive, and no value of a field is ever shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.load import dumpd
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from langchain_llmcache._request.canonical import Forms, NoForm, is_importable, path_of, tagged
+from langchain_llmcache._request.endpoints import (
+    Endpoint,
+    TwoEndpoints,
+    client_names,
+    clients_of,
+    endpoint_of,
+    is_default,
+    made_clients,
+)
+from langchain_llmcache._request.fields import (
+    is_credential,
+    is_of_the_wire,
+    never_sent,
+    without_wire,
+)
+from langchain_llmcache._request.llm_strings import (
+    Uncacheable,
+    as_bytes,
+    head_of,
+    model_of,
+    open_settings,
+)
+from langchain_llmcache._request.memo import Memo, Parts
+
+
+class Identity:
+    """What one model adds to its requests. Its ``repr`` shows the digest only.
+
+    Attributes:
+        head: Of a serializable chat model: what counts of the text that langchain-core writes.
+        added: All that counts and is not in there.
+        token: A digest of both.
+        model: The model's name, if a field tells.
+    """
+
+    __slots__ = ("added", "head", "model", "token")
+
+    def __init__(self, head: str | None, added: bytes, model: str | None) -> None:
+        self.head = head
+        self.added = added
+        self.token = hashlib.sha256(tagged(b"", as_bytes(head or ""), added)).digest()
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"Identity({self.token.hex()})"
+
+
+class Identities:
+    """Tells the identities of models, and remembers them as long as nothing changes.
+
+    Args:
+        ignored: Names of fields that do not count, besides those that never do.
+    """
+
+    def __init__(self, ignored: frozenset[str] = frozenset()) -> None:
+        self._ignored = ignored
+        self._memo: Memo[Identity] = Memo(self._parts)
+
+    def of(self, model: BaseLanguageModel[Any]) -> Identity:
+        """Return the identity of a model.
+
+        Raises:
+            Uncacheable: if a field holds what no key can tell, or if it cannot be known where
+                its requests go or which class it is.
+        """
+        known = self._memo.get(model)
+        if known is not None:
+            return known
+        watch = self._memo.watch(model)  # before anything is read: what changes later is seen
+        try:
+            identity = self._read(model, Forms(self._of_nested))
+        except NoForm as error:
+            raise Uncacheable(_advice(f"{type(model).__name__}{error.path}", error.kind)) from None
+        if watch is not None:
+            self._memo.put(model, watch, identity)
+        return identity
+
+    def of_options(self, options: Mapping[str, Any]) -> bytes:
+        """Return the form of what one call gives a model besides its prompt.
+
+        Raises:
+            Uncacheable: if it has none.
+        """
+        try:
+            return Forms(self._of_nested).of(dict(sorted(options.items())))
+        except NoForm as error:
+            raise Uncacheable(_advice(f"the call's options{error.path}", error.kind)) from None
+
+    def changed_field(self, model: BaseLanguageModel[Any]) -> str | None:
+        """Return a field of a model that is not what it was when the model asked, if any."""
+        return self._memo.changed(model)
+
+    def _parts(self, watched: BaseModel) -> Parts:
+        if isinstance(watched, BaseLanguageModel):
+            return Parts(self._counting(watched), client_names(type(watched)))
+        return Parts(tuple(type(watched).model_fields))
+
+    def _counting(self, model: BaseLanguageModel[Any]) -> list[str]:
+        """Return the names of a model's fields that count, in order."""
+        left_out = never_sent(plain_class(model)) | self._ignored
+        values = model.__dict__
+        return [
+            name
+            for name in sorted(type(model).model_fields)
+            if name not in left_out
+            and not is_credential(name, values.get(name))
+            and not is_of_the_wire(values.get(name))
+        ]
+
+    def _read(self, model: BaseLanguageModel[Any], forms: Forms) -> Identity:
+        if isinstance(model, BaseChatModel) and model.is_lc_serializable():
+            return self._beyond_text(model, forms)
+        name = model_of({name: model.__dict__.get(name) for name in self._counting(model)})
+        return Identity(None, forms.of(model), name)
+
+    def _of_nested(self, model: BaseLanguageModel[Any], forms: Forms) -> bytes:
+        """Return the form of a model of which no text counts."""
+        pairs = [self._pair(model, name, forms) for name in self._counting(model)]
+        pairs += self._extras(model, forms)
+        return tagged(b"+", _of_class(model), *sum(pairs, ()), _where(_endpoint(model)))
+
+    def _beyond_text(self, model: BaseChatModel, forms: Forms) -> Identity:
+        """Return what a serializable model's text says, and all that it leaves out."""
+        dumped = dumpd(model)
+        # Through JSON, so that it is what is read of a text.
+        read = open_settings(json.loads(json.dumps(dumped, sort_keys=True)), self._ignored)
+        fields = self._counting(model)
+        told = {name: read[name] for name in fields if name in read and _is_told(dumped, name)}
+        rest = [name for name in fields if name not in told and not _is_default(model, name)]
+        pairs = [self._pair(model, name, forms) for name in rest] + self._extras(model, forms)
+        added = list(sum(pairs, ()))
+        if not _is_told_by_id(model):
+            added.append(_of_class(model))
+        endpoint = _endpoint(model)
+        if not is_default(endpoint, type(model), told):
+            added.append(_where(endpoint))
+        return Identity(
+            head_of(dumped, told), tagged(b"+", *added) if added else b"", model_of(told)
+        )
+
+    def _extras(self, model: BaseLanguageModel[Any], forms: Forms) -> list[tuple[bytes, bytes]]:
+        extras = model.__pydantic_extra__ or {}
+        names = [name for name in sorted(extras) if not is_credential(name, extras[name])]
+        return [self._pair(model, name, forms) for name in names]
+
+    def _pair(self, model: BaseLanguageModel[Any], name: str, forms: Forms) -> tuple[bytes, bytes]:
+        values = model.__dict__ if name in type(model).model_fields else model.__pydantic_extra__
+        try:
+            return as_bytes(name), forms.of(without_wire(name, (values or {}).get(name)))
+        except NoForm as error:
+            error.path = f".{name}{error.path}"
+            raise
+
+
+def plain_class(model: Any) -> type[Any]:
+    """Return a model's class, without what ``with_cache`` put in front of it."""
+    cls: type[Any] = type(model)
+    if cls.__bases__[0].__module__ == "langchain_llmcache.streaming":
+        return cls.__bases__[1]
+    return cls
+
+
+def is_cores(model: Any) -> bool:
+    """Tell whether a model is one of langchain-core's own: those with scripts, for tests."""
+    return plain_class(model).__module__.startswith("langchain_core.")
+
+
+def _of_class(model: Any) -> bytes:
+    """Return the name of a model's class.
+
+    Raises:
+        Uncacheable: if another living class goes by that name.
+    """
+    cls = plain_class(model)
+    path = path_of(cls)
+    if not is_importable(cls) and sum(path_of(other) == path for other in _classes()) > 1:
+        msg = (
+            f"there are several classes {cls.__qualname__} in {cls.__module__}, and their models "
+            "would share answers; define the class once, at the top of a module"
+        )
+        raise Uncacheable(msg)
+    return as_bytes(path)
+
+
+def _classes() -> list[type[Any]]:
+    """Return every living class of models, those of ``with_cache`` left out."""
+    living: list[type[Any]] = [BaseLanguageModel]
+    for cls in living:  # grows while it is walked
+        living += [
+            below
+            for below in cls.__subclasses__()
+            if below.__bases__[0].__module__ != "langchain_llmcache.streaming"
+        ]
+    return living
+
+
+def _is_told_by_id(model: Any) -> bool:
+    """Tell whether the ``id`` in a serializable model's text is that of no other class."""
+    cls = plain_class(model)
+    if "get_lc_namespace" in vars(cls):
+        return True
+    # A subclass that goes by its parent's place shares it with others of the same name.
+    return (
+        cls.get_lc_namespace() == cls.__module__.split(".")
+        and cls.__qualname__ == cls.__name__
+        and not cls.__module__.endswith("main__")
+    )
+
+
+def _is_told(dumped: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a model's text says all of a field: it sorts keys, and leaves objects out."""
+    value = dumped["kwargs"][name]
+    return not _has_objects(value) and json.dumps(value) == json.dumps(value, sort_keys=True)
+
+
+def _has_objects(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "lc" in value or any(map(_has_objects, value.values()))
+    return isinstance(value, list) and any(map(_has_objects, value))
+
+
+def _is_default(model: Any, name: str) -> bool:
+    """Tell whether a field that is not in a model's text holds what it holds by itself."""
+    value = model.__dict__.get(name)
+    field = type(model).model_fields[name]
+    default = None if field.default_factory is not None else field.default
+    if value is None or value in ([], {}):
+        return default is None or default is PydanticUndefined or default == value
+    return type(value) is type(default) and bool(value == default)
+
+
+def _endpoint(model: BaseLanguageModel[Any]) -> Endpoint:
+    clients = clients_of(model)
+    if not clients and not any(
+        "://" in text for text in model.__dict__.values() if type(text) is str
+    ):
+        clients = made_clients(model)
+    try:
+        return endpoint_of(clients)
+    except TwoEndpoints:
+        msg = (
+            f"the clients of a {type(model).__name__} for sync and for async calls lead to two "
+            "servers; use a model for each"
+        )
+        raise Uncacheable(msg) from None
+
+
+def _where(endpoint: Endpoint) -> bytes:
+    return tagged(b"@", as_bytes(endpoint.address or ""), *map(as_bytes, endpoint.places))
+
+
+def _advice(place: str, kind: str) -> str:
+    field = place.partition(".")[2].partition(".")[0].partition("[")[0]
+    ignore = f", or LLMCache(ignore_fields=({field!r},)) if it shapes no answer" if field else ""
+    return (
+        f"{place} holds {kind}, of which no key can tell which it is; use plain data in its "
+        f"place{ignore}"
+    )
