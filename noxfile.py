@@ -1,6 +1,7 @@
-"""The fast tests on every supported Python that is found, and on the oldest dependencies.
+"""What a plain `pytest` leaves out: other Pythons, the oldest dependencies, and what takes minutes.
 
-`nox` runs all of it; `nox -s fast-3.13` one Python. CI runs `nox` as it is.
+`nox` runs all of it; `nox -s fast-3.13` one Python; `nox -s long` what takes minutes. CI runs
+`nox` as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ nox.options.error_on_missing_interpreters = False  # "that is found"; nox names 
 nox.options.reuse_venv = "yes"
 
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
-FAST = ("pytest", "-q", "-m", "not server and not slow")
+FAST = ("pytest", "-q", "-n", "2", "-m", "not server and not slow")
+# What the tests with the marker `tools` run.
+TOOLS = ("valkey-server", "valkey-cli", "openssl")
 
 
 def works(python: Path | str) -> bool:
@@ -62,3 +65,11 @@ def lowest(session: nox.Session) -> None:
     session.install("-e", ".[test]", "-c", "tests/lowest.txt")
     # What old releases warn of has been mended in newer ones.
     session.run(*FAST, "-W", "default", *session.posargs)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """Every interleaving, a long fuzz, a soak; what docker-compose.yml runs, where that is there."""
+    session.install("-e", ".[test]")
+    chosen = "long or tools" if all(map(shutil.which, TOOLS)) else "long"
+    session.run("pytest", "-n", "2", "--dist=load", "-m", chosen, *session.posargs)

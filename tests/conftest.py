@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,12 @@ from tests.support.targets import Half, Target, all_targets
 # Directly or by way of others: what makes a test one of a server.
 SERVER_FIXTURES = frozenset({"cluster_url", "server_binary", "valkey_server"})
 
+# Packages that take long to import. Tests do it when they need them.
+HEAVY = frozenset(
+    {"anthropic", "fakeredis", "langchain_tests", "numpy", "ollama", "openai", "sybil"}
+)
+loaded_by_collecting: set[str] = set()
+
 # Markers of the tests that a plain ``pytest`` leaves out.
 APART = ("long", "tools")
 
@@ -52,6 +59,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """What is there by now stays: no collection of garbage need look at it again."""
+    loaded_by_collecting.update(HEAVY.intersection(sys.modules))
     gc.collect()
     gc.freeze()
 

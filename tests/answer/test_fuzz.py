@@ -1,8 +1,9 @@
 """Random and altered entries on a real server: misses, no exception, no foreign object.
 
-A part of it runs each time. The long run:
+A part of it runs each time. Longer runs:
 
-    LLMCACHE_FUZZ_PAYLOADS=1000000 pytest tests/answer/test_fuzz.py -s --timeout 7200
+    pytest -m long tests/answer/test_fuzz.py
+    LLMCACHE_FUZZ_PAYLOADS=1000000 pytest -m long tests/answer/test_fuzz.py -s --timeout 7200
 
 ``LLMCACHE_FUZZ_SEED`` repeats a run; the seed is printed.
 """
@@ -38,7 +39,8 @@ from tests.support.samples import SAMPLES, to_entry
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING
 
-PAYLOADS: Final = int(os.environ.get("LLMCACHE_FUZZ_PAYLOADS", "6000"))
+FEW: Final = 3000
+MANY: Final = int(os.environ.get("LLMCACHE_FUZZ_PAYLOADS", "100000"))
 _BATCH: Final = 250
 
 # The table: nothing else may come out of an entry.
@@ -210,19 +212,23 @@ def foreign(value: Any) -> Iterator[type]:
         yield type(value)
 
 
-@pytest.mark.timeout(max(120, PAYLOADS // 100))
+@pytest.mark.timeout(max(900, MANY // 100))
+@pytest.mark.parametrize("payloads", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
 def test_foreign_entries_under_load(
-    server: Server, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    server: Server,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    payloads: int,
 ) -> None:
     """Whatever stands at a key: no exception, no object outside the table, and it heals."""
     seed = int(os.environ.get("LLMCACHE_FUZZ_SEED", "7"))
     start = time.monotonic()
     with caplog.at_level(logging.CRITICAL, logger="langchain_llmcache"):
-        counts, stats = asyncio.run(_fuzz(server, seed))
+        counts, stats = asyncio.run(_fuzz(server, seed, payloads))
     took = time.monotonic() - start
-    with capsys.disabled() if PAYLOADS > 100_000 else contextlib.nullcontext():
+    with capsys.disabled() if payloads > FEW else contextlib.nullcontext():
         print(f"seed {seed}, {took:.0f} s: {dict(counts)}, {stats}")  # noqa: T201
-    assert counts["payloads"] >= PAYLOADS
+    assert counts["payloads"] >= payloads
     assert not [name for name in counts if name.startswith(("exception", "foreign"))]
     assert stats.errors == stats.denied == stats.skipped == 0
     # A good part of what is well sealed is harmless, and comes back; the rest is removed.
@@ -231,7 +237,7 @@ def test_foreign_entries_under_load(
     assert stats.corrupt > counts["payloads"] / 4
 
 
-async def _fuzz(server: Server, seed: int) -> tuple[Counter[str], Any]:
+async def _fuzz(server: Server, seed: int, payloads: int) -> tuple[Counter[str], Any]:
     mutator = Mutator(seed)
     counts: Counter[str] = Counter()
     # (A megabyte at a time is another test's; here a busy machine may take its time.)
@@ -253,7 +259,7 @@ async def _fuzz(server: Server, seed: int) -> tuple[Counter[str], Any]:
             return cache.lookup(prompt, llm_string)
 
         with server.client() as client:
-            for batch in range(-(-PAYLOADS // _BATCH)):
+            for batch in range(-(-payloads // _BATCH)):
                 client.mset({n: mutator.payload(k) for n, k in zip(names, keys, strict=True)})
                 lookup = blocking if batch % 5 == 4 else cache.alookup
                 await asyncio.gather(*(look(prompt, lookup) for prompt in prompts))

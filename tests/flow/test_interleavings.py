@@ -110,7 +110,7 @@ LONGER = [
         for name, scenario, count in LONGER
     ],
 )
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_interleaving(scenario: Scenario, schedules: int) -> None:
     """One leader in a lease, the right answer, none lost, none asked for twice, no endless wait."""
     assert explore(scenario).schedules >= schedules

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.conftest import loaded_by_collecting
+
 HEAVY = ("boto3", "botocore", "numpy", "pandas", "rich", "typer", "valkey", "sqlite3", "httpx")
 
 
@@ -56,3 +58,8 @@ def test_the_store_of_a_url_is_a_valkey_cache() -> None:
         "assert isinstance(store, ValkeyCache)"
     )
     assert "langgraph_checkpoint_aws" in new
+
+
+def test_collecting_the_tests_imports_nothing_heavy() -> None:
+    """A developer who runs one test does not wait for packages that others need."""
+    assert loaded_by_collecting == set()
