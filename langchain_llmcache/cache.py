@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -29,7 +30,7 @@ from langchain_llmcache._insight.stats import CacheStats
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
 from langchain_llmcache._request.asking import Asked, missed, who_asked, who_asks
 from langchain_llmcache._request.blocks import UNSET, current
-from langchain_llmcache._request.key import namespace_parts
+from langchain_llmcache._request.key import Key, namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._request.texts import told_request
 from langchain_llmcache._stores.guard import Guard
@@ -138,6 +139,7 @@ class LLMCache(BaseCache):
             self._gate,
             now=time.time,
             monotonic=time.monotonic,
+            note=self._healing() if settings.heal else None,
         )
 
         # Calls that were never followed by an ``update`` live on in the contexts of their callers.
@@ -561,6 +563,23 @@ class LLMCache(BaseCache):
         error = NotTheStoreError("no event loop of asyncio is running here")
         self._gate.failed(action, error)
         return False
+
+    def _healing(self) -> Callable[[Key, bytes], None]:
+        """Return what is told of the entries that model calls store and hit."""
+        # Imported here: it brings langchain-core's callbacks and tracers with it.
+        from langchain_llmcache._flow.healing import Remover, note, watch_for
+
+        watch_for(self)
+        return partial(
+            note, Remover(weakref.WeakMethod(self._heal), weakref.WeakMethod(self._aheal))
+        )
+
+    def _heal(self, key: Key, head: bytes) -> None:
+        run(self._flow.heal(self._opened.blocking, key, head))
+
+    async def _aheal(self, key: Key, head: bytes) -> None:
+        if self._is_in_asyncio("heal"):
+            await self._flow.heal(self._opened.asynchronous, key, head)
 
     def _who_asked(self, prompt: str, llm_string: str) -> Asked:
         asked = who_asked(prompt, llm_string)

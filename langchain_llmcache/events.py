@@ -26,6 +26,7 @@ EventKind: TypeAlias = Literal[
     "denied",
     "error",
     "skipped",
+    "heal",
     "delete",
     "clear",
     "breaker",
@@ -41,7 +42,7 @@ class CacheEvent:
             (a caller began to wait for another's answer; a hit or a miss follows), ``bypass``
             (not looked up, ``read=False``), ``store``, ``declined``, ``refused``,
             ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``skipped`` (the breaker is
-            open), ``delete``, ``clear``, ``breaker`` (it changed its state).
+            open), ``heal`` (an entry was removed because a parser refused its answer), ``delete``, ``clear``, ``breaker`` (it changed its state).
         time: When, Unix seconds.
         namespace: Of the request or of the command, outermost part first.
         model: The model's name, where the request tells.

@@ -6,16 +6,19 @@ Nothing here is shared between two callers or with the store: entries are decode
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from langchain_core.outputs import Generation
+from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import StoredEntry
+from langchain_llmcache._answer.usage import no_usage, without_usage
 
 HitUsage: TypeAlias = Literal["keep", "zero"]
 
 MARKER = "llmcache"
+# Where some providers write what was used besides ``response_metadata``.
+_IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
@@ -38,9 +41,24 @@ def from_entry(entry: StoredEntry, *, now: float, usage: HitUsage) -> list[Gener
         metadata = kept.setdefault("response_metadata", {})
         metadata[MARKER] = {"hit": True, "age": age, "saved": entry.seconds}
         if message["class"] in _ANSWERS and (usage == "zero" or "usage_metadata" not in kept):
-            kept["usage_metadata"] = _no_usage()
-    return [revive(fields) for fields in entry.generations]
+            kept["usage_metadata"] = no_usage()
+    answer = [revive(fields) for fields in entry.generations]
+    if usage == "zero":
+        for generation in answer:
+            _free_of_charge(generation)
+    return answer
 
 
-def _no_usage() -> dict[str, Any]:
-    return {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+def _free_of_charge(generation: Generation) -> None:
+    """Have trackers see a generation that used nothing, wherever they look."""
+    if generation.generation_info:
+        generation.generation_info = without_usage(generation.generation_info)
+    if isinstance(generation, ChatGeneration):
+        message = generation.message
+        marker = message.response_metadata.pop(MARKER, None)
+        message.response_metadata = {**without_usage(message.response_metadata), MARKER: marker}
+        # Elsewhere in there, names mean what the model has called them.
+        message.additional_kwargs = {
+            name: without_usage({name: value})[name] if name in _IN_ADDITIONAL else value
+            for name, value in message.additional_kwargs.items()
+        }

@@ -33,6 +33,8 @@ from langchain_llmcache._insight.errors import REACHING, advice_for, describe
 from langchain_llmcache._request.key import Key, Scope
 from langchain_llmcache._stores.admin import (
     Administration,
+    Held,
+    Measured,
     SqliteAdministration,
     ValkeyAdministration,
     each_once,
@@ -49,6 +51,7 @@ _SLOW: Final = 0.02
 _TOO_SLOW: Final = 0.1
 _SAMPLE: Final = 2000
 _READ: Final = 100
+_READ_UNMEASURED: Final = 10
 _OLDEST: Final = 7
 _NEARLY: Final = 0.9
 _CERTIFICATE_DAYS: Final = 21
@@ -102,12 +105,15 @@ def of_server(settings: ConnectionSettings, store: ValkeyAdministration) -> Find
         yield from _servers(infos)
         if any(info.get("cluster_enabled") == "1" for info in infos.values()):
             yield from _cluster(store)
+        # (The servers of a cluster have names.)
+        if any(infos) and _has_hash_tag(store.prefix):
+            yield _ONE_SLOT
         try:
             yield from _entries(store, infos)
         except StoreError as error:
             if not isinstance(error.__cause__, NoPermissionError):
                 raise
-            yield Finding("entries", "note", f"they could not be looked at: {error}")
+            yield Finding("entries", "note", f"not known: {error}")
     except (ValkeyError, OSError, StoreError) as error:
         yield _problem("commands", error)
 
@@ -347,6 +353,20 @@ def _cluster(store: ValkeyAdministration) -> Findings:
         yield Finding("cluster", "ok", said)
 
 
+_ONE_SLOT: Final = Finding(
+    "prefix",
+    "warning",
+    "it holds a hash tag ({...}), so all answers lie in one slot, on one primary of the cluster",
+    "use a prefix without braces, unless other code needs the answers in one slot",
+)
+
+
+def _has_hash_tag(prefix: str) -> bool:
+    """Tell whether a cluster looks at a part of the prefix only, to find a key's slot."""
+    start = prefix.find("{")
+    return start >= 0 and prefix.find("}", start) > start + 1
+
+
 class _Shard(NamedTuple):
     slots: int
     replicas: int
@@ -399,20 +419,32 @@ def _entries(store: Administration, infos: Mapping[str, Info]) -> Findings:
     if not keys:
         yield Finding("entries", "ok", "none yet under this prefix")
         return
-    measured = store.measure(keys)
+    try:
+        yield _lifetimes(store.measure(keys), len(keys), infos)
+    except StoreError as error:
+        if not isinstance(error.__cause__, NoPermissionError):
+            raise
+        yield Finding("TTL", "note", f"not known: {error}")
+    yield _damage(store, keys)
+
+
+def _lifetimes(measured: Sequence[Measured], seen: int, infos: Mapping[str, Info]) -> Finding:
+    """Tell whether entries expire."""
     never = sum(one.left is None for one in measured)
-    some = ("" if len(keys) < _SAMPLE else "the first ") + entries(len(measured))
-    longest = max((one.left for one in measured if one.left is not None), default=0) / 1000
-    policies = {info.get("maxmemory_policy", "") for info in infos.values()}
+    some = ("" if seen < _SAMPLE else "the first ") + entries(len(measured))
     if not never:
-        said = f"all expire: of {some}, the last one in {duration(longest)}"
-        yield Finding("TTL", "ok", said)
-    else:
-        risky = not all(policy.startswith("allkeys") for policy in policies) or not policies
-        remedy = "give the cache a ttl; `llmcache export`, then `import --ttl`, gives one to these"
-        said = f"{never:,} of {some} never {'expires' if never == 1 else 'expire'}"
-        yield Finding("TTL", "warning" if risky else "note", said, remedy if risky else None)
-    read = [held for held in store.read(keys[:_READ]) if not held.is_lease]
+        longest = max((one.left for one in measured if one.left is not None), default=0) / 1000
+        return Finding("TTL", "ok", f"all expire: of {some}, the last one in {duration(longest)}")
+    policies = {info.get("maxmemory_policy", "") for info in infos.values()}
+    risky = not all(policy.startswith("allkeys") for policy in policies) or not policies
+    remedy = "give the cache a ttl; `llmcache export`, then `import --ttl`, gives one to these"
+    said = f"{never:,} of {some} never {'expires' if never == 1 else 'expire'}"
+    return Finding("TTL", "warning" if risky else "note", said, remedy if risky else None)
+
+
+def _damage(store: Administration, keys: Sequence[Key]) -> Finding:
+    """Tell whether entries can be read."""
+    read = [held for held in _some(store, keys) if not held.is_lease]
     sealed = sum(not held.is_readable for held in read)
     damaged = 0
     for held in read:
@@ -425,10 +457,27 @@ def _entries(store: Administration, infos: Mapping[str, Info]) -> Findings:
         remedy = (
             "nothing needs to be done: a damaged entry is a miss, and is removed when it is met"
         )
-        yield Finding("entries", "warning", f"{damaged} of {len(read)} cannot be read", remedy)
-    else:
-        suffix = f", {sealed} of them sealed" if sealed else ""
-        yield Finding("entries", "ok", f"{len(read)} of them looked at{suffix}, none is damaged")
+        return Finding("entries", "warning", f"{damaged} of {len(read)} cannot be read", remedy)
+    suffix = f", {sealed} of them sealed" if sealed else ""
+    return Finding("entries", "ok", f"{len(read)} of them looked at{suffix}, none is damaged")
+
+
+def _some(store: Administration, keys: Sequence[Key]) -> list[Held]:
+    """Return some entries; where no sizes are told, a few, as the cache itself reads them."""
+    try:
+        return list(store.read(keys[:_READ]))
+    except StoreError as error:
+        if not isinstance(error.__cause__, NoPermissionError) or not isinstance(
+            store, ValkeyAdministration
+        ):
+            raise
+    read = []
+    for key in keys[:_READ_UNMEASURED]:
+        name = f"{store.prefix}{key.path}".encode("utf-8", "surrogatepass")
+        value = _reply(store, name, ("GET", name))
+        if isinstance(value, bytes):
+            read.append(Held(key, value, None))
+    return read
 
 
 # --- files -------------------------------------------------------------------------------------

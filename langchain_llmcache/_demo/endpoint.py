@@ -1,8 +1,9 @@
 """A local HTTP endpoint that speaks Amazon Bedrock's Converse protocol.
 
 It stands where the paid model would, so that the real ``ChatBedrockConverse`` and its botocore
-client can be run, counted, slowed down and broken without an account. It listens on 127.0.0.1
-only and checks no signature: it is for demos, benchmarks and tests.
+client can be run, counted and slowed down without an account. It answers with texts, at once or
+streamed. It listens on 127.0.0.1 only and checks no signature: it is for demos and benchmarks.
+(``tests/support/bedrock.py`` adds what tests need: tools, schemas, failures, scripts.)
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ import contextlib
 import functools
 import json
 import os
-import random
 import re
 import socket
 import socketserver
 import sys
 import threading
 import uuid
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -35,15 +34,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
-_Script = Callable[[ConverseRequest], "Mapping[str, Any] | ConverseError | None"]
-
 _ROUTE = re.compile(r"/model/(?P<model>[^/]+)/(?P<operation>converse|converse-stream)")
-_KEPT_REQUESTS = 1000
-_FAILURES = (
-    (503, "ServiceUnavailableException", "The service is temporarily unavailable."),
-    (500, "InternalServerException", "The system encountered an unexpected error."),
-    (429, "ThrottlingException", "Too many requests, please wait before trying again."),
-)
 # The share of a streamed answer's latency that passes before its first piece.
 _FIRST_PIECE = 0.25
 # Part of the cache key, and the same for every port. Answers of this endpoint must never be
@@ -54,43 +45,20 @@ _IDENTITY = "http://converse-endpoint.invalid"
 class ConverseEndpoint:
     """A local model server; also a context manager.
 
-    ``latency``, ``jitter``, ``fail_rate``, ``answer_bytes`` and ``script`` may be changed while it
-    runs.
+    ``latency`` and ``answer_bytes`` may be changed while it runs.
 
     Args:
-        latency: Seconds that an answer takes, errors included; or a function of the request.
-        jitter: Up to this many seconds more, drawn uniformly for each request.
-        fail_rate: The share of requests, 0 to 1, answered with a 503, a 500 or a 429.
-        seed: Seeds jitter and failures.
-        answer_bytes: The size of text answers in UTF-8; by default that of a paragraph.
-        script: Called with each request. It returns a response body (see ``reply``), returns or
-            raises a ``ConverseError``, or returns None for the usual answer.
+        latency: Seconds that an answer takes.
+        answer_bytes: The size of answers in UTF-8; by default that of a paragraph.
     """
 
-    def __init__(
-        self,
-        *,
-        latency: float | Callable[[ConverseRequest], float] = 0.0,
-        jitter: float = 0.0,
-        fail_rate: float = 0.0,
-        seed: int | None = None,
-        answer_bytes: int | None = None,
-        script: _Script | None = None,
-    ) -> None:
-        if not 0 <= fail_rate <= 1:
-            raise ValueError(f"fail_rate must be between 0 and 1, not {fail_rate!r}")
+    def __init__(self, *, latency: float = 0.0, answer_bytes: int | None = None) -> None:
         self.latency = latency
-        self.jitter = jitter
-        self.fail_rate = fail_rate
         self.answer_bytes = answer_bytes
-        self.script = script
-        self._random = random.Random(seed)  # noqa: S311 - a simulation, not a secret
         self._lock = threading.Lock()
         self._calls = 0
-        self._failures = 0
-        self._requests: deque[ConverseRequest] = deque(maxlen=_KEPT_REQUESTS)
         self._closing = threading.Event()
-        self._server = _Server(self._respond, self._pause)
+        self._server = _Server(self)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.02},
@@ -109,18 +77,6 @@ class ConverseEndpoint:
         """How many model calls arrived, those still being answered and failed ones included."""
         with self._lock:
             return self._calls
-
-    @property
-    def failures(self) -> int:
-        """How many model calls were answered with an error."""
-        with self._lock:
-            return self._failures
-
-    @property
-    def requests(self) -> list[ConverseRequest]:
-        """The latest requests, oldest first (a copy)."""
-        with self._lock:
-            return list(self._requests)
 
     def close(self) -> None:
         """Stop at once: drop every connection and wait for the threads to end."""
@@ -141,43 +97,32 @@ class ConverseEndpoint:
     ) -> None:
         self.close()
 
-    def _respond(self, request: ConverseRequest) -> tuple[float, dict[str, Any] | ConverseError]:
+    def respond(self, request: ConverseRequest) -> tuple[float, dict[str, Any] | ConverseError]:
         """Count a request; return how long its answer takes, and the answer."""
         with self._lock:
             self._calls += 1
-            self._requests.append(request)
-            extra = self._random.uniform(0, self.jitter)
-            fails = self._random.random() < self.fail_rate
-            failure = self._random.choice(_FAILURES)
-        seconds = extra + (self.latency(request) if callable(self.latency) else self.latency)
+        seconds = self.seconds(request)
         try:
-            if fails:
-                status, code, message = failure
-                raise ConverseError(message, code=code, status=status)  # noqa: TRY301
-            answered = self._answer(request)
-            answered.setdefault("metrics", {"latencyMs": max(1, round(seconds * 1000))})
+            answered = self.answer(request)
         except ConverseError as error:
-            with self._lock:
-                self._failures += 1
             return seconds, error
+        answered.setdefault("metrics", {"latencyMs": max(1, round(seconds * 1000))})
         return seconds, answered
 
-    def _answer(self, request: ConverseRequest) -> dict[str, Any]:
-        if self.script is not None:
-            scripted = self.script(request)
-            if isinstance(scripted, ConverseError):
-                raise scripted
-            if scripted is not None:
-                return dict(scripted)
-        if not request.messages:
-            raise ConverseError(
-                "The messages field must hold at least one message.",
-                code="ValidationException",
-                status=400,
-            )
+    def seconds(self, request: ConverseRequest) -> float:
+        """Return how long the answer takes."""
+        return self.latency
+
+    def answer(self, request: ConverseRequest) -> dict[str, Any]:
+        """Return the body of the answer."""
         return answer(request, answer_bytes=self.answer_bytes)
 
-    def _pause(self, seconds: float) -> None:
+    def block_events(self, block: Mapping[str, Any]) -> Iterator[eventstream.Event]:
+        """Cut a content block into the events of a stream."""
+        return eventstream.text_events(block)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the endpoint is being closed."""
         if seconds > 0 and self._closing.wait(seconds):
             raise ConnectionAbortedError("the endpoint is closing")
 
@@ -186,13 +131,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(
-        self,
-        respond: Callable[[ConverseRequest], tuple[float, dict[str, Any] | ConverseError]],
-        pause: Callable[[float], None],
-    ) -> None:
-        self.respond = respond
-        self.pause = pause
+    def __init__(self, endpoint: ConverseEndpoint) -> None:
+        self.endpoint = endpoint
         self._live: dict[threading.Thread, socket.socket] = {}
         self._live_lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -258,11 +198,11 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(request, ConverseError):
             self._send_error(request)
             return
-        seconds, answered = self.server.respond(request)
+        seconds, answered = self.server.endpoint.respond(request)
         if request.stream and not isinstance(answered, ConverseError):
             self._send_stream(answered, seconds)
             return
-        self.server.pause(seconds)
+        self.server.endpoint.pause(seconds)
         if isinstance(answered, ConverseError):
             self._send_error(answered)
         else:
@@ -297,13 +237,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json(error.status, {"message": error.message}, x_amzn_ErrorType=error.code)
 
     def _send_stream(self, response: Mapping[str, Any], seconds: float) -> None:
-        frames = [
-            eventstream.encode(name, payload) for name, payload in eventstream.events(response)
-        ]
+        events = eventstream.events(response, self.server.endpoint.block_events)
+        frames = [eventstream.encode(name, payload) for name, payload in events]
         self._send_head(200, eventstream.CONTENT_TYPE, transfer_encoding="chunked")
-        self.server.pause(seconds * _FIRST_PIECE)
+        self.server.endpoint.pause(seconds * _FIRST_PIECE)
         for frame in frames:
-            self.server.pause(seconds * (1 - _FIRST_PIECE) / len(frames))
+            self.server.endpoint.pause(seconds * (1 - _FIRST_PIECE) / len(frames))
             self.wfile.write(b"%x\r\n%b\r\n" % (len(frame), frame))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")

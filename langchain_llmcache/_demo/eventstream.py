@@ -10,10 +10,11 @@ import json
 import math
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+# Its type, and its payload.
+Event = tuple[str, dict[str, Any]]
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
@@ -38,17 +39,21 @@ def encode(event_type: str, payload: Mapping[str, Any]) -> bytes:
     return frame + struct.pack(">I", zlib.crc32(frame))
 
 
-def events(response: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Cut a Converse response body into what ConverseStream sends: (event type, payload)."""
+def events(
+    response: Mapping[str, Any], block_events: Callable[[Mapping[str, Any]], Iterable[Event]]
+) -> Iterator[Event]:
+    """Cut a Converse response body into what ConverseStream sends.
+
+    Args:
+        response: The body.
+        block_events: Cuts a content block: ``text_events``, for texts.
+    """
     message = response["output"]["message"]
     yield "messageStart", {"role": message["role"]}
     for index, block in enumerate(message["content"]):
         at = {"contentBlockIndex": index}
-        if "toolUse" in block:
-            start = {key: block["toolUse"][key] for key in ("toolUseId", "name")}
-            yield "contentBlockStart", {"start": {"toolUse": start}, **at}
-        for delta in _deltas(block):
-            yield "contentBlockDelta", {"delta": delta, **at}
+        for name, payload in block_events(block):
+            yield name, payload | at
         yield "contentBlockStop", at
     stop = {"stopReason": response["stopReason"]}
     if "additionalModelResponseFields" in response:
@@ -57,28 +62,16 @@ def events(response: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "metadata", {"usage": response["usage"], "metrics": response["metrics"]}
 
 
-def _deltas(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if "text" in block:
-        for piece in _pieces(block["text"]):
-            yield {"text": piece}
-    elif "toolUse" in block:
-        for piece in _pieces(json.dumps(block["toolUse"]["input"], ensure_ascii=False)):
-            yield {"toolUse": {"input": piece}}
-    elif "reasoningContent" in block:
-        reasoning = block["reasoningContent"]
-        if "redactedContent" in reasoning:
-            yield {"reasoningContent": reasoning}
-            return
-        for piece in _pieces(reasoning["reasoningText"]["text"]):
-            yield {"reasoningContent": {"text": piece}}
-        if signature := reasoning["reasoningText"].get("signature"):
-            yield {"reasoningContent": {"signature": signature}}
-    else:
-        msg = f"this endpoint cannot stream a content block of {sorted(block)}"
-        raise ValueError(msg)
+def text_events(block: Mapping[str, Any]) -> Iterator[Event]:
+    """Cut a text."""
+    if "text" not in block:
+        raise ValueError(f"this endpoint cannot stream a content block of {sorted(block)}")
+    for piece in pieces(block["text"]):
+        yield "contentBlockDelta", {"delta": {"text": piece}}
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
+    """Cut a text into at most 64 pieces."""
     size = max(_SHORTEST_PIECE, math.ceil(len(text) / _MOST_PIECES))
     for start in range(0, len(text), size):
         yield text[start : start + size]

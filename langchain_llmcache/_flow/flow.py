@@ -85,6 +85,7 @@ class Flow:
         now: Unix seconds.
         monotonic: Seconds that never go back.
         draw: Returns a number from 0 to 1, for the jitter.
+        note: Is told which entries the caller's model call stores or hits.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Flow:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         draw: Callable[[], float] = _RANDOM.random,
+        note: Callable[[Key, bytes], None] | None = None,
     ) -> None:
         self._draw = draw
         self._settings = settings
@@ -109,6 +111,7 @@ class Flow:
         self._flights = Flights(
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
+        self._note = note
         self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
         # Another object after each store.
         self._stored: object = None
@@ -406,6 +409,8 @@ class Flow:
         if self._near is not None and not is_copy:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
+        if self._note is not None:
+            self._note(key, entry)
         return answer
 
     # --- update ---
@@ -440,6 +445,8 @@ class Flow:
                 "store", lambda: side.entries.put(key, entry, lifetime), key
             )
             self._stored = object()
+            if self._note is not None:
+                self._note(key, entry)
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
                 if flight is not None:
@@ -508,6 +515,17 @@ class Flow:
         store = side.entries
         if isinstance(store, LeasingEntries):
             await self._gate.ask("release", lambda: store.release(key, lease), key)
+
+    async def heal(self, side: Side, key: Key, head: bytes) -> None:
+        """Remove an entry that was refused, if it still begins like that. Never raises."""
+        try:
+            entry = await self._find(side, key)
+            if isinstance(entry, bytes) and entry.startswith(head):
+                await self._gate.ask("heal", lambda: side.entries.delete(key), key)
+                self._observer.count("healed", key)
+        finally:
+            if self._near is not None:
+                self._near.forget(lambda near: near == key)
 
     # --- administration ---
 

@@ -57,6 +57,8 @@ class CacheOptions(TypedDict, total=False):
         lease: Makes other processes wait too (stores that can: Valkey): seconds after which
             they no longer believe that the one who asks is alive. None: they do not wait.
         near: Keeps copies of hot entries in this process for a few seconds.
+        heal: Removes what the model calls of a chain stored or hit when a parser refuses it, so
+            that the next attempt asks the model.
         ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
             entry), so that what was stored together does not expire together.
         on_event: Is called with a ``CacheEvent`` for everything that happens; or several such
@@ -79,6 +81,7 @@ class CacheOptions(TypedDict, total=False):
     max_wait: float
     lease: float | None
     near: NearCache | None
+    heal: bool
     ttl_jitter: float
     on_event: Listener | Sequence[Listener] | None
     prices: Prices | None
@@ -106,6 +109,7 @@ class Settings:
     max_wait: float = 30.0
     lease: float | None = None
     near: NearCache | None = None
+    heal: bool = True
     ttl_jitter: float = 0.0
     on_event: Listener | Sequence[Listener] | None = None
     prices: Prices | None = None
@@ -123,9 +127,10 @@ class Settings:
         if given.hit_usage not in ("keep", "zero"):
             msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
             raise ConfigurationError(msg)
-        if not isinstance(given.single_flight, bool):
-            msg = f"single_flight is {given.single_flight!r}; expected True or False"
-            raise ConfigurationError(msg)
+        for name in ("single_flight", "heal"):
+            if not isinstance(getattr(given, name), bool):
+                msg = f"{name} is {getattr(given, name)!r}; expected True or False"
+                raise ConfigurationError(msg)
         if not isinstance(given.near, NearCache | None):
             msg = f"near is {given.near!r}; expected NearCache(...), or None for no copies"
             raise ConfigurationError(msg)

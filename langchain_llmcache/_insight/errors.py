@@ -103,6 +103,15 @@ _TABLE: Final = tuple(
             "look into the server's log, or set stop-writes-on-bgsave-error to no",
         ),
         (
+            r"\w+Error: unknown command .get\b",
+            "no-get",
+            "what listens there knows no GET; perhaps it is a Sentinel, which holds no data",
+            (
+                "give the client that a Sentinel makes: "
+                "LLMCache(ValkeyCache(Sentinel([(host, 26379)]).master_for(name)))"
+            ),
+        ),
+        (
             r"\w+Error: unknown command",
             "unknown-command",
             "the server lacks a command that the cache needs",
@@ -240,7 +249,31 @@ def describe(error: BaseException) -> str:
             own = name in _OWN_WORDS and each.__cause__ is None
             text = _harmless(str(each), known=own or advice_for(each) is not None)
             return f"{name}: {text}" if text else name
+        if name == "InvalidResponse" and (service := _service(str(each))):
+            return f"{name}: {service} answers there"
     return type(error).__name__
+
+
+# How others begin to talk, and who they are.
+_SERVICES: Final = {
+    "HTTP": "a web server",
+    "<": "a web server",
+    "SSH-": "an SSH server",
+    "220": "a mail or FTP server",
+    "ERROR": "memcached, or the like,",
+    "AMQP": "a message broker (AMQP)",
+    "\\x15": "a server that expects TLS (valkeys://)",
+}
+
+
+def _service(said: str) -> str | None:
+    """Return what listens there, by its first words or, with libvalkey, by its first letter."""
+    first = re.search(r"""got .(\\?.\w*)|b['"](.*)""", said)
+    start = (first[1] or first[2] or "") if first else ""
+    for words, service in _SERVICES.items():
+        if start and (start.startswith(words) or (first and first[1] and words.startswith(start))):
+            return service
+    return None
 
 
 def _harmless(text: str, *, known: bool) -> str:

@@ -54,6 +54,7 @@ _KIND_OF: Final[dict[str, EventKind]] = {
     "denied": "denied",
     "errors": "error",
     "skipped": "skipped",
+    "healed": "heal",
 }
 
 

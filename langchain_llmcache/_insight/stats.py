@@ -35,6 +35,7 @@ class CacheStats:
             was a miss or a lost store.
         errors: Operations that the store failed; likewise.
         skipped: Operations not tried because the breaker was open; likewise.
+        healed: Entries removed because a parser had refused their answers.
         breaker: State of the breaker: ``closed`` (all is well), ``open`` or ``half-open``.
         input_tokens_saved: Input tokens of the hits, as the model counted them.
         output_tokens_saved: Output tokens of the hits.
@@ -65,6 +66,7 @@ class CacheStats:
     denied: int = 0
     errors: int = 0
     skipped: int = 0
+    healed: int = 0
     breaker: State = "closed"
     input_tokens_saved: int = 0
     output_tokens_saved: int = 0

@@ -108,7 +108,7 @@ def open_store(
             msg = "async_client goes with a ValkeyCache; this store has asyncio methods of its own"
             raise ConfigurationError(msg)
         return open_langgraph(store, DEFAULT_PREFIX, timeout=timeout)
-    from langchain_llmcache._valkey.settings import ConnectionSettings
+    from langchain_llmcache._valkey.from_client import settings_of
 
     valkey_cache: Any = store
     if valkey_cache.ttl == 0:
@@ -117,7 +117,7 @@ def open_store(
             "give the ttl to LLMCache(..., ttl=...), which keeps milliseconds"
         )
         raise ConfigurationError(msg)
-    settings = ConnectionSettings.from_client(valkey_cache.client, async_client, timeout=timeout)
+    settings = settings_of(valkey_cache.client, async_client, timeout=timeout)
     return open_server(
         settings, prefix=valkey_cache.prefix, serde=valkey_cache.serde, store=valkey_cache
     )

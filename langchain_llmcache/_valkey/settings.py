@@ -7,7 +7,6 @@ whatever the given client was made with; ``decode_responses`` and the like stay 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import random
 import re
 import time
@@ -16,10 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from valkey import Valkey
-from valkey.asyncio import Valkey as AsyncValkey
-from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 from valkey.asyncio import connection as aio
-from valkey.cluster import ValkeyCluster
 from valkey.connection import (
     AbstractConnection,
     Connection,
@@ -34,7 +30,7 @@ from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadlin
 from langchain_llmcache._valkey.dns import without_executor
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
-from langchain_llmcache._valkey.topology import Address, ClusterSettings
+from langchain_llmcache._valkey.topology import ClusterSettings
 from langchain_llmcache._valkey.url import (
     FLAG,
     NUMBER,
@@ -46,10 +42,9 @@ from langchain_llmcache._valkey.url import (
     socket_of,
     split,
 )
-from langchain_llmcache.errors import ConfigurationError
 
-# Where asyncio has the same connection. Any other class is used from threads.
-_ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection]]] = {
+# valkey-py's connections, and the same for asyncio.
+ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection]]] = {
     Connection: aio.Connection,
     SSLConnection: aio.SSLConnection,
     TlsConnection: AsyncTlsConnection,
@@ -57,7 +52,7 @@ _ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection
 }
 # What these connections decide for themselves: entries are bytes, retries are the cache's, and
 # no CLIENT SETINFO (two round trips, and a command that a minimal ACL does not allow).
-_OWN: Final = {
+OWN: Final = {
     "decode_responses": False,
     "retry": None,
     "retry_on_error": None,
@@ -196,7 +191,9 @@ class ConnectionSettings:
         if not _CUT.search(str(error)):
             return error
         if not issubclass(self.blocking, SSLConnection):
-            return ValkeyConnectionError(f"{error} (Perhaps it wants TLS: valkeys://)")
+            return ValkeyConnectionError(
+                f"{error} (Perhaps it wants TLS: valkeys://, or it is no Valkey at all)"
+            )
         if "ssl_certfile" not in self.arguments:
             return ValkeyConnectionError(
                 f"{error} (Perhaps it wants a client certificate: ssl_certfile=)"
@@ -220,7 +217,7 @@ class ConnectionSettings:
 
     def _own(self) -> dict[str, Any]:
         own: dict[str, Any] = {
-            **_OWN,
+            **OWN,
             "socket_timeout": self.timeout,
             "socket_connect_timeout": self.timeout,
         }
@@ -257,104 +254,11 @@ class ConnectionSettings:
         return cls.native(TlsConnection, arguments, timeout=timeout)
 
     @classmethod
-    def from_client(
-        cls,
-        client: object,
-        async_client: AsyncValkey | AsyncValkeyCluster | None,
-        *,
-        timeout: float,
-    ) -> ConnectionSettings:
-        """Take over the settings of a client (and of an asyncio client, where one is given).
-
-        Raises:
-            ConfigurationError: if it is no client of valkey-py.
-        """
-        cluster = ClusterSettings()
-        given: Any = client
-        if isinstance(given, ValkeyCluster):
-            cluster = _cluster_settings(given)
-            # Its connections are made by a client for each node. (Nothing is connected for this.)
-            given = given.get_valkey_connection(given.get_default_node())
-        if not isinstance(given, Valkey):
-            msg = (
-                f"the ValkeyCache holds a {type(client).__module__}.{type(client).__qualname__}; "
-                "expected a valkey.Valkey or ValkeyCluster client (an asyncio client goes to "
-                "async_client=)"
-            )
-            raise ConfigurationError(msg)
-        connection, arguments = _shared_context_if_possible(given.connection_pool)
-        arguments = _accepted(connection, arguments)
-        if isinstance(client, ValkeyCluster):
-            # It would have the parser changed, and ask for replicas: both are ours to do.
-            arguments.pop("valkey_connect_func", None)
-        if async_client is None:
-            counterpart = _ASYNC_CLASSES.get(connection)
-            kept = {} if counterpart is None else _accepted(counterpart, arguments)
-        else:
-            counterpart, kept = _of_async_client(async_client)
-        return cls(connection, arguments, counterpart, kept, timeout, cluster=cluster)
-
-    @classmethod
     def native(
         cls, blocking: type[AbstractConnection], arguments: dict[str, Any], *, timeout: float
     ) -> ConnectionSettings:
         """Return the settings of a class that has an asyncio counterpart with the same arguments."""
-        return cls(blocking, arguments, _ASYNC_CLASSES[blocking], arguments, timeout)
-
-
-def _cluster_settings(client: ValkeyCluster | AsyncValkeyCluster) -> ClusterSettings:
-    manager = client.nodes_manager
-    return ClusterSettings(
-        enabled=True,
-        read_from_replicas=client.read_from_replicas,
-        seeds=tuple(Address(node.host, int(node.port)) for node in manager.startup_nodes.values()),
-        remap=manager.address_remap,
-    )
-
-
-def _shared_context_if_possible(
-    pool: ConnectionPool,
-) -> tuple[type[AbstractConnection], dict[str, Any]]:
-    """Return the connection class and the arguments of a user's pool."""
-    arguments = pool.connection_kwargs
-    asks_ocsp = any(value for name, value in arguments.items() if "ocsp" in name)
-    if pool.connection_class is SSLConnection and not asks_ocsp:
-        return TlsConnection, arguments
-    return pool.connection_class, arguments
-
-
-def _of_async_client(client: object) -> tuple[type[aio.AbstractConnection], dict[str, Any]]:
-    """Return the connection class and the arguments of a user's asyncio client.
-
-    Raises:
-        ConfigurationError: if it is not one.
-    """
-    if isinstance(client, AsyncValkey):
-        connection = client.connection_pool.connection_class
-        arguments = client.connection_pool.connection_kwargs
-    elif isinstance(client, AsyncValkeyCluster):
-        first = next(iter(client.nodes_manager.startup_nodes.values()))
-        connection = first.connection_class
-        arguments = {**first.connection_kwargs, "valkey_connect_func": None}
-    else:
-        msg = (
-            f"async_client is a {type(client).__module__}.{type(client).__qualname__}; "
-            "expected a valkey.asyncio.Valkey or ValkeyCluster client"
-        )
-        raise ConfigurationError(msg)
-    if connection is aio.SSLConnection:
-        connection = AsyncTlsConnection
-    return connection, _accepted(connection, arguments)
-
-
-def _accepted(cls: type[Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a connection class knows and this package does not decide."""
-    names: set[str] = set()
-    for base in cls.__mro__:
-        if "__init__" in vars(base):
-            names.update(inspect.signature(vars(base)["__init__"]).parameters)
-    foreign = {*_OWN, "socket_timeout", "socket_connect_timeout", "parser_class", "command_packer"}
-    return {name: value for name, value in arguments.items() if name in names - foreign}
+        return cls(blocking, arguments, ASYNC_CLASSES[blocking], arguments, timeout)
 
 
 def _check_tls(arguments: dict[str, Any]) -> None:

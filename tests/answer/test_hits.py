@@ -77,6 +77,121 @@ def test_usage_is_kept_or_zero() -> None:
         LLMCache(hit_usage="none")  # type: ignore[arg-type]
 
 
+# Where providers write what was used or charged: as they write it, and as a tracker is to see it.
+METADATA: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (  # OpenAI, Azure, Groq, Mistral, DeepSeek, NVIDIA, Hugging Face
+        {
+            "token_usage": {
+                "completion_tokens": 7,
+                "prompt_tokens": 5,
+                "total_tokens": 12,
+                "completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": None},
+                "prompt_cache_hit_tokens": 2,
+            },
+            "model_name": "gpt-4o",
+            "finish_reason": "stop",
+            "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97]}]},
+        },
+        {
+            "token_usage": {
+                "completion_tokens": 0,
+                "prompt_tokens": 0,
+                "total_tokens": 0,
+                "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": None},
+                "prompt_cache_hit_tokens": 0,
+            },
+            "model_name": "gpt-4o",
+            "finish_reason": "stop",
+            "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": [97]}]},
+        },
+    ),
+    (  # Anthropic, ChatBedrock
+        {"usage": {"input_tokens": 5, "service_tier": "standard", "cache": {"ttl_5m": 4}}},
+        {"usage": {"input_tokens": 0, "service_tier": "standard", "cache": {"ttl_5m": 0}}},
+    ),
+    (  # Ollama
+        {"prompt_eval_count": 5, "eval_count": 7, "total_duration": 9, "done": True},
+        {"prompt_eval_count": 0, "eval_count": 0, "total_duration": 9, "done": True},
+    ),
+    (  # Google
+        {"usage_metadata": {"promptTokenCount": 5}, "usageMetadata": {"total": 2}, "index": 3},
+        {"usage_metadata": {"promptTokenCount": 0}, "usageMetadata": {"total": 0}, "index": 3},
+    ),
+    (  # Bedrock
+        {
+            "amazon-bedrock-invocationMetrics": {"inputTokenCount": 5, "outputTokenCount": 7},
+            "ResponseMetadata": {
+                "HTTPStatusCode": 200,
+                "HTTPHeaders": {"x-amzn-bedrock-input-token-count": "5", "content-length": "9"},
+            },
+            "metrics": {"latencyMs": [12]},
+        },
+        {
+            "amazon-bedrock-invocationMetrics": {"inputTokenCount": 0, "outputTokenCount": 0},
+            "ResponseMetadata": {
+                "HTTPStatusCode": 200,
+                "HTTPHeaders": {"x-amzn-bedrock-input-token-count": "0", "content-length": "9"},
+            },
+            "metrics": {"latencyMs": [12]},
+        },
+    ),
+    (  # Cohere, OpenRouter, LiteLLM, Perplexity
+        {
+            "token_count": {"total": 3.0},
+            "meta": {"billed_units": {"input": 5.5}, "api_version": {"version": 1}},
+            "cost": 0.25,
+            "cost_details": {"upstream_inference_cost": 0.125},
+            "num_search_queries": 2,
+            "max_tokens": 100,
+            "headers": {"x-ratelimit-remaining-tokens": "99"},
+            "is_cached_tokens": True,
+        },
+        {
+            "token_count": {"total": 0.0},
+            "meta": {"billed_units": {"input": 0.0}, "api_version": {"version": 1}},
+            "cost": 0.0,
+            "cost_details": {"upstream_inference_cost": 0.0},
+            "num_search_queries": 2,
+            "max_tokens": 100,
+            "headers": {"x-ratelimit-remaining-tokens": "99"},
+            "is_cached_tokens": True,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "seen"), METADATA)
+def test_no_tracker_charges_a_hit(said: dict[str, Any], seen: dict[str, Any]) -> None:
+    """What was used is 0 wherever providers write it; the rest is as they wrote it."""
+    message = AIMessage(
+        "a",
+        response_metadata=copy.deepcopy(said),
+        usage_metadata=USAGE,
+        additional_kwargs={"usage": {"total": 3}, "cost": 3, "refusal": None},
+    )
+    [got] = hit(chat(message), usage="zero")
+    marker = got.message.response_metadata.pop("llmcache")
+    assert marker == {"hit": True, "age": 60.0, "saved": 1.5}
+    assert got.message.response_metadata == seen
+    assert got.message.additional_kwargs == {"usage": {"total": 0}, "cost": 3, "refusal": None}
+    assert got.message.usage_metadata == NO_USAGE
+    [kept] = hit(chat(message))
+    assert said.items() <= kept.message.response_metadata.items()
+    [text] = hit([Generation(text="a", generation_info=copy.deepcopy(said))], usage="zero")
+    assert text.generation_info == seen
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_answer_free_of_charge_is_the_same_answer(name: str) -> None:
+    """Contents, tool calls and everything else are not touched."""
+    for free, kept in zip(hit(SAMPLES[name], usage="zero"), hit(SAMPLES[name]), strict=True):
+        assert free.text == kept.text
+        if hasattr(kept, "message"):
+            assert free.message.content == kept.message.content
+            for field in ("tool_calls", "invalid_tool_calls", "name"):
+                assert getattr(free.message, field, None) == getattr(kept.message, field, None)
+
+
 def test_a_clock_that_went_back_makes_no_negative_age() -> None:
     """An entry from a machine whose clock is ahead is of age 0."""
     assert hit(SAMPLES["ai"], later=-5.0)[0].message.response_metadata["llmcache"]["age"] == 0.0

@@ -21,8 +21,8 @@ from typer.testing import CliRunner, Result
 
 import langchain_llmcache
 from langchain_llmcache._cli.app import app
-from langchain_llmcache._demo import ConverseEndpoint
 from tests.support import ROOT
+from tests.support.bedrock import ConverseEndpoint
 from tests.support.patience import LATE
 from tests.support.servers import Server
 

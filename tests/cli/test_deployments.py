@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import ConfigurationError, LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import cli
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.deployments import DEPLOYMENTS, Environment, environment_of, options_of
 from tests.support.targets import llm_string
 

@@ -11,8 +11,9 @@ import pytest
 
 from langchain_llmcache import LLMCache
 from tests.support import cli
+from tests.support.acl import MINIMAL_USER, denied
 from tests.support.certificates import Certificates
-from tests.support.servers import Server, StartServer, ValkeyClusterServers
+from tests.support.servers import Server, StartServer, ValkeyClusterServers, ValkeyServer
 from tests.support.targets import answer, llm_string
 
 Found = dict[str, dict[str, Any]]
@@ -250,3 +251,56 @@ def test_expired_rows_are_no_entries(tmp_path: Path) -> None:
     found = examine(url)
     assert found["expired"]["said"].startswith("1 row expired")
     assert "all expire: of 1 entry, the last" in found["TTL"]["said"]
+
+
+# ---------------------------------------------------------------------------- the least rights
+
+
+@pytest.mark.parametrize("kind", ["minimal_server", "minimal_cluster"])
+def test_the_documented_rights_are_enough(
+    kind: str, request: pytest.FixtureRequest, certificates: Certificates
+) -> None:
+    """The doctor needs no more than the cache does; what it may not ask is not known, not wrong."""
+    nodes: list[ValkeyServer] = request.getfixturevalue(kind)
+    url = f"{nodes[0].url_for(*MINIMAL_USER)}?ssl_ca_certs={certificates.ca}"
+    cli.fill(url, 3)
+    denied(nodes)
+    found = examine(url)
+    wanted = {"permissions": "note", "server": "note", "TTL": "note"}
+    assert {name: level for name, level in levels(found).items() if level != "ok"} == wanted
+    assert {"connection", "TLS", "certificate", "round trip", "entries"} < set(found)
+    assert found["TTL"]["said"].startswith("not known: ")
+    assert found["entries"]["said"] == "3 of them looked at, none is damaged"
+    assert sum(node.client().dbsize() for node in nodes) == 3
+    # What it tried beyond the cache's own rights, and no key outside of the prefix.
+    assert {*denied(nodes)} <= {"command: pttl", "command: strlen", "command: info"}
+
+
+def test_a_user_that_may_not_list(server: Server) -> None:
+    """Without SCAN, what lies there is not known."""
+    cli.fill(server.url, 1)
+    with server.client() as client:
+        rights = ["+get", "+mget", "+set", "+unlink"]
+        client.execute_command("ACL", "SETUSER", "app", "on", ">x", "~llm_cache:*", *rights)
+        try:
+            found = examine(server.url.replace("://", "://app:x@", 1))
+        finally:
+            client.execute_command("ACL", "DELUSER", "app")
+    assert found["entries"]["level"] == "note"
+    assert found["entries"]["said"].startswith("not known: ")
+
+
+def test_a_prefix_with_a_hash_tag_is_told_of(cluster: ValkeyClusterServers, server: Server) -> None:
+    """In a cluster it puts all answers onto one primary; elsewhere it is a prefix like others."""
+    for prefix, warned in (
+        ("{app}:", True),
+        ("x{a}b{c}:", True),
+        ("{}{a}:", False),
+        ("a}{", False),
+    ):
+        with LLMCache.from_url(cluster.url, prefix=prefix) as cache:
+            cache.update("q", llm_string("m"), answer())
+        found = examine(cluster.url, 0, "--prefix", prefix)
+        assert ("prefix" in found) is warned, prefix
+    assert "one slot" in examine(cluster.url, 0, "--prefix", "{app}:")["prefix"]["said"]
+    assert "prefix" not in examine(server.url, 0, "--prefix", "{app}:")

@@ -14,8 +14,8 @@ from langchain_core.globals import get_llm_cache, set_llm_cache
 from langchain_core.prompts import ChatPromptTemplate
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import cli
+from tests.support.bedrock import ConverseEndpoint, chat_model
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_the_applications_own_cache_is_put_back(app: str, url: str, tmp_path: Pa
 def test_an_interrupt_keeps_what_was_answered(url: str, tmp_path: Path) -> None:
     """Ctrl-C: exit code 130, a summary, and the next run asks only for the rest."""
     (tmp_path / "slow_app.py").write_text(
-        "from langchain_llmcache._demo import ConverseEndpoint, chat_model\n"
+        "from tests.support.bedrock import ConverseEndpoint, chat_model\n"
         "def latency(request):\n"
         "    if 'slow' in str(request.messages):\n"
         "        print('waiting', flush=True)\n"

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
 
-from langchain_llmcache._demo import (
+from tests.support.bedrock import (
     ConverseEndpoint,
     ConverseError,
     ConverseRequest,

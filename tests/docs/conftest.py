@@ -8,7 +8,7 @@ from typing import Any
 import langchain_aws
 import pytest
 
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.bedrock import ConverseEndpoint, chat_model
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import ROOT
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.documents import parse
 
 PAGES = sorted(ROOT.glob("docs/**/*.md"))

@@ -13,7 +13,7 @@ import pytest
 from langgraph.cache.base import BaseCache, FullKey, Namespace
 
 from langchain_llmcache import LLMCache, StoreError, UnsupportedOperationError
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.patience import LATE, soon
 from tests.support.servers import StartServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts

@@ -18,9 +18,9 @@ from langchain_llmcache import (
     NearCache,
     cache_options,
 )
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache.streaming import with_cache
 from tests.support import cli
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.targets import PROMPT, Half, Target, answer, llm_string, texts
 
 Halves = Callable[[LLMCache], Half]

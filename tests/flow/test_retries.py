@@ -12,8 +12,13 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableLambda
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.answers import ConverseError, ConverseRequest
-from langchain_llmcache._demo.endpoint import DEFAULT_MODEL, ConverseEndpoint, chat_model
+from tests.support.bedrock import (
+    DEFAULT_MODEL,
+    ConverseEndpoint,
+    ConverseError,
+    ConverseRequest,
+    chat_model,
+)
 from tests.support.targets import Target
 
 PROMPTS = [f"Question {number}?" for number in range(25)]

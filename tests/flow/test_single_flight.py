@@ -22,8 +22,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.answers import ConverseError
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.bedrock import ConverseEndpoint, ConverseError, chat_model
 from tests.support.patience import LATE, PATIENT, SOON, eventually, soon
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts

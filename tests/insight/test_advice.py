@@ -17,6 +17,7 @@ from langchain_llmcache._insight.errors import _TABLE, advice_for, describe
 from langchain_llmcache._insight.observer import Observer
 from tests.support.certificates import Certificates
 from tests.support.proxy import NotValkey
+from tests.support.sentinel import ValkeySentinel
 from tests.support.servers import HOST, Server, StartServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 
@@ -280,6 +281,43 @@ def test_what_passes_by_itself_has_no_advice(error: Exception, code: str | None)
     for each in (error, refused):
         advice = advice_for(each)
         assert (advice.code if advice else None) == code
+
+
+SERVICES = {
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": "a web server",
+    b"<!DOCTYPE HTML>\n<html>": "a web server",
+    b"SSH-2.0-OpenSSH_9.2p1\r\n": "an SSH server",
+    b"220 mail.example.com ESMTP\r\n": "a mail or FTP server",
+    b"ERROR\r\n": "memcached",
+    b"AMQP\x00\x00\x09\x01": "a message broker",
+    b"\x15\x03\x01\x00\x02\x02\x46": "expects TLS",
+    b"secret words\r\n": "does not speak Valkey's protocol",
+}
+
+
+@pytest.mark.parametrize("said", SERVICES)
+async def test_a_wrong_service_is_named(
+    said: bytes, half: Halves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What listens at the port tells what it is; of its words nothing is repeated."""
+    monkeypatch.setattr(NotValkey, "ANSWER", said)
+    with NotValkey() as service:
+        cache = LLMCache.from_url(service.url, timeout=5)
+        with pytest.raises(StoreError, match=SERVICES[said]) as caught:
+            await half(cache).ping()
+        await cache.aclose()
+    assert "correct host and port" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("server_binary")
+async def test_a_sentinel_is_named(half: Halves) -> None:
+    """It speaks the protocol, and holds no data."""
+    with ValkeySentinel() as sentinel:
+        cache = LLMCache.from_url(sentinel.url, timeout=5)
+        with pytest.raises(StoreError, match=r"perhaps it is a Sentinel.*master_for\(name\)"):
+            await half(cache).ping()
+        await cache.aclose()
 
 
 def test_every_code_is_used_once() -> None:

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import cli
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.targets import Half, llm_string
 
 Halves = Callable[[LLMCache], Half]

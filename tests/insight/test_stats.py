@@ -16,9 +16,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import CacheStats, ConfigurationError, Latency, LLMCache, cache_options
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache._insight.latency import Latencies
 from langchain_llmcache._insight.savings import tokens_of
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.servers import Monitor, Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string
 

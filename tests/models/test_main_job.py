@@ -12,7 +12,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.targets import Target
 
 QUESTION = "Which port does Valkey listen on?"

@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from pydantic import BaseModel, Field, create_model
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from tests.support import models
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.providers import ModelServer
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from langchain_core.outputs import Generation
 from pydantic import BaseModel, Field, create_model
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.llm_strings import Uncacheable, parse_llm_string
 from langchain_llmcache._request.maker import KeyMaker
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.models import anthropic, ollama, openai
 
 HEAD = '{"kwargs": {"model_name": "gpt"}, "lc": 1, "type": "constructor"}---'

@@ -21,8 +21,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.answers import ConverseRequest, reply
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from tests.support.bedrock import ConverseEndpoint, ConverseRequest, chat_model, reply
 
 Kind = Literal["sync", "async"]
 KINDS: tuple[Kind, ...] = ("sync", "async")

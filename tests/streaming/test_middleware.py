@@ -19,12 +19,11 @@ from langchain_core.tools import BaseTool, InjectedToolCallId, ToolException, to
 from langgraph.types import Command
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.answers import ConverseRequest, reply
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache.agents import CacheMiddleware, depends_on_more
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
+from tests.support.bedrock import ConverseEndpoint, ConverseRequest, chat_model, reply
 from tests.support.patience import outlive
 from tests.support.targets import Target
 

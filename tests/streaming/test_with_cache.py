@@ -32,11 +32,11 @@ from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
 from tests.support import models
+from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.patience import LATE, SOON, soon
 from tests.support.providers import ModelServer
 from tests.support.scripted import DumbModel, ScriptedModel, SyncOnlyModel

@@ -303,6 +303,8 @@ class ValkeyServer(Server):
         has_replica: A node of a cluster with replicas.
     """
 
+    _flags: tuple[str, ...] = ()
+
     def __init__(
         self,
         *directives: str,
@@ -549,7 +551,7 @@ class ValkeyServer(Server):
         (self.directory / "valkey.conf").write_text(configuration)
         (self.directory / "log").unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [self._binary, str(self.directory / "valkey.conf")],
+            [self._binary, str(self.directory / "valkey.conf"), *self._flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,  # what it says before it has a log: a bad directive
             stderr=subprocess.STDOUT,

@@ -459,7 +459,7 @@ async def test_a_stall_of_the_only_endpoint(valkey_cluster: StartCluster, half: 
     """A cluster of one endpoint that stalls is used again when it goes on (valkey-py issue 327)."""
     servers = valkey_cluster(primaries=1)
     async with LLMCache.from_url(
-        servers.url, cluster=True, timeout=0.2, single_flight=False
+        servers.url, cluster=True, timeout=1, single_flight=False
     ) as cache:
         await fill(half(cache))
         with servers.nodes[0].frozen():
@@ -474,7 +474,7 @@ async def test_a_stall_of_the_only_endpoint(valkey_cluster: StartCluster, half: 
 async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: Halves) -> None:
     """A frozen primary costs a few deadlines; then its keys are misses at once, others' hits."""
     servers = valkey_cluster(primaries=3, node_timeout=30)
-    async with LLMCache.from_url(servers.url, timeout=0.3, single_flight=False) as cache:
+    async with LLMCache.from_url(servers.url, timeout=1, single_flight=False) as cache:
         await fill(half(cache))
         frozen = keys_of(servers.primaries)[2]
         with servers.nodes[2].frozen(), soon():

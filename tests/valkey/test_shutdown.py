@@ -180,7 +180,7 @@ from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.single_flight import Flight
 from tests.support.targets import LLM_STRING, PROMPT, answer
 logging.disable(logging.CRITICAL)
-cache = LLMCache.from_url(sys.argv[1], timeout=0.3)
+cache = LLMCache.from_url(sys.argv[1], timeout=float(sys.argv[2]))
 """
 
 
@@ -198,7 +198,7 @@ def test_exit_with_open_connections(server: Server) -> None:
         other = LLMCache.from_url(sys.argv[1])
         print(asyncio.run(other.alookup(PROMPT, LLM_STRING)) is not None)
         """
-    assert exits(script(code), server.url).split() == ["True"] * 3
+    assert exits(script(code), server.url, "5").split() == ["True"] * 3
     server.expect_clients(0)
 
 
@@ -209,7 +209,7 @@ def test_exit_while_a_connect_hangs() -> None:
         assert asyncio.run(cache.alookup(PROMPT, LLM_STRING)) is None
         """
     with HangingListener() as listener:
-        exits(script(code), listener.url)
+        exits(script(code), listener.url, "0.3")
 
 
 def test_exit_while_a_name_server_hangs() -> None:
@@ -226,7 +226,7 @@ def test_exit_while_a_name_server_hangs() -> None:
         assert cache.lookup(PROMPT, LLM_STRING) is None
         assert threading.active_count() < 8
         """
-    exits(script(code), "valkey://a-name.test")
+    exits(script(code), "valkey://a-name.test", "0.3")
 
 
 def test_exit_while_threads_work(server: Server) -> None:
@@ -246,7 +246,7 @@ def test_exit_while_threads_work(server: Server) -> None:
             threading.Thread(target=target, daemon=True).start()
         time.sleep(0.3)
         """
-    exits(script(code), server.url)
+    exits(script(code), server.url, "5")
 
 
 def test_lookups_at_exit(server: Server) -> None:
@@ -261,7 +261,7 @@ def test_lookups_at_exit(server: Server) -> None:
             cache.close()
             print("done")
         """
-    assert exits(script(code), server.url) == "done\n"
+    assert exits(script(code), server.url, "5") == "done\n"
 
 
 # ---------------------------------------------------------------------------- forks

@@ -1,0 +1,112 @@
+"""Connections to wherever Sentinels say that a primary, or one of its replicas, is by now.
+
+valkey-py's own are made by its pools. These are made by ours, so each asks anew: after a
+failover the next connection leads to the new primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from valkey.asyncio import connection as aio
+from valkey.asyncio import sentinel as aio_sentinel
+from valkey.connection import AbstractConnection, Connection
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
+
+
+class SentinelConnection(Connection):
+    """A blocking connection.
+
+    Args:
+        connection_pool: Asks the Sentinels: a pool of valkey-py, or what it gives its connections.
+        arguments: Of a ``Connection``.
+    """
+
+    def __init__(self, *, connection_pool: Any, **arguments: Any) -> None:
+        self._sentinels = connection_pool
+        super().__init__(**arguments)
+
+    def _connect(self) -> Any:
+        for address in _addresses(self._sentinels):
+            self.host, self.port = address
+            try:
+                return super()._connect()
+            except OSError:
+                if self._sentinels.is_master:
+                    raise
+        raise ValkeyConnectionError("no replica can be reached")
+
+
+class SentinelTlsConnection(SentinelConnection, TlsConnection):
+    """A blocking connection with TLS."""
+
+
+class AsyncSentinelConnection(aio.Connection):
+    """An asyncio connection. The Sentinels are asked in a thread, in any event loop.
+
+    Args:
+        connection_pool: As for ``SentinelConnection``.
+        arguments: Of a ``Connection``.
+    """
+
+    def __init__(self, *, connection_pool: Any, **arguments: Any) -> None:
+        self._sentinels = connection_pool
+        super().__init__(**arguments)
+
+    async def _connect(self) -> None:
+        addresses = _addresses(self._sentinels)
+        while address := await in_thread(lambda: next(addresses, None)):
+            self.host, self.port = address
+            try:
+                await super()._connect()
+            except OSError:
+                if self._sentinels.is_master:
+                    raise
+            else:
+                return
+        raise ValkeyConnectionError("no replica can be reached")
+
+
+class AsyncSentinelTlsConnection(AsyncSentinelConnection, AsyncTlsConnection):
+    """An asyncio connection with TLS."""
+
+
+# valkey-py's classes, and ours for them.
+BLOCKING: Final[dict[type[AbstractConnection], type[AbstractConnection]]] = {
+    SentinelManagedConnection: SentinelConnection,
+    SentinelManagedSSLConnection: SentinelTlsConnection,
+}
+ASYNC: Final[dict[type[aio.AbstractConnection], type[aio.AbstractConnection]]] = {
+    aio_sentinel.SentinelManagedConnection: AsyncSentinelConnection,
+    aio_sentinel.SentinelManagedSSLConnection: AsyncSentinelTlsConnection,
+}
+
+
+def in_any_loop(pool: aio_sentinel.SentinelConnectionPool) -> SentinelConnectionPool:
+    """Return a pool that asks the Sentinels of an asyncio one, which belong to one event loop."""
+    manager = pool.sentinel_manager
+    places = [client.connection_pool.connection_kwargs for client in manager.sentinels]
+    blocking = Sentinel(
+        [(place["host"], place["port"]) for place in places],
+        min_other_sentinels=manager.min_other_sentinels,
+        sentinel_kwargs=manager.sentinel_kwargs,
+    )
+    return SentinelConnectionPool(pool.service_name, blocking, is_master=pool.is_master)
+
+
+def _addresses(pool: Any) -> Iterator[tuple[str, int]]:
+    """Yield where to connect to: the primary, or the replicas in turn (and at last the primary)."""
+    if pool.is_master:
+        yield pool.get_master_address()
+    else:
+        yield from pool.rotate_slaves()
