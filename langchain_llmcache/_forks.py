@@ -23,11 +23,20 @@ _locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forgetful: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
-def new_lock() -> threading.Lock:
-    """Return a lock that is open in a child. It protects steps that may be left halfway."""
-    lock = threading.Lock()
+def new_lock() -> threading.RLock:
+    """Return a lock that is open in a child, and never keeps its own thread out.
+
+    A signal handler may want it while the code that it interrupts has it. So the steps that it
+    protects may be left halfway, and begun again in between.
+    """
+    lock = threading.RLock()
     _locks.add(lock)
     return lock
+
+
+def is_held_here(lock: Any) -> bool:
+    """Tell whether the running thread has the lock: a signal handler runs in between."""
+    return bool(lock._is_owned())  # noqa: SLF001 - as ``threading.Condition`` asks it
 
 
 def this_thread() -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -25,6 +24,7 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._forks import new_lock
 from langchain_llmcache._request.blocks import current
 from langchain_llmcache._stores.tool_results import key_of_result, results_of
 from langchain_llmcache.cache import LLMCache
@@ -80,7 +80,7 @@ class CacheMiddleware(_Middleware):
             raise ConfigurationError(msg)
         self._cache = cache
         self._lifetimes = {name: _seconds(name, ttl) for name, ttl in (tools or {}).items()}
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._models: OrderedDict[int, tuple[BaseChatModel, BaseChatModel]] = OrderedDict()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -44,8 +45,8 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding
 
 from langchain_llmcache._answer.hits import MARKER
-from langchain_llmcache._flow.ports import Ending
-from langchain_llmcache._flow.single_flight import Flight, held
+from langchain_llmcache._flow.rounds import Ending
+from langchain_llmcache._flow.single_flight import Asker, held
 from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat
@@ -298,9 +299,9 @@ def _through_cache(
     live: Callable[[], Iterator[ChatGenerationChunk]],
     run_manager: CallbackManagerForLLMRun | None,
 ) -> Iterator[ChatGenerationChunk]:
-    flights: Sequence[Flight] = ()
+    askers: Sequence[Asker] = ()
     if request is not None:
-        with request.asking, during(request.options), held() as flights:
+        with request.asking, during(request.options), held() as askers:
             found = request.cache.lookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
             chunk = _as_chunk(found[0])
@@ -308,7 +309,7 @@ def _through_cache(
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
             return
-    with _ending(flights):
+    with _ending(askers):
         if isinstance(model.rate_limiter, _LimitsMisses):
             model.rate_limiter.limiter.acquire(blocking=True)
         kept: list[ChatGenerationChunk] = []
@@ -317,7 +318,9 @@ def _through_cache(
             for chunk in chunks:
                 if request is not None:
                     kept.append(_snapshot(chunk))
+                _suspend(askers, time.monotonic())
                 yield chunk
+                _suspend(askers, None)
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
@@ -332,9 +335,9 @@ async def _athrough_cache(
     live: Callable[[], AsyncIterator[ChatGenerationChunk]],
     run_manager: AsyncCallbackManagerForLLMRun | None,
 ) -> AsyncIterator[ChatGenerationChunk]:
-    flights: Sequence[Flight] = ()
+    askers: Sequence[Asker] = ()
     if request is not None:
-        with request.asking, held() as flights:
+        with request.asking, held() as askers:
             found = await request.cache.alookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
             chunk = _as_chunk(found[0])
@@ -342,7 +345,7 @@ async def _athrough_cache(
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
             return
-    with _ending(flights):
+    with _ending(askers):
         if isinstance(model.rate_limiter, _LimitsMisses):
             await model.rate_limiter.limiter.aacquire(blocking=True)
         kept: list[ChatGenerationChunk] = []
@@ -357,7 +360,9 @@ async def _athrough_cache(
                         break
                 if request is not None:
                     kept.append(_snapshot(chunk))
+                _suspend(askers, time.monotonic())
                 yield chunk
+                _suspend(askers, None)
         finally:
             if hasattr(chunks, "aclose"):
                 await chunks.aclose()
@@ -367,19 +372,26 @@ async def _athrough_cache(
 
 
 @contextlib.contextmanager
-def _ending(flights: Sequence[Flight]) -> Iterator[None]:
+def _ending(askers: Sequence[Asker]) -> Iterator[None]:
     """Let no caller wait any longer when the block is left without an answer."""
     # A reader that goes away before the end says nothing about the model.
     ending: Ending = "cancelled"
     try:
         yield
+        ending = "declined"
     except Exception:
         ending = "failed"
         raise
     finally:
-        for flight in flights:
-            if flight.give_up is not None:
-                flight.give_up(ending)
+        for asker in askers:
+            if asker.give_up is not None:
+                asker.give_up(ending)
+
+
+def _suspend(askers: Sequence[Asker], since: float | None) -> None:
+    """Say since when the stream stands still: whoever reads it has not asked for more yet."""
+    for asker in askers:
+        asker.suspended = since
 
 
 class _LimitsMisses(BaseRateLimiter):

@@ -39,7 +39,7 @@ from langchain_llmcache._stores.admin import (
     ValkeyAdministration,
     each_once,
 )
-from langchain_llmcache._valkey.entries import RELEASE_SCRIPT, escape_glob
+from langchain_llmcache._valkey.entries import SWAP_SCRIPT, escape_glob
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache.errors import StoreError
 
@@ -178,7 +178,7 @@ _COMMANDS: Final[tuple[tuple[tuple[Any, ...], str, bool], ...]] = (
     (("PTTL",), "llmcache stats, ls and export", False),
     (("STRLEN",), "llmcache stats", False),
     (("SET", b"lease:doctor", "NX", "GET", "PX", 10_000), "lease=", False),
-    (("EVAL", RELEASE_SCRIPT, 1), "lease=", False),
+    (("EVAL", SWAP_SCRIPT, 1), "lease=", False),
     (("UNLINK",), "clearing, and removing damaged entries", True),
 )
 

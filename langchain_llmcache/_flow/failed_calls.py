@@ -22,7 +22,7 @@ from langchain_core.callbacks import (
 )
 
 from langchain_llmcache._flow.core_calls import calling_manager
-from langchain_llmcache._flow.ports import Ending
+from langchain_llmcache._flow.rounds import Ending
 
 
 def when_call_fails(told: Callable[[Ending], None]) -> None:

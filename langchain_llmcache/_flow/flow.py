@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Hashable, Sequence
-from contextvars import ContextVar
+from functools import partial
 from typing import Final
 
 from langchain_core.outputs import Generation
@@ -22,14 +22,17 @@ from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCopies
-from langchain_llmcache._flow.ports import (
-    Ending,
-    LeasingEntries,
-    Side,
-    Waiter,
-)
+from langchain_llmcache._flow.ports import LeasingEntries, Side
+from langchain_llmcache._flow.rounds import Ending, Lease, read_lease
 from langchain_llmcache._flow.settings import Settings
-from langchain_llmcache._flow.single_flight import Flight, Flights
+from langchain_llmcache._flow.single_flight import (
+    Asker,
+    Flight,
+    Flights,
+    State,
+    begins_to_ask,
+    led_here,
+)
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import tokens_of
@@ -38,6 +41,7 @@ from langchain_llmcache._request.blocks import Options, current
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import CacheMissError, ConfigurationError
 
 # Seconds between two looks at another process's lease, at first and at most: short, because a
@@ -48,19 +52,19 @@ _LAST_LOOK: Final = 0.06
 # Not the module's own: an application may have seeded that, and a fork would repeat it.
 _RANDOM: Final = random.SystemRandom()
 
-# The request that the running code did not look up, and when (``read=False``): its answer will
-# say how long the model took.
-_PASSED_BY: Final[ContextVar[tuple[Key, float] | None]] = ContextVar(
-    "llmcache_passed_by", default=None
-)
+# Milliseconds that a place among those who ask the model is kept for other processes: a few of
+# their looks.
+_FREE_PLACE: Final = 1000
 
 
-def _slot(key: Key, max_age: float | None) -> Hashable:
-    """Return what a call's flight is found by.
+def _slot(key: Key, options: Options) -> Hashable:
+    """Return what a call's flight is found by; None: it stays apart from the others'.
 
     A caller with max_age never holds up callers without one.
     """
-    return key if max_age is None else (key, "max_age")
+    if not options.read:
+        return None
+    return key if options.max_age is None else (key, "max_age")
 
 
 def _reason(found: bytes | Failed | None, options: Options) -> str:
@@ -122,13 +126,13 @@ class Flow:
 
     # --- lookup ---
 
-    async def lookup(  # noqa: C901, PLR0911 - each way has its own end
+    async def lookup(  # noqa: PLR0911 - each way has its own end
         self, side: Side, prompt: str, asked: Asked
     ) -> list[Generation] | None:
         """Return the stored answer, or the one that another caller is getting right now, or None.
 
-        Never raises, unless ``on_miss="raise"``. After None, ``update`` or a failure of the call
-        is expected.
+        Raises nothing of its own, unless ``on_miss="raise"``. After None, ``update`` or a failure
+        of the call is expected.
 
         Raises:
             CacheMissError: there is no answer, and the model must not be asked.
@@ -141,32 +145,31 @@ class Flow:
         if request is None:
             return None
         key, _ = request
+        asker = None
         try:
-            if not options.read:
-                self._observer.count("bypassed", key, reason="read=False")
-                _PASSED_BY.set((key, began))
-                return None
-            max_age = options.max_age
-            if self._near is not None:
-                answer = await self._look_near(self._near, side, key, began, max_age)
-                if answer is not None:
-                    return answer
-            # Each caller looks first: one that finds an answer joins no flight.
-            stored = self._stored
-            found = await self._look(side, key, began, max_age)
-            if isinstance(found, list):
-                return found
-            if options.write:
-                flight, waiter = self._flights.join(key, side.caller, _slot(key, max_age))
-                if waiter is not None and flight is not None:
-                    return await self._follow(side, flight, waiter, began, max_age, found)
-                if flight is not None:
-                    # What was stored meanwhile may be what this caller has just missed. (A store
-                    # that does not answer is asked once.)
-                    again = found is not FAILED and stored is not self._stored
-                    return await self._lead(side, flight, began, max_age, found, again=again)
-            self._missed(key, began, found)
-        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            if options.read:
+                near = self._look_near(key, began, options.max_age)
+                if near is not None:
+                    return near
+                # Each caller looks first: one that finds an answer joins no flight.
+                stored = self._stored
+                found = await self._look(side, key, began, options.max_age)
+                if isinstance(found, list):
+                    return found
+                if not options.write:
+                    self._missed(key, began, found)
+                    return None
+                asker = self._asker(side, key, options, began)
+                return await self._together(side, asker, options.max_age, found, stored)
+            self._observer.count("bypassed", key, reason="read=False")
+            asker = self._asker(side, key, options, began)
+            begins_to_ask(asker)
+        except BaseException as error:
+            if asker is not None:
+                self._leave(side, asker, "cancelled")
+            if not isinstance(error, Exception):
+                raise
+            pass_on(error)
             self._gate.failed("lookup", error, key)
         return None
 
@@ -194,62 +197,23 @@ class Flow:
         key, model = request
         found: list[Generation] | bytes | Failed | None = FAILED
         try:
-            if options.read and self._near is not None:
-                found = await self._look_near(self._near, side, key, began, options.max_age)
-            if options.read and not isinstance(found, list):
-                found = await self._look(side, key, began, options.max_age)
+            if options.read:
+                near = self._look_near(key, began, options.max_age)
+                found = near or await self._look(side, key, began, options.max_age)
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
+            pass_on(error)
             self._gate.failed("lookup", error, key)
         if isinstance(found, list):
             return found
         self._missed(key, began, found)
         raise CacheMissError(key.path, model, _reason(found, options))
 
-    async def _follow(
-        self,
-        side: Side,
-        flight: Flight,
-        waiter: Waiter,
-        began: float,
-        max_age: float | None,
-        found: bytes | Failed | None,
-    ) -> list[Generation] | None:
-        """Wait for the answer that another caller is getting.
-
-        Args:
-            side: The entries and their caller.
-            flight: What is asked for.
-            waiter: Waits for it.
-            began: When the lookup began.
-            max_age: How old an answer may be.
-            found: What the caller has found in the store, which is no answer.
-        """
-        self._observer.count("waits", flight.key)
-        entry = await waiter.wait(self._flights.seconds_left(flight))
-        if not entry:
-            # The leader failed, or takes too long: each caller asks on its own. What came into the
-            # store meanwhile costs a look, and the model more.
-            if found is not FAILED:
-                look = await self._look(side, flight.key, began, max_age)
-                if isinstance(look, list):
-                    return look
-                found = look
-            self._missed(flight.key, began, found)
-            return None
-        answer = await self._answer(side, flight.key, entry, began, max_age)
-        if isinstance(answer, list):
-            return answer
-        self._observer.missed(flight.key, began, stale=answer is None)
-        return None
-
-    async def _look_near(
-        self, near: NearCopies, side: Side, key: Key, began: float, max_age: float | None
-    ) -> list[Generation] | None:
+    def _look_near(self, key: Key, began: float, max_age: float | None) -> list[Generation] | None:
         """Return the answer in the copy of an entry, if there is one."""
-        entry = near.get(key)
+        entry = None if self._near is None else self._near.get(key)
         if entry is None:
             return None
-        answer = await self._answer(side, key, entry, began, max_age, is_copy=True)
+        answer = self._opened(key, entry, began, max_age, is_copy=True)
         return answer if isinstance(answer, list) else None
 
     async def _look(
@@ -260,11 +224,24 @@ class Flow:
         Returns:
             A lease, an entry that is too old for this caller, None, or ``FAILED``.
         """
-        entry = await self._find(side, key)
-        if not isinstance(entry, bytes) or entry.startswith(LEASE):
-            return entry
-        answer = await self._answer(side, key, entry, began, max_age)
-        return entry if answer is None else answer
+        entry = await self._gate.read(side.entries, key)
+        if isinstance(entry, bytes) and not entry.startswith(LEASE):
+            answer = self._opened(key, entry, began, max_age)
+            if answer is None:
+                return entry
+            if isinstance(answer, list):
+                return answer
+            return await self._discard(side, key, answer)
+        if isinstance(entry, CorruptEntryError):
+            return await self._discard(side, key, entry)
+        return entry
+
+    async def _find(self, side: Side, key: Key) -> bytes | Failed | None:
+        """Return what the store holds under the key, if it can be asked and read."""
+        entry = await self._gate.read(side.entries, key)
+        if isinstance(entry, CorruptEntryError):
+            return await self._discard(side, key, entry)
+        return entry
 
     def _missed(self, key: Key, began: float, found: bytes | Failed | None) -> None:
         """Count a miss, unless what went wrong is counted already."""
@@ -272,11 +249,103 @@ class Flow:
             stale = found is not None and not found.startswith(LEASE)
             self._observer.missed(key, began, stale=stale)
 
+    # --- all who ask the same ---
+
+    def _asker(self, side: Side, key: Key, options: Options, began: float) -> Asker:
+        asker = self._flights.asker(key, _slot(key, options), side.caller, began)
+        asker.give_up = partial(self._leave, side, asker)
+        return asker
+
+    async def _together(
+        self,
+        side: Side,
+        asker: Asker,
+        max_age: float | None,
+        found: bytes | Failed | None,
+        stored: object,
+    ) -> list[Generation] | None:
+        """Agree with all who ask the same on who asks the model.
+
+        Args:
+            side: The entries and their caller.
+            asker: The lookup.
+            max_age: How old an answer may be.
+            found: What it has found in the store, which is no answer.
+            stored: What had been stored last before it looked there.
+
+        Returns:
+            The answer that another caller got; None: this caller asks the model.
+        """
+        self._flights.join(asker)
+        if asker.state is State.WAITING or asker.state is State.ANSWERED:
+            self._note_wait(asker)
+            await self._wait(side, asker)
+        # What was stored meanwhile may be what this caller has just missed: a look costs less
+        # than the model. (A store that does not answer is asked once.)
+        again = found is not FAILED and (asker.waited or stored is not self._stored)
+        if asker.entry is not None:
+            answer = await self._answer_of_another(side, asker, asker.entry, max_age)
+        elif asker.state is State.LEADING:
+            answer = await self._lead(side, asker, max_age, found, again=again)
+        else:
+            answer = await self._go_alone(side, asker, max_age, found, again=again)
+        if answer is None:
+            begins_to_ask(asker)
+            asker.began = self._monotonic()
+            if asker.give_up is not None and not asker.held:
+                side.caller.when_gone(asker.give_up)
+        return answer
+
+    def _note_wait(self, asker: Asker) -> None:
+        if not asker.waited:
+            asker.waited = True
+            self._observer.count("waits", asker.key)
+
+    async def _wait(self, side: Side, asker: Asker) -> None:
+        """Wait for the answer, for the turn to ask the model, or long enough."""
+        while asker.state is State.WAITING and asker.waiter is not None:
+            seconds = self._flights.seconds_to_wait(asker)
+            if seconds <= 0:
+                self._flights.go_alone(asker)
+                return
+            await asker.waiter.wait(seconds)
+            for leader in self._flights.look(asker):
+                self._leave(side, leader, "cancelled", alone=True)
+
+    async def _answer_of_another(
+        self, side: Side, asker: Asker, entry: bytes, max_age: float | None
+    ) -> list[Generation] | None:
+        answer = await self._answer(side, asker.key, entry, asker.began, max_age)
+        if isinstance(answer, list):
+            self._leave(side, asker, "cancelled")
+            return answer
+        asker.state = State.ALONE
+        self._observer.missed(asker.key, asker.began, stale=answer is None)
+        return None
+
+    async def _go_alone(
+        self,
+        side: Side,
+        asker: Asker,
+        max_age: float | None,
+        found: bytes | Failed | None,
+        *,
+        again: bool,
+    ) -> list[Generation] | None:
+        """Look once more; None: the caller asks the model for itself."""
+        if again:
+            look = await self._look(side, asker.key, asker.began, max_age)
+            if isinstance(look, list):
+                self._leave(side, asker, "cancelled")
+                return look
+            found = look
+        self._missed(asker.key, asker.began, found)
+        return None
+
     async def _lead(
         self,
         side: Side,
-        flight: Flight,
-        began: float,
+        asker: Asker,
         max_age: float | None,
         entry: bytes | Failed | None,
         *,
@@ -286,42 +355,37 @@ class Flow:
 
         Args:
             side: The entries and their caller.
-            flight: What is asked for.
-            began: When the lookup began.
+            asker: The lookup.
             max_age: How old an answer may be.
             entry: What the caller has found in the store, which is no answer.
             again: Whether to look once more.
         """
-        try:
-            if again:
-                entry = await self._find(side, flight.key)
-            if entry is None or (entry is not FAILED and entry.startswith(LEASE)):
-                entry = await self._claim(side, flight, entry)
-                if entry is None:
-                    self._observer.missed(flight.key, began)
-            if isinstance(entry, bytes):
-                answer = await self._answer(side, flight.key, entry, began, max_age)
-                if isinstance(answer, list):
-                    self._flights.land(flight, entry)
-                    return answer
-                if answer is None:
-                    # It stays where it is until ``update`` replaces it: others may take it.
-                    self._observer.missed(flight.key, began, stale=True)
-        except BaseException:
-            self._give_up(side, flight, "cancelled")
-            raise
-        flight.give_up = lambda ending: self._give_up(side, flight, ending)
-        if not flight.held:
-            side.caller.when_gone(flight.give_up)
+        key, began = asker.key, asker.began
+        if again:
+            entry = await self._find(side, key)
+        if entry is None or (entry is not FAILED and entry.startswith(LEASE)):
+            entry = await self._claim(side, asker, entry)
+            if entry is None:
+                self._observer.missed(key, began)
+        if isinstance(entry, bytes):
+            answer = await self._answer(side, key, entry, began, max_age)
+            if isinstance(answer, list):
+                self._end(side, asker, self._flights.share(asker.slot, entry))
+                return answer
+            if answer is None:
+                # It stays where it is until ``update`` replaces it: others may take it.
+                self._observer.missed(key, began, stale=True)
         return None
 
-    async def _claim(self, side: Side, flight: Flight, there: bytes | None) -> bytes | None:
+    # --- all processes that ask the same ---
+
+    async def _claim(self, side: Side, asker: Asker, there: bytes | None) -> bytes | None:
         """Agree with other processes on who asks the model.
 
         Args:
             side: The entries and their caller.
-            flight: What is asked for.
-            there: What the store holds: nothing, or another caller's lease.
+            asker: The lookup.
+            there: What the store holds: nothing, or a lease.
 
         Returns:
             The entry that came meanwhile, or None: this caller asks the model.
@@ -329,62 +393,164 @@ class Flow:
         store = side.entries
         if self._settings.lease is None or not isinstance(store, LeasingEntries):
             return None
-        lease = LEASE + os.urandom(16).hex().encode()
-        milliseconds = max(1, round(self._settings.lease * 1000))
         pause = _FIRST_LOOK
-        waited = False
-        while True:
-            if there is None:
-                # The SET may have succeeded even if we did not hear so; releasing a lease that
-                # is not there is harmless.
-                flight.lease = lease
-                reply = await self._gate.ask(
-                    "lease", lambda: store.claim(flight.key, lease, milliseconds), flight.key
-                )
-                if reply is None or reply is FAILED or reply == lease:
-                    return None
-                flight.lease = None
-                if waited and reply.startswith(LEASE):
-                    # The leader failed, and another was quicker: once is enough to wait.
-                    return None
-                there = reply
-            if not there.startswith(LEASE):
+        asker.lease = await self._inherited(store, asker, there)
+        while asker.lease is None:
+            if there is not None and not there.startswith(LEASE):
                 return there
-            left = self._flights.seconds_left(flight)
+            reply = await self._join_lease(store, asker, there)
+            if reply is FAILED or asker.lease is not None:
+                return None
+            if reply != there:
+                there = reply
+                continue
+            # The others ask the model: next, there will be an answer, or room for one more.
+            left = asker.until - self._monotonic()
             if left <= 0:
                 return None
-            if not waited:
-                waited = True
-                self._observer.count("waits", flight.key)
+            self._note_wait(asker)
             await side.caller.sleep(min(pause, left))
             pause = min(1.5 * pause, _LAST_LOOK)
-            found = await self._find(side, flight.key)
+            found = await self._find(side, asker.key)
             if found is FAILED:
                 return None
             there = found
+        return None
 
-    async def _find(self, side: Side, key: Key) -> bytes | Failed | None:
-        """Return what the store holds under the key, if it can be asked and read."""
-        try:
-            return await self._gate.ask("lookup", lambda: side.entries.get(key), key)
-        except CorruptEntryError as error:
-            await self._discard(side, key, error)
-            return FAILED
+    async def _inherited(
+        self, store: LeasingEntries, asker: Asker, there: bytes | None
+    ) -> bytes | None:
+        """Return the token of the lease that this caller has from one that went away, if it holds."""
+        lease = None if there is None else read_lease(there)
+        if there is None or lease is None or lease.token != asker.lease:
+            return None
+        await self._swap(store, asker.key, there, there, self._lease_milliseconds())
+        return lease.token
+
+    async def _join_lease(
+        self, store: LeasingEntries, asker: Asker, there: bytes | None
+    ) -> bytes | Failed | None:
+        """Take a place among those who ask the model, if there is one.
+
+        Args:
+            store: The entries.
+            asker: The lookup. If it may ask, it has a lease then.
+            there: What the store holds: nothing, or a lease.
+
+        Returns:
+            What it holds now; ``FAILED``: there is nobody to agree with.
+        """
+        if there is None:
+            return await self._put_lease(store, asker)
+        lease = read_lease(there)
+        if lease is None:
+            return there
+        if any(lease.token == led.lease for led in led_here()):
+            return FAILED  # of the code that asks: it would wait for itself
+        joined = lease.joined(is_own=asker.flight is not None and asker.flight.left == lease.token)
+        return there if joined is None else await self._join(store, asker, lease, joined)
+
+    async def _join(
+        self, store: LeasingEntries, asker: Asker, lease: Lease, joined: Lease
+    ) -> bytes | Failed | None:
+        takes_place = lease.round is not None
+        # It may be so even if we do not hear of it. A place that is given back for nothing costs
+        # one more call; one that is kept for nothing would keep all the others.
+        asker.lease = lease.token if takes_place else None
+        milliseconds = self._lease_milliseconds() if takes_place else None
+        there = lease.text()
+        reply = await self._swap(store, asker.key, there, joined.text(), milliseconds)
+        if reply == there:
+            if joined.round is not None and joined.round.free and asker.flight is not None:
+                self._flights.admit(asker.flight)
+            return joined.text()
+        if reply is not FAILED:
+            asker.lease = None
+        return reply
+
+    async def _put_lease(self, store: LeasingEntries, asker: Asker) -> bytes | Failed | None:
+        # The SET may have succeeded even if we did not hear so; to give back a lease that is not
+        # there is harmless.
+        asker.lease = os.urandom(16).hex().encode()
+        lease = Lease(asker.lease).text()
+        claim = partial(store.claim, asker.key, lease, self._lease_milliseconds())
+        reply = await self._gate.ask("lease", claim, asker.key)
+        if isinstance(reply, bytes) and reply != lease:
+            asker.lease = None
+        return reply
+
+    async def _swap(
+        self,
+        store: LeasingEntries,
+        key: Key,
+        lease: bytes,
+        other: bytes | None,
+        milliseconds: int | None,
+    ) -> bytes | Failed | None:
+        swap = partial(store.swap, key, lease, other, milliseconds)
+        return await self._gate.ask("lease", swap, key)
+
+    def _lease_milliseconds(self) -> int:
+        return max(1, round((self._settings.lease or 0) * 1000))
+
+    async def _give_back(
+        self, side: Side, key: Key, token: bytes, ending: Ending | None, *, others: bool
+    ) -> None:
+        """Tell other processes, where the lease stands, that one who asked has ended.
+
+        Args:
+            side: The entries and their caller.
+            key: Of the lease.
+            token: Of the lease.
+            ending: How the call of the model ended; None: that was told before.
+            others: Whether others of this process wait.
+        """
+        store, there = side.entries, Lease(token).text()
+        while isinstance(store, LeasingEntries):
+            lease = read_lease(there)
+            if lease is None or lease.token != token:
+                return
+            left = lease.left(ending, others=others)
+            if left == lease:
+                return
+            # A place that is free is for those who wait for one now.
+            milliseconds = self._lease_milliseconds()
+            if left is not None and left.round is not None and not left.round.asking:
+                milliseconds = min(milliseconds, _FREE_PLACE)
+            text = None if left is None else left.text()
+            reply = await self._swap(store, key, there, text, milliseconds)
+            if not isinstance(reply, bytes) or reply == there:
+                return
+            there = reply
+
+    # --- an entry ---
 
     async def _answer(
+        self, side: Side, key: Key, entry: bytes, began: float, max_age: float | None
+    ) -> list[Generation] | Failed | None:
+        """Return the answer in an entry.
+
+        Returns:
+            None if it is too old for this caller; ``FAILED`` if there is none in it, and then
+            the entry was removed.
+        """
+        answer = self._opened(key, entry, began, max_age)
+        if isinstance(answer, Exception):
+            return await self._discard(side, key, answer)
+        return answer
+
+    def _opened(
         self,
-        side: Side,
         key: Key,
         entry: bytes,
         began: float,
         max_age: float | None,
         *,
         is_copy: bool = False,
-    ) -> list[Generation] | Failed | None:
+    ) -> list[Generation] | Exception | None:
         """Return the answer in an entry.
 
         Args:
-            side: The entries and their caller.
             key: Of the entry.
             entry: Its bytes.
             began: When the lookup began.
@@ -392,8 +558,7 @@ class Flow:
             is_copy: Whether it comes from the near cache: it is not kept for another while then.
 
         Returns:
-            None if it is too old for this caller; ``FAILED`` if there is none in it, and then
-            the entry was removed.
+            None if it is too old for this caller; an error if there is none in it.
         """
         try:
             bound = self._settings.policy.max_entry_bytes
@@ -404,8 +569,8 @@ class Flow:
             tokens = tokens_of(stored.generations)
             answer = hits.from_entry(stored, now=now, usage=self._settings.hit_usage)
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
-            await self._discard(side, key, error)
-            return FAILED
+            pass_on(error)
+            return error
         if self._near is not None and not is_copy:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
@@ -415,7 +580,7 @@ class Flow:
 
     # --- update ---
 
-    async def update(  # noqa: C901 - each outcome has its own line
+    async def update(
         self,
         side: Side,
         prompt: str,
@@ -423,7 +588,7 @@ class Flow:
         generations: Sequence[Generation],
         ttl: Ttl,
     ) -> None:
-        """Store an answer, and give it to all who wait for it. Never raises."""
+        """Store an answer, and give it to all who wait for it. Raises nothing of its own."""
         options = current()
         request = self._request("store", prompt, asked, options)
         if request is None:
@@ -433,12 +598,13 @@ class Flow:
             self._observer.count("declined", key, reason="write=False")
             return
         began = self._monotonic()
-        flight, since = self._since(key, options)
+        slot = _slot(key, options)
+        asker = self._flights.asked(key, slot)
+        flight = None
         try:
-            seconds = None if since is None else began - since
+            seconds = None if asker is None else began - asker.began
             entry, lifetime, new = self._entry(key, model, generations, seconds, ttl, options)
-            if flight is not None:
-                self._flights.share(flight, entry)
+            flight = self._flights.share(slot, entry)
             if self._near is not None:
                 self._near.stored(key, entry, lifetime)
             reply = await self._gate.ask(
@@ -449,26 +615,55 @@ class Flow:
                 self._note(key, entry)
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
-                if flight is not None:
-                    flight.lease = None  # overwritten by the answer
-        except Declined:
-            self._observer.count("declined", key)
-        except NotStorableError as reason:
-            self._observer.trouble("refused", f"answer not stored: {reason}", key=key)
+                if asker is not None:
+                    asker.lease = None  # overwritten by the answer
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self._gate.failed("store", error, key)
+            pass_on(error)
+            self._not_stored(key, error)
         finally:
-            if flight is not None:
-                self._give_up(side, flight, "failed")
+            self._surely_end(side, asker, flight)
 
-    def _since(self, key: Key, options: Options) -> tuple[Flight | None, float | None]:
-        """Return the flight whose answer this is, if any, and when the model was asked."""
-        if not options.read:
-            # It went past the flights of others: it has nothing to say to their followers.
-            passed_by = _PASSED_BY.get()
-            return None, passed_by[1] if passed_by is not None and passed_by[0] == key else None
-        flight = self._flights.current(_slot(key, options.max_age))
-        return flight, None if flight is None else flight.began
+    def _not_stored(self, key: Key, error: Exception) -> None:
+        if isinstance(error, Declined):
+            self._observer.count("declined", key)
+        elif isinstance(error, NotStorableError):
+            self._observer.trouble("refused", f"answer not stored: {error}", key=key)
+        else:
+            self._gate.failed("store", error, key)
+
+    def _surely_end(self, side: Side, asker: Asker | None, flight: Flight | None) -> None:
+        """End a lookup and its flight, even if a signal handler raises in the middle of it."""
+        try:
+            self._end(side, asker, flight)
+        except BaseException:
+            self._end(side, asker, flight)
+            raise
+
+    def _end(self, side: Side, asker: Asker | None, flight: Flight | None) -> None:
+        if flight is not None:
+            self._flights.land(flight)
+        if asker is not None:
+            self._leave(side, asker, "declined")
+
+    def _leave(self, side: Side, asker: Asker, ending: Ending, *, alone: bool = False) -> None:
+        """Let the others go on, here and elsewhere, if they have no answer.
+
+        Args:
+            side: The entries and their caller.
+            asker: The lookup.
+            ending: How its call of the model ended.
+            alone: It goes on, and nobody waits for it any more.
+        """
+        flight = asker.flight
+        others = self._flights.leave(asker, ending, alone=alone)
+        lease, asker.lease = asker.lease, None
+        if lease is not None:
+            side.caller.spawn(
+                lambda: self._give_back(side, asker.key, lease, ending, others=others)
+            )
+        elif flight is not None and flight.left is not None and not others:
+            left = flight.left
+            side.caller.spawn(lambda: self._give_back(side, asker.key, left, None, others=False))
 
     def _entry(
         self,
@@ -502,19 +697,6 @@ class Flow:
         if self._settings.ttl_jitter:
             lifetime = jittered(lifetime, self._settings.ttl_jitter, self._draw)
         return entry, lifetime, new
-
-    def _give_up(self, side: Side, flight: Flight, ending: Ending) -> None:
-        """Let the followers go on, here and elsewhere; nothing happens if they have an answer."""
-        flight.ending = ending
-        self._flights.land(flight)
-        lease, flight.lease = flight.lease, None
-        if lease is not None:
-            side.caller.spawn(lambda: self._release(side, flight.key, lease))
-
-    async def _release(self, side: Side, key: Key, lease: bytes) -> None:
-        store = side.entries
-        if isinstance(store, LeasingEntries):
-            await self._gate.ask("release", lambda: store.release(key, lease), key)
 
     async def heal(self, side: Side, key: Key, head: bytes) -> None:
         """Remove an entry that was refused, if it still begins like that. Never raises."""
@@ -588,13 +770,14 @@ class Flow:
         """
         await self._gate.administer("ping", side.entries.ping())
 
-    async def _discard(self, side: Side, key: Key, error: Exception) -> None:
+    async def _discard(self, side: Side, key: Key, error: Exception) -> Failed:
         self._observer.trouble(
             "corrupt", f"unreadable entry removed, treated as a miss: {describe(error)}", key=key
         )
         if self._near is not None:
             self._near.forget(lambda near: near == key)
         await self._gate.ask("delete", lambda: side.entries.delete(key), key)
+        return FAILED
 
     def _namespace_of(self, options: Options) -> tuple[str, ...]:
         """Return the (encoded) namespace of a call."""
@@ -612,7 +795,9 @@ class Flow:
         try:
             return self._keys.key(self._namespace_of(options), prompt, asked)
         except Uncacheable as reason:
+            pass_on(reason)
             self._observer.trouble("uncacheable", f"request not cached: {reason}")
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            pass_on(error)
             self._gate.failed(action, error)
         return None

@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.ports import PartlyDownError, Refused
+from langchain_llmcache._flow.ports import Entries, PartlyDownError, Refused
 from langchain_llmcache._insight.errors import advice_for, describe, is_of_the_caller, with_advice
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
 
 T = TypeVar("T")
@@ -44,29 +45,49 @@ class Gate:
     async def ask(
         self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
     ) -> T | Failed:
-        """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer."""
+        """Return the store's reply; ``FAILED`` if it is not to be asked, or does not answer.
+
+        Raises:
+            CorruptEntryError: if that is its reply.
+        """
         if not self._breaker.allows():
             self._observer.count("skipped", key)
             return FAILED
         try:
             reply = await operation()
-        except CorruptEntryError:
+        except Exception as error:
+            pass_on(error)
+            if not isinstance(error, CorruptEntryError):
+                return self._no_reply(action, error, key)
             self._breaker.succeeded()
             raise
-        except Refused as refusal:
-            self._breaker.succeeded()
-            self.failed(action, refusal, key)
-            return FAILED
-        except PartlyDownError as error:
-            self.failed(action, error, key)
-            return FAILED
-        except Exception as error:  # noqa: BLE001 - a cache is never in the way
-            self.failed(action, error, key)
-            if not is_of_the_caller(error):
-                self._breaker.failed()
-            return FAILED
         self._breaker.succeeded()
         return reply
+
+    async def read(self, entries: Entries, key: Key) -> bytes | CorruptEntryError | Failed | None:
+        """Return what a store holds under a key; an error if it is not an entry."""
+        if not self._breaker.allows():
+            self._observer.count("skipped", key)
+            return FAILED
+        try:
+            entry = await entries.get(key)
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            pass_on(error)
+            if not isinstance(error, CorruptEntryError):
+                return self._no_reply("lookup", error, key)
+            self._breaker.succeeded()
+            return error
+        self._breaker.succeeded()
+        return entry
+
+    def _no_reply(self, action: str, error: Exception, key: Key | None) -> Failed:
+        """Count what a store has raised, and tell the breaker what it means."""
+        self.failed(action, error, key)
+        if isinstance(error, Refused):
+            self._breaker.succeeded()
+        elif not isinstance(error, PartlyDownError) and not is_of_the_caller(error):
+            self._breaker.failed()
+        return FAILED
 
     async def administer(self, action: str, operation: Awaitable[T]) -> T:
         """Return what an operator's command comes to, whether or not the breaker is open.
@@ -77,6 +98,7 @@ class Gate:
         try:
             result = await operation
         except Exception as error:
+            pass_on(error)
             if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
                 raise
             said = f"{action} failed: {describe(error)}"

@@ -5,6 +5,7 @@ Shared by threads; nothing in here waits for anything.
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
@@ -15,6 +16,7 @@ K = TypeVar("K", bound=Hashable)
 
 # What an entry costs besides its bytes, roughly: key, tuple, slots of two dictionaries.
 _OVERHEAD_BYTES = 500
+_COUNTED_EVERY = 1000
 
 
 class _Item(NamedTuple):
@@ -41,6 +43,7 @@ class Lru(Generic[K]):
         self._lock = new_lock()
         self._items: OrderedDict[K, _Item] = OrderedDict()
         self._bytes = 0
+        self._puts = 0
         self.evictions = 0
 
     def get(self, key: K) -> bytes | None:
@@ -52,25 +55,30 @@ class Lru(Generic[K]):
             if item.expires is not None and item.expires <= self._monotonic():
                 self._remove(key)
                 return None
-            self._items.move_to_end(key)
+            with contextlib.suppress(KeyError):  # a signal handler has removed it
+                self._items.move_to_end(key)
             return item.value
 
     def put(self, key: K, value: bytes, seconds: float | None) -> None:
         """Keep the value for so many seconds (None: until others push it out)."""
         with self._lock:
             self._remove(key)
-            if len(value) + _OVERHEAD_BYTES > self._max_bytes:
+            size = len(value) + _OVERHEAD_BYTES
+            if size > self._max_bytes:
                 return
             expires = None if seconds is None else self._monotonic() + seconds
             self._items[key] = _Item(value, expires)
-            self._bytes += len(value) + _OVERHEAD_BYTES
+            self._bytes += size
+            self._puts += 1
+            if self._puts % _COUNTED_EVERY == 0:
+                self._count()
             while len(self._items) > self._max_entries or self._bytes > self._max_bytes:
                 self._evict()
 
     def discard(self, predicate: Callable[[K], bool]) -> None:
         """Remove every entry whose key fits."""
         with self._lock:
-            for key in [key for key in self._items if predicate(key)]:
+            for key in [key for key in list(self._items) if predicate(key)]:
                 self._remove(key)
 
     def keys(self) -> list[K]:
@@ -83,11 +91,20 @@ class Lru(Generic[K]):
         return len(self._items)
 
     def _evict(self) -> None:
-        oldest, item = next(iter(self._items.items()))
-        self._remove(oldest)
-        self.evictions += item.expires is None or item.expires > self._monotonic()
+        if not self._items:
+            self._bytes = 0
+            return
+        _, item = self._items.popitem(last=False)
+        size, now = len(item.value) + _OVERHEAD_BYTES, self._monotonic()
+        self._bytes -= size
+        self.evictions += item.expires is None or item.expires > now
 
     def _remove(self, key: K) -> None:
         item = self._items.pop(key, None)
         if item is not None:
-            self._bytes -= len(item.value) + _OVERHEAD_BYTES
+            size = len(item.value) + _OVERHEAD_BYTES
+            self._bytes -= size
+
+    def _count(self) -> None:
+        """Count the bytes anew: an exception out of a signal handler may have come in between."""
+        self._bytes = sum(len(item.value) + _OVERHEAD_BYTES for item in list(self._items.values()))

@@ -7,17 +7,12 @@ never suspend, so that ``run`` can drive the same flow to its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._request.key import Key, Scope
 
 T = TypeVar("T")
-
-# How a model call ended that gave no answer. A cancelled one says nothing about the model.
-Ending: TypeAlias = Literal["failed", "cancelled"]
-
-# What a waiter is woken with where there is no entry: go on by yourself.
-RELEASED = b""
 
 
 class Entries(Protocol):
@@ -27,7 +22,7 @@ class Entries(Protocol):
         """Return the entry, or None."""
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
-        """Store the entry together with its TTL (milliseconds; None: forever)."""
+        """Store the entry together with its TTL (milliseconds; None: for ever)."""
 
     async def delete(self, key: Key) -> bool:
         """Remove the entry; tell whether there was one."""
@@ -46,28 +41,59 @@ class LeasingEntries(Entries, Protocol):
     async def claim(self, key: Key, lease: bytes, milliseconds: int) -> bytes | None:
         """Put a lease where nothing is. Return None, or what is there instead."""
 
-    async def release(self, key: Key, lease: bytes) -> None:
-        """Remove the lease if it is still there."""
+    async def swap(
+        self, key: Key, lease: bytes, other: bytes | None, milliseconds: int | None
+    ) -> bytes | None:
+        """Put another lease in the place of this one, or nothing.
+
+        Args:
+            key: Where.
+            lease: What is to be there.
+            other: What is to be there then; None: nothing.
+            milliseconds: How long; None: as long as the old one would have been.
+
+        Returns:
+            ``lease`` if that was there; else the lease that is, and None if there is no lease.
+        """
 
 
 class Waiter(Protocol):
-    """A caller that waits for another caller's answer."""
+    """Where a caller waits until it is woken."""
 
-    def wake(self, outcome: bytes) -> None:
-        """End the waiting, from any thread: with an entry, or with ``RELEASED``."""
+    def wake(self) -> bool:
+        """End the waiting, or the next one, from any thread; tell whether the caller still is."""
 
-    async def wait(self, seconds: float) -> bytes | None:
-        """Return what it was woken with, or None after so many seconds."""
+    async def wait(self, seconds: float) -> None:
+        """Return when woken, or after so many seconds, or earlier."""
+
+
+class Place(Protocol):
+    """Where a caller runs, as far as that can be seen from elsewhere."""
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing goes on there: its thread has ended, or its loop does not run."""
+
+    def blocks(self, other: Place) -> bool:
+        """Tell whether nothing goes on at ``other`` while a caller here waits."""
+
+    def awaits(self) -> set[int]:
+        """Return what the code there is seen to wait for: the names of other places."""
+
+    def names(self) -> set[int]:
+        """Return what others wait for if they wait for the code there."""
 
 
 class Caller(Protocol):
     """The thread or task that runs the flow."""
 
+    def place(self) -> Place:
+        """Return where it runs."""
+
     def waiter(self) -> Waiter:
         """Return something to wait on."""
 
-    def can_wait_for(self, thread: int) -> bool:
-        """Tell whether a call that began in that thread can end while this caller waits."""
+    def may_wait(self) -> bool:
+        """Tell whether it can wait for others: a signal handler cannot."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

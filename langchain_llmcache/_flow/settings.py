@@ -52,7 +52,7 @@ class CacheOptions(TypedDict, total=False):
         max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
         single_flight: Of all who ask the same at once in this process, one asks the model
             and the others wait for its answer.
-        max_wait: Seconds that they wait at most, from the moment the first one asked; then
+        max_wait: Seconds that they wait at most, from the moment the leader asked; then
             they ask the model themselves.
         lease: Makes other processes wait too (stores that can: Valkey): seconds after which
             they no longer believe that the one who asks is alive. None: they do not wait.

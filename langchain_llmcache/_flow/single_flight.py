@@ -1,8 +1,12 @@
 """Single-flight: of all who ask for the same thing at once, one asks the model.
 
 In one process, shared by threads and tasks. The first to ask leads; the others follow, and
-wait for the leader's answer, for its failure, or until they have waited long enough. A
-caller never waits for itself.
+wait for the answer, for their turn to ask (``rounds`` says how many at once), or until they
+have waited long enough. A caller never waits for itself, however many others stand between.
+
+Rules of this file: everything that threads share changes under one lock, in steps after each
+of which a signal handler may come along, or an exception out of one. So an ending can be told
+again, and what a step left undone is done by whoever looks next (``look``).
 """
 
 from __future__ import annotations
@@ -11,95 +15,189 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from typing import Final
+from weakref import WeakSet
 
-from langchain_llmcache._flow.ports import RELEASED, Caller, Ending, Waiter
-from langchain_llmcache._forks import new_lock, tell_of_forks, this_thread
+from langchain_llmcache._flow.ports import Caller, Place, Waiter
+from langchain_llmcache._flow.rounds import Ending, Round
+from langchain_llmcache._forks import is_held_here, new_lock, tell_of_forks
 from langchain_llmcache._request.key import Key
-
-
-class Flight:
-    """One question on its way to the model.
-
-    Attributes:
-        key: What was asked.
-        slot: What it is found by: the key, and more where not every caller may share an answer.
-        began: When, on the clock of ``Flights``.
-        thread: In which thread.
-        lease: What holds the place in the store meanwhile, if anything does.
-        entry: The answer, once it is known.
-        landed: Whether it is over.
-        held: Whether a block sees to its end, see ``held``.
-        give_up: Ends it without an answer; set once the model is to be asked.
-        ending: How that came, if it did.
-    """
-
-    __slots__ = (
-        "_waiters",
-        "began",
-        "ending",
-        "entry",
-        "give_up",
-        "held",
-        "key",
-        "landed",
-        "lease",
-        "slot",
-        "thread",
-    )
-
-    def __init__(self, key: Key, began: float, slot: Hashable) -> None:
-        self.key = key
-        self.slot = slot
-        self.began = began
-        self.thread = this_thread()
-        self.lease: bytes | None = None
-        self.entry: bytes | None = None
-        self.landed = False
-        self.held = False
-        self.give_up: Callable[[Ending], None] | None = None
-        self.ending: Ending | None = None
-        self._waiters: list[Waiter] = []
-
-    def add(self, waiter: Waiter) -> None:
-        """Let a caller wait. Only under the lock of ``Flights``."""
-        self._waiters.append(waiter)
-
-    def leave(self) -> list[Waiter]:
-        """Return who waits, no more from now on. Only under the lock of ``Flights``."""
-        waiters, self._waiters = self._waiters, []
-        return waiters
-
 
 # More questions than this are not on their way at once: the rest never came back for an update.
 _KEPT: Final = 10_000
 _LED_KEPT: Final = 255
+# Seconds after which the first of those who wait looks whether waiting makes sense, and again.
+_LOOK_EVERY: Final = 0.25
+# Seconds without progress (a stream that nobody reads, a thread that has ended) after which a
+# leader is not waited for.
+_PATIENCE: Final = 1.0
 
-# The flights that the running code leads, or that code leads on whose behalf it runs.
-_LED: Final[ContextVar[tuple[Flight, ...]]] = ContextVar("llmcache_led", default=())
+# One for all caches: whoever waits in one may be waited for in another.
+_lock: Final = new_lock()
 
 
-def led_here() -> tuple[Flight, ...]:
-    """Return the flights that the running code leads, and that have not landed."""
-    return tuple(flight for flight in _LED.get() if not flight.landed)
+class State(Enum):
+    """What a caller is at."""
+
+    NEW = "new"
+    WAITING = "waiting"
+    """For the answer, or for its turn."""
+    LEADING = "leading"
+    """It asks the model, for all."""
+    ALONE = "alone"
+    """It asks the model for itself. If there is an answer, it is everybody's all the same."""
+    ANSWERED = "answered"
+    OVER = "over"
 
 
-# Where the running code collects the flights that it begins to lead.
-_HELD: Final[ContextVar[list[Flight] | None]] = ContextVar("llmcache_held", default=None)
+class Asker:
+    """A lookup that found nothing, among those that ask the same.
+
+    Attributes:
+        key: What is asked.
+        slot: What its flight is found by; None: it stays apart.
+        state: What it is at.
+        began: When it turned to the model.
+        until: When it does not wait any longer.
+        entry: The answer, once it has one.
+        lease: Token of what holds the place in the store meanwhile, if anything does. Who goes
+            away leaves it to the next one.
+        held: Whether its end is seen to, see ``held``.
+        waited: Whether it has waited for others.
+        suspended: Since when it makes no progress, if it makes none.
+        give_up: Ends it without an answer; None once it is over.
+        place: Where it runs.
+        waiter: Where it waits.
+        flight: What it takes part in.
+        led: Those on whose behalf it waits: the running code leads them.
+        waits: What is waited for on its behalf.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "began",
+        "caller",
+        "entry",
+        "flight",
+        "give_up",
+        "held",
+        "key",
+        "lease",
+        "led",
+        "place",
+        "slot",
+        "state",
+        "suspended",
+        "until",
+        "waited",
+        "waiter",
+        "waits",
+    )
+
+    def __init__(self, key: Key, slot: Hashable, caller: Caller, began: float) -> None:
+        self.key = key
+        self.slot = slot
+        self.caller = caller
+        self.state = State.NEW
+        self.began = began
+        self.until = began
+        self.entry: bytes | None = None
+        self.lease: bytes | None = None
+        self.held = False
+        self.waited = False
+        self.suspended: float | None = None
+        self.give_up: Callable[[Ending], None] | None = None
+        self.place: Place | None = None
+        self.waiter: Waiter | None = None
+        self.flight: Flight | None = None
+        self.led: tuple[Asker, ...] = ()
+        self.waits: list[Flight] = []
+
+
+class Flight:
+    """One question on its way to the model. Everything in it changes under the lock only.
+
+    Attributes:
+        slot: What it is found by.
+        began: When the latest of those who lead turned to the model.
+        failed: Rounds that ended without an answer.
+        free: Callers that may ask the model too.
+        leading: Those who ask it.
+        waiting: Those who wait, in the order in which they came. The first one looks around.
+        watching: Which one does.
+        left: Token of a lease that was given back for those who wait here.
+        entry: The answer, once it is known.
+        landed: Whether it is over.
+    """
+
+    __slots__ = (
+        "began",
+        "entry",
+        "failed",
+        "free",
+        "landed",
+        "leading",
+        "left",
+        "slot",
+        "waiting",
+        "watching",
+    )
+
+    def __init__(self, slot: Hashable, began: float) -> None:
+        self.slot = slot
+        self.began = began
+        self.failed = 0
+        self.free = 0
+        self.leading: dict[Asker, None] = {}
+        self.waiting: dict[Asker, None] = {}
+        self.watching: Asker | None = None
+        self.left: bytes | None = None
+        self.landed = False
+        self.entry: bytes | None = None
+
+    def leave(self, asker: Asker, ending: Ending) -> None:
+        """Note that one of those who lead has ended without an answer."""
+        round_ = Round(self.failed, len(self.leading), self.free).left(ending)
+        del self.leading[asker]
+        self.failed, self.free = round_.failed, round_.free
+
+
+# Those that the running code leads, or that code leads on whose behalf it runs.
+_LED: Final[ContextVar[tuple[Asker, ...]]] = ContextVar("llmcache_led", default=())
+
+
+def led_here() -> tuple[Asker, ...]:
+    """Return the lookups after which the running code asks the model, and that are not over."""
+    return tuple(asker for asker in _LED.get() if asker.state is not State.OVER)
+
+
+# Where the running code collects the lookups after which it asks the model.
+_HELD: Final[ContextVar[list[Asker] | None]] = ContextVar("llmcache_held", default=None)
 
 
 @contextmanager
-def held() -> Iterator[list[Flight]]:
-    """Collect the flights that the block begins to lead, for a caller that will end them itself.
+def held() -> Iterator[list[Asker]]:
+    """Collect the lookups of the block after which the model is asked, for code that ends them.
 
     A stream does: it may go on after the task that began it, and end before.
     """
-    flights: list[Flight] = []
-    token = _HELD.set(flights)
+    askers: list[Asker] = []
+    token = _HELD.set(askers)
     try:
-        yield flights
+        yield askers
     finally:
         _HELD.reset(token)
+
+
+def begins_to_ask(asker: Asker) -> None:
+    """Note that the running code asks the model after this lookup."""
+    holder = _HELD.get()
+    if holder is not None and asker not in holder:
+        asker.held = True
+        holder.append(asker)
+    if asker not in _LED.get():
+        _LED.set((*led_here()[-_LED_KEPT:], asker))
 
 
 class Flights:
@@ -107,7 +205,7 @@ class Flights:
 
     Args:
         monotonic: Seconds that never go back.
-        longest: Seconds after which no caller waits for a flight any more.
+        longest: Seconds that a caller waits at most.
         shared: Whether anybody waits for another at all.
     """
 
@@ -117,90 +215,266 @@ class Flights:
         self._monotonic = monotonic
         self._longest = longest
         self._shared = shared
-        self._lock = new_lock()
+        self._lock = _lock
+        self._askers: WeakSet[Asker] = WeakSet()
         self._flights: OrderedDict[Hashable, Flight] = OrderedDict()
         tell_of_forks(self)
 
-    def join(self, key: Key, caller: Caller, slot: Hashable) -> tuple[Flight | None, Waiter | None]:
-        """Return the flight to lead; or that to follow, and how to wait; or nothing: go alone.
+    def asker(self, key: Key, slot: Hashable, caller: Caller, began: float) -> Asker:
+        """Return a lookup that found nothing."""
+        asker = Asker(key, slot, caller, began)
+        self._askers.add(asker)
+        return asker
+
+    def join(self, asker: Asker) -> None:
+        """Let a lookup lead, follow, or go alone: its state says which."""
+        may_wait = self._shared and not is_held_here(self._lock) and asker.caller.may_wait()
+        led = led_here()
+        asker.place = asker.caller.place()
+        with self._lock:
+            flight = self._flights.get(asker.slot)
+            if flight is None or flight.began + self._longest <= self._monotonic():
+                self._begin(asker)
+                return
+            if flight.entry is not None and self._shared:
+                asker.entry, asker.state = flight.entry, State.ANSWERED
+                return
+            self._leave_own_streams(asker, flight, led)
+            if not may_wait or _waits_for_itself(asker, flight, led):
+                asker.state = State.ALONE
+            elif flight.free:
+                self._lead(asker, flight)
+            else:
+                self._wait(asker, flight, led)
+        if asker.state is not State.WAITING:
+            begins_to_ask(asker)
+
+    def seconds_to_wait(self, asker: Asker) -> float:
+        """Return how long it may wait before it looks around, or goes alone."""
+        left = asker.until - self._monotonic()
+        flight = asker.flight
+        is_first = flight is not None and next(iter(flight.waiting), None) is asker
+        return min(left, _LOOK_EVERY) if is_first else left
+
+    def go_alone(self, asker: Asker) -> None:
+        """Let one who waits ask the model itself, unless it has got an answer or its turn."""
+        with self._lock:
+            if asker.state is State.WAITING and asker.flight is not None:
+                self._stop_waiting(asker, State.ALONE)
+                self._watch(asker.flight)
+
+    def look(self, asker: Asker) -> list[Asker]:
+        """Look whether it makes sense to wait, for all who wait; return the leaders to leave."""
+        flight = asker.flight
+        if flight is None or asker.state is not State.WAITING:
+            return []
+        with self._lock:
+            if not flight.leading:  # an exception came in between
+                flight.free = max(1, flight.free)
+                self._call_up(flight)
+            for leader in list(flight.leading):
+                self._free_those_awaited_by(leader, flight)
+            return [leader for leader in flight.leading if self._is_getting_nowhere(leader)]
+
+    def admit(self, flight: Flight) -> None:
+        """Let one more of those who wait ask, or look whether it may."""
+        with self._lock:
+            flight.free += 1
+            self._call_up(flight)
+
+    def leave(self, asker: Asker, ending: Ending, *, alone: bool = False) -> bool:
+        """End the part of a caller; tell whether others are left.
 
         Args:
-            key: What is asked.
-            caller: By whom.
-            slot: Only callers with the same share a flight; usually the key.
+            asker: The caller. It may be over already.
+            ending: How its call of the model ended.
+            alone: It goes on, and nobody waits for it any more.
         """
-        abandoned = None
+        with self._lock:
+            flight, others = asker.flight, False
+            if flight is not None:
+                if asker in flight.leading:
+                    # With a lease, it says there how many go on: here, one looks it up.
+                    flight.leave(asker, ending if asker.lease is None else "cancelled")
+                    successor = self._call_up(flight)
+                    if successor is not None and ending == "cancelled":
+                        successor.lease, asker.lease = asker.lease, None
+                elif asker in flight.waiting:
+                    self._stop_waiting(asker, State.OVER)
+                    self._watch(flight)
+                others = bool(flight.leading or flight.waiting)
+                if not others:
+                    self.land(flight)
+                elif asker.lease is not None:
+                    flight.left = asker.lease
+            asker.state = State.ALONE if alone else State.OVER
+            if not alone:
+                asker.flight = asker.give_up = None
+            return others
+
+    def share(self, slot: Hashable, entry: bytes) -> Flight | None:
+        """Give the answer to all who wait, and to those who come until the flight lands.
+
+        For as long as the answer is on its way to the store, where they would not find it yet.
+
+        Returns:
+            The flight, if there is one.
+        """
         with self._lock:
             flight = self._flights.get(slot)
-            if flight is not None and self._shared and flight.entry is not None:
-                waiter = caller.waiter()
-                waiter.wake(flight.entry)
-                return flight, waiter
-            if flight is not None and self.seconds_left(flight) > 0:
-                if (
-                    not self._shared
-                    or flight in _LED.get()
-                    or not caller.can_wait_for(flight.thread)
-                ):
-                    return None, None
-                waiter = caller.waiter()
-                flight.add(waiter)
-                return flight, waiter
-            if flight is None and len(self._flights) >= _KEPT:
-                _, abandoned = self._flights.popitem(last=False)
-            flight = self._flights[slot] = Flight(key, self._monotonic(), slot)
-        if abandoned is not None:
-            self.land(abandoned)
-        _LED.set((*led_here()[-_LED_KEPT:], flight))
-        holder = _HELD.get()
-        if holder is not None:
-            flight.held = True
-            holder.append(flight)
-        return flight, None
+            if flight is not None:
+                flight.entry = entry
+                for asker in list(flight.waiting):
+                    asker.entry = entry
+                    self._stop_waiting(asker, State.ANSWERED)
+            return flight
 
-    def seconds_left(self, flight: Flight) -> float:
-        """Return how long a caller may still wait for it."""
-        return flight.began + self._longest - self._monotonic()
+    def land(self, flight: Flight) -> None:
+        """End a flight: from now on, it is found no more."""
+        with self._lock:
+            flight.landed = True
+            if self._flights.get(flight.slot) is flight:
+                del self._flights[flight.slot]
+
+    def asked(self, key: Key, slot: Hashable) -> Asker | None:
+        """Return the lookup after which the running code asked the model for this, if it is known.
+
+        If the code does not know (another task looked up), the one that has led for the longest.
+        """
+        for asker in reversed(_LED.get()):
+            if asker.key == key and asker.slot == slot and asker.state is not State.OVER:
+                return asker
+        flight = self._flights.get(slot)
+        return None if flight is None else next(iter(flight.leading), None)
 
     def forget_other_threads(self) -> None:
-        """After a fork: the parent's flights do not land here, so no caller may wait for them."""
+        """After a fork: the parent's flights do not land here, so nobody is to wait for them."""
         self._flights = OrderedDict()
 
     def abandon(self) -> None:
-        """The cache is gone, and so are all who could wait: let go of what the flights hold.
+        """The cache is gone, and so are all who could wait: let go of what the lookups hold.
 
         Without the lock: this is called from anywhere, when the garbage is collected.
         """
-        flights, self._flights = self._flights, OrderedDict()
-        for flight in flights.values():
-            flight.landed = True
-            flight.give_up = None
+        self._flights = OrderedDict()
+        for asker in list(self._askers):
+            asker.state, asker.flight, asker.give_up = State.OVER, None, None
 
-    def current(self, slot: Hashable) -> Flight | None:
-        """Return the flight of a slot, if there is one."""
-        return self._flights.get(slot)
+    # --- under the lock ---
 
-    def share(self, flight: Flight, entry: bytes) -> None:
-        """Give the answer to all followers, and to those who come until the flight lands.
+    def _begin(self, asker: Asker) -> None:
+        if len(self._flights) >= _KEPT:
+            _, abandoned = self._flights.popitem(last=False)
+            for waiting in list(abandoned.waiting):
+                self._stop_waiting(waiting, State.ALONE)
+        flight = Flight(asker.slot, self._monotonic())
+        self._lead(asker, flight)
+        # Now, so that whatever happens next, the flight ends with the lookup.
+        begins_to_ask(asker)
+        self._flights[asker.slot] = flight
+        self._flights.move_to_end(asker.slot)
 
-        For as long as the answer is on its way to the store, where they would not find it yet.
-        """
-        with self._lock:
-            flight.entry = entry
-            waiters = flight.leave()
-        for waiter in waiters:
-            waiter.wake(entry)
+    def _leave_own_streams(self, asker: Asker, flight: Flight, led: tuple[Asker, ...]) -> None:
+        """Wait for no stream whose reader asks here, instead of reading on."""
+        for leader in list(flight.leading):
+            if leader.suspended is not None and leader in led:
+                flight.leave(leader, "cancelled")
+                leader.state = State.ALONE
+                successor = self._call_up(flight) or asker
+                successor.lease, leader.lease = leader.lease, None
 
-    def land(self, flight: Flight, entry: bytes = RELEASED) -> None:
-        """End a flight: with the entry that all its followers get, or without.
+    def _lead(self, asker: Asker, flight: Flight) -> None:
+        asker.flight = flight
+        flight.began = self._monotonic()
+        if asker.until <= flight.began:
+            asker.until = flight.began + self._longest
+        flight.leading[asker] = None
+        flight.free = max(0, flight.free - 1)
+        asker.state = State.LEADING
 
-        Only the first end of a flight has an effect.
-        """
-        with self._lock:
-            if self._flights.get(flight.slot) is flight:
-                del self._flights[flight.slot]
-            flight.landed = True
-            flight.give_up = None
-            waiters = flight.leave()
-        for waiter in waiters:
-            waiter.wake(entry)
+    def _wait(self, asker: Asker, flight: Flight, led: tuple[Asker, ...]) -> None:
+        asker.flight = flight
+        asker.until = flight.began + self._longest
+        asker.waiter = asker.caller.waiter()
+        asker.led = led
+        for leader in led:
+            leader.waits.append(flight)
+        asker.state = State.WAITING
+        flight.waiting[asker] = None
+        if flight.watching is None:
+            flight.watching = asker
+
+    def _stop_waiting(self, asker: Asker, state: State) -> bool:
+        """Let one who waits go on; tell whether it can."""
+        flight = asker.flight
+        asker.state = state
+        awake = asker.waiter is None or asker.waiter.wake()
+        if flight is not None:
+            flight.waiting.pop(asker, None)
+            for leader in asker.led:
+                if flight in leader.waits:
+                    leader.waits.remove(flight)
+        asker.led = ()
+        return awake
+
+    def _call_up(self, flight: Flight) -> Asker | None:
+        """Let as many of those who wait ask the model as may; return the first of them."""
+        first = None
+        while flight.free and flight.waiting:
+            asker = next(iter(flight.waiting))
+            self._lead(asker, flight)
+            if not self._stop_waiting(asker, State.LEADING):
+                # Its loop is closed.
+                asker.state = State.OVER
+                flight.leave(asker, "cancelled")
+                continue
+            first = first or asker
+            for other in list(flight.waiting):
+                if _blocks(other, asker):
+                    self._stop_waiting(other, State.ALONE)
+        self._watch(flight)
+        return first
+
+    def _watch(self, flight: Flight) -> None:
+        """See to it that the first of those who wait looks around."""
+        while (first := next(iter(flight.waiting), None)) is not flight.watching:
+            flight.watching = first
+            if first is not None and first.waiter is not None and not first.waiter.wake():
+                self._stop_waiting(first, State.OVER)
+
+    def _is_getting_nowhere(self, leader: Asker) -> bool:
+        now = self._monotonic()
+        if not leader.held and leader.place is not None:
+            if not leader.place.is_idle():
+                leader.suspended = None
+            elif leader.suspended is None:
+                leader.suspended = now
+        return leader.suspended is not None and now - leader.suspended >= _PATIENCE
+
+    def _free_those_awaited_by(self, leader: Asker, flight: Flight) -> None:
+        awaited = leader.place.awaits() if leader.place is not None and not leader.held else ()
+        if awaited:
+            for asker in list(flight.waiting):
+                if asker.place is not None and not asker.place.names().isdisjoint(awaited):
+                    self._stop_waiting(asker, State.ALONE)
+            self._watch(flight)
+
+
+def _waits_for_itself(asker: Asker, flight: Flight, led: tuple[Asker, ...]) -> bool:
+    """Tell whether the code that would wait for a flight is what the flight waits for."""
+    seen: set[Flight] = set()
+    left = [flight]
+    while left:
+        each = left.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        for leader in list(each.leading):
+            if leader in led or _blocks(asker, leader):
+                return True
+            left += leader.waits
+    return False
+
+
+def _blocks(asker: Asker, other: Asker) -> bool:
+    return asker.place is not None and other.place is not None and asker.place.blocks(other.place)

@@ -15,8 +15,11 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Any, Final
 
+from langchain_llmcache._forks import new_lock
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent, Listener
 
@@ -74,62 +77,85 @@ class Listeners:
 
 
 class _Queue:
+    """Events, and whose turn it is to tell them. No part of it waits.
+
+    A signal handler that is told to end may close the cache while its own thread is just putting
+    an event here.
+    """
+
     def __init__(self, listeners: Sequence[Listener], queued: int) -> None:
         self._listeners = tuple(listeners)
         self._queued = queued
         self._logged: dict[str, float] = {}
+        self._lock = new_lock()
         self.dropped = 0
         self._begin()
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._change = threading.Condition(self._lock)
-        self._waiting: deque[CacheEvent] = deque()
+        # None: told everything, close.
+        self._waiting: SimpleQueue[CacheEvent | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._closing = False
+        # Empty while there is a thread.
+        self._turn = deque([None])
 
     def put(self, event: CacheEvent) -> None:
         if self._process != os.getpid():
-            # A fork took neither the thread nor, for sure, an open lock with it.
-            self._begin()
-        with self._lock:
-            if len(self._waiting) >= self._queued:
+            self._begin()  # a fork took no thread with it
+        if self._waiting.qsize() >= self._queued:
+            with self._lock:
                 self.dropped += 1
-                return
-            self._waiting.append(event)
-            if self._thread is None:
-                thread = threading.Thread(target=self._tell, name="llmcache-events", daemon=True)
-                with contextlib.suppress(RuntimeError):  # no more threads at the process's end
-                    thread.start()
-                    self._thread = thread
-            self._change.notify_all()
+            return
+        self._waiting.put(event)
+        if self._turn:
+            self._start()
 
     def close(self, patience: float) -> None:
-        if self._process != os.getpid():
-            return
         thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return
-        with self._lock:
-            self._closing = True
-            self._change.notify_all()
-        thread.join(patience)
+        if self._process == os.getpid() and thread and thread is not threading.current_thread():
+            self._waiting.put(None)
+            thread.join(patience)
+
+    def _start(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread was quicker
+            self._turn.pop()
+            try:
+                thread = threading.Thread(target=self._tell, name="llmcache-events", daemon=True)
+                thread.start()
+                self._thread = thread
+            except BaseException as error:
+                self._thread = None
+                self._turn.append(None)
+                pass_on(error)
+                if not isinstance(error, RuntimeError):  # no more threads at the process's end
+                    raise
 
     def _tell(self) -> None:
         while True:
-            with self._lock:
-                while not self._waiting:
-                    if self._closing:
-                        self._thread, self._closing = None, False
-                        return
-                    self._change.wait()
-                event = self._waiting.popleft()
-            for listener in self._listeners:
-                try:
-                    listener(event)
-                except BaseException as error:  # noqa: BLE001 - not even SystemExit is for us
-                    self._log(listener, error)
+            event = self._waiting.get()
+            if event is not None:
+                self._tell_all(event)
+                continue
+            self._thread = None
+            self._turn.append(None)
+            # What came since is told by this thread, or by the next one.
+            if self._waiting.empty() or not self._takes_turn():
+                return
+
+    def _takes_turn(self) -> bool:
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        self._thread = threading.current_thread()
+        return True
+
+    def _tell_all(self, event: CacheEvent) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except BaseException as error:  # noqa: BLE001 - not even SystemExit is for us
+                self._log(listener, error)
 
     def _log(self, listener: Listener, error: BaseException) -> None:
         # Not the error's text: it may repeat anything.

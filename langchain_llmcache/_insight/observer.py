@@ -6,6 +6,7 @@ are quoted, because any other text may repeat what it was about.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -190,8 +191,8 @@ class Observer:
             last = self._logged.get(kind)
             due = last is None or now - last >= interval
             if due:
-                while last is None and len(self._logged) >= _KINDS:
-                    del self._logged[next(iter(self._logged))]
+                if last is None and len(self._logged) >= _KINDS:
+                    self._logged.pop(next(iter([*self._logged])), None)
                 self._logged[kind] = now
         if self._listeners is not None:
             code = None if advice is None else advice.code
@@ -267,8 +268,9 @@ class Observer:
 
     def _sum_up(self) -> None:
         """Add the pending hits to the sums. Only under the lock."""
-        pending = self._pending
-        hits = [pending.popleft() for _ in range(len(pending))]
+        hits: list[Hit] = []
+        with contextlib.suppress(IndexError):  # a signal handler has summed them up
+            hits.extend(self._pending.popleft() for _ in range(len(self._pending)))
         for hit, times in Counter(hits).items():
             self._savings.add(hit, times)
 

@@ -128,7 +128,7 @@ class Savings:
     def by_model(self, prices: Prices) -> dict[str, ModelStats]:
         """Return the sums of each model by its name ("-" where the request tells none)."""
         stats = {}
-        for part, (hits, given, taken, seconds, size) in self._sums.items():
+        for part, (hits, given, taken, seconds, size) in list(self._sums.items()):
             name = model_name(part) or NO_MODEL
             cost = money(prices.get(name), (given, taken))
             stats[name] = ModelStats(hits, given, taken, seconds, size, cost)

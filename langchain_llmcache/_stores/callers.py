@@ -9,34 +9,41 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from langchain_llmcache._flow.ports import Ending, run
+from langchain_llmcache._flow.ports import run
+from langchain_llmcache._flow.rounds import Ending
+from langchain_llmcache._signals import runs_in_handler
+from langchain_llmcache._stores.places import TaskPlace, ThreadPlace
 
 
 class _BlockingWaiter:
-    """A thread that waits for an entry."""
+    """A thread that waits: for a lock, which a signal handler may open too."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._outcome: bytes | None = None
+        self._gate = threading.Lock()
+        self._gate.acquire()
 
-    def wake(self, outcome: bytes) -> None:
-        self._outcome = outcome
-        self._event.set()
+    def wake(self) -> bool:
+        try:
+            self._gate.release()
+        except RuntimeError:  # it is open already
+            return True
+        return True
 
-    async def wait(self, seconds: float) -> bytes | None:
-        self._event.wait(seconds)
-        return self._outcome
+    async def wait(self, seconds: float) -> None:
+        self._gate.acquire(timeout=seconds)
 
 
 class BlockingCaller:
     """Threads."""
 
+    def place(self) -> ThreadPlace:
+        return ThreadPlace()
+
     def waiter(self) -> _BlockingWaiter:
         return _BlockingWaiter()
 
-    def can_wait_for(self, thread: int) -> bool:
-        # Whatever that thread does, it does not go on while this, the same thread, waits.
-        return thread != threading.get_ident()
+    def may_wait(self) -> bool:
+        return not runs_in_handler()
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no loop to keep waiting
@@ -49,50 +56,53 @@ class BlockingCaller:
 
 
 class _AsyncWaiter:
-    """A task that waits for an entry. Woken from any thread."""
+    """A task that waits. Woken from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._future: asyncio.Future[bytes | None] = self._loop.create_future()
+        self._woken: asyncio.Future[None] = self._loop.create_future()
 
-    def wake(self, outcome: bytes) -> None:
-        if threading.get_ident() == self._thread:
-            self._settle(outcome)  # a hundred followers, and no need to write to the loop's pipe
-            return
+    def wake(self) -> bool:
+        if threading.get_ident() == self._thread and not self._loop.is_closed():
+            self._settle()  # a hundred followers, and no need to write to the loop's pipe
+            return True
         try:
-            self._loop.call_soon_threadsafe(self._settle, outcome)
-        except RuntimeError:  # that loop is closed: no caller waits
-            return
+            self._loop.call_soon_threadsafe(self._settle)
+        except RuntimeError:  # that loop is closed
+            return False
+        return True
 
-    async def wait(self, seconds: float) -> bytes | None:
-        if self._future.done():
-            return self._future.result()
-        timer = self._loop.call_later(seconds, self._settle, None)
+    async def wait(self, seconds: float) -> None:
+        timer = self._loop.call_later(seconds, self._settle)
         try:
-            return await self._future
+            await self._woken
         finally:
             timer.cancel()
+        self._woken = self._loop.create_future()
 
-    def _settle(self, outcome: bytes | None) -> None:
-        if not self._future.done():
-            self._future.set_result(outcome)
+    def _settle(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
 
 
 class AsyncCaller:
     """Tasks of any event loop."""
 
     def __init__(self) -> None:
-        # What a flight is told by goes when it lands: a task that never ends keeps none of those.
+        # What a lookup is told by goes when it is over: a task that never ends keeps none of those.
         self._told: weakref.WeakKeyDictionary[
             asyncio.Task[object], weakref.WeakSet[Callable[[Ending], None]]
         ] = weakref.WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps its tasks only weakly
 
+    def place(self) -> TaskPlace:
+        return TaskPlace()
+
     def waiter(self) -> _AsyncWaiter:
         return _AsyncWaiter()
 
-    def can_wait_for(self, thread: int) -> bool:
+    def may_wait(self) -> bool:
         return True
 
     async def sleep(self, seconds: float) -> None:

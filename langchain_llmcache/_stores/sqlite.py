@@ -19,6 +19,7 @@ from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._flow.ports import run
+from langchain_llmcache._forks import is_held_here
 from langchain_llmcache._stores.node_cache import Guarded, node_serializer
 from langchain_llmcache._stores.threads import Threads
 
@@ -203,17 +204,20 @@ class _File:
     def writer(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection that writes, for one transaction, within the timeout."""
         deadline = time.monotonic() + self._timeout
-        if not self.lock.acquire(timeout=self._timeout):
-            msg = "the file is busy: other threads of this process write to it"
-            raise TimeoutError(msg)
+        inside = is_held_here(self.lock)
         try:
+            if not self.lock.acquire(timeout=self._timeout):
+                msg = "the file is busy: other threads of this process write to it"
+                raise TimeoutError(msg)
             connection = self.connection()
             left = max(1, round(1000 * (deadline - time.monotonic())))
             connection.execute(f"PRAGMA busy_timeout = {left}")
             with connection:
                 yield connection
         finally:
-            self.lock.release()
+            # (A signal handler may raise as soon as the lock is there.)
+            if inside or is_held_here(self.lock):
+                self.lock.release()
 
     def write(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Store rows (ns, key, expiry, encoding, val), and remove a few that are expired."""

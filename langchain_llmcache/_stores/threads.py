@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from langchain_llmcache._flow.ports import NotTheStoreError
+from langchain_llmcache._forks import new_lock
 from langchain_llmcache._valkey.in_thread import start_thread
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class Threads:
     def __init__(self, name: str, most: int = _MOST) -> None:
         self._name = name
         self._most = most
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._crew = _Crew()
         weakref.finalize(self, _Crew.dismiss, self._crew).atexit = False
 

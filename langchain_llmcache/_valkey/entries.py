@@ -14,9 +14,16 @@ from langchain_llmcache._flow.ports import Refused
 from langchain_llmcache._request.key import Key, Scope, parse_path
 from langchain_llmcache._valkey.commands import Command
 
-RELEASE_SCRIPT: Final = (
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end"
-)
+# Of a value that is not a lease, only that it is none: it may be large.
+SWAP_SCRIPT: Final = """
+local there = redis.call('GET', KEYS[1])
+if there ~= ARGV[1] then
+  return there and string.sub(there, 1, 6) == 'lease:' and there
+elseif ARGV[2] == '' then redis.call('UNLINK', KEYS[1])
+elseif ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return there
+"""
 _GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]^-"})
 
 
@@ -97,9 +104,14 @@ class ValkeyEntries:
             there = await self._transport.call("SET", name, lease, "NX", "GET", "PX", milliseconds)
             return self._opened(there)
 
-    async def release(self, key: Key, lease: bytes) -> None:
+    async def swap(
+        self, key: Key, lease: bytes, other: bytes | None, milliseconds: int | None
+    ) -> bytes | None:
         with translated():
-            await self._transport.eval(RELEASE_SCRIPT, self._name(key), lease)
+            there: bytes | None = await self._transport.eval(
+                SWAP_SCRIPT, self._name(key), lease, other or b"", milliseconds or b""
+            )
+            return there
 
     async def clear(self, scope: Scope) -> int:
         pattern = escape_glob(self._prefix + "".join(f"{part}/" for part in scope.namespace))

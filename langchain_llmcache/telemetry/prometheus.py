@@ -18,11 +18,11 @@ one directory (``PROMETHEUS_MULTIPROC_DIR``), the gauge is the worst state of th
 
 from __future__ import annotations
 
-import threading
 from pickle import PicklingError
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from langchain_llmcache._forks import new_lock
 from langchain_llmcache.events import CacheEvent
 
 try:
@@ -87,7 +87,7 @@ class _Metrics:
         )
 
 
-_lock: Final = threading.Lock()
+_lock: Final = new_lock()
 # A registry takes each name once: the caches of a process share its metrics.
 _of_registry: Final[WeakKeyDictionary[CollectorRegistry, _Metrics]] = WeakKeyDictionary()
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from langchain_llmcache._flow import flow as _flow
 from langchain_llmcache._flow.flow import Flow
+from langchain_llmcache._flow.rounds import Round
 from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
 
@@ -30,6 +30,10 @@ def one_process(clients: int) -> tuple[tuple[int, str], ...]:
 def processes(clients: int) -> tuple[tuple[int, str], ...]:
     """Return clients with a process each, with one question."""
     return tuple((process, "q") for process in range(clients))
+
+
+# A stream whose reader does not ask for more.
+STALLED = Scenario(one_process(3), max_wait=3, faults=1, kinds=("suspend",))
 
 
 QUICK = [
@@ -122,9 +126,15 @@ def test_every_interleaving(scenario: Scenario, schedules: int) -> None:
 class CarelessRelease(Server):
     """Removes a lease, whoever's it is."""
 
-    def release(self, key: str, lease: bytes, now: float) -> None:
+    def swap(
+        self, key: str, lease: bytes, other: bytes | None, now: float, expires: float | None
+    ) -> bytes | None:
         """Do not compare."""
-        self.delete(key)
+        if other is None:
+            self.delete(key)
+        else:
+            self.put(key, other, now + LEASE if expires is None else expires)
+        return lease
 
 
 class CarelessClaim(Server):
@@ -151,7 +161,7 @@ class LossyPut(Server):
         (
             CarelessRelease,
             Scenario(processes(3), lease=SHORT, faults=1, kinds=("model",)),
-            "lead at once|did not get the answer",
+            "lead at once|did not get the answer|left behind",
         ),
         (CarelessClaim, Scenario(processes(2), lease=LEASE), "asks the model although"),
         (LossyPut, Scenario(processes(2), lease=LEASE), "left behind"),
@@ -169,27 +179,34 @@ def _for_ever(*_: object) -> float:
     return float("inf")
 
 
-def _one_slot(*_: object) -> str:
-    return "all"
-
-
 def _keep(*_: object) -> None:
     return None
 
 
-def _land(flights: Flights, flight: Flight, entry: bytes) -> None:
-    flights.land(flight, entry)
+def _land(flights: Flights, slot: Any, entry: bytes) -> Flight | None:
+    flight = _share(flights, slot, entry)
+    if flight is not None:
+        flights.land(flight)
+    return flight
 
 
-async def _do_nothing(*_: object) -> None:
+_share = Flights.share
+
+
+async def _do_nothing(*_: object, **__: object) -> None:
     return None
 
 
-async def _follow_hastily(
-    self: Flow, side: Any, flight: Flight, waiter: Any, began: float, max_age: Any, _: Any
-) -> Any:
-    entry = await waiter.wait(self._flights.seconds_left(flight))
-    return await self._answer(side, flight.key, entry, began, max_age) if entry else None
+def _all(round_: Round, ending: str) -> Round:
+    return Round(round_.failed + 1, round_.asking - 1, 100)
+
+
+def _none(round_: Round, ending: str) -> Round:
+    return Round(round_.failed, round_.asking - 1, round_.free)
+
+
+def _nobody(*_: object) -> list[Any]:
+    return []
 
 
 _lead = Flow._lead
@@ -204,31 +221,23 @@ async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
     [
         pytest.param(
             Flights,
-            "seconds_left",
+            "seconds_to_wait",
             _for_ever,
             Scenario(one_process(2)),
             "has waited",
             id="a follower that never gives up",
         ),
         pytest.param(
-            _flow,
-            "_slot",
-            _one_slot,
-            Scenario(((0, "q"), (0, "r"))),
-            "asked .* and got",
-            id="questions that share a flight",
-        ),
-        pytest.param(
             Flow,
-            "_give_up",
+            "_leave",
             _keep,
             Scenario(one_process(2), faults=1, kinds=("model",)),
-            "left behind",
+            "left behind|waits for nobody",
             id="a failed leader that does not say so",
         ),
         pytest.param(
             Flow,
-            "_release",
+            "_give_back",
             _do_nothing,
             Scenario(processes(2), lease=LEASE, faults=1, kinds=("model",)),
             "left behind",
@@ -244,11 +253,43 @@ async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
         ),
         pytest.param(
             Flow,
-            "_follow",
-            _follow_hastily,
-            Scenario(((0, "q"), (0, "q"), (1, "q")), lease=SHORT, faults=1, kinds=("model",)),
+            "_lead",
+            _lead_hastily,
+            Scenario(((0, "q"), (0, "q"), (1, "q")), faults=1, kinds=("model",)),
             "did not get the answer",
-            id="a follower that asks the model without a last look",
+            id="a follower whose turn it is and that does not look again",
+        ),
+        pytest.param(
+            Round,
+            "left",
+            _all,
+            Scenario(one_process(4), faults=2, kinds=("model",)),
+            "have failed, no more",
+            id="a failed leader that releases all the others",
+        ),
+        pytest.param(
+            Round,
+            "left",
+            _all,
+            Scenario(processes(3), lease=LEASE, faults=1, kinds=("decline",)),
+            "have failed, no more",
+            id="a failed leader that releases all the other processes",
+        ),
+        pytest.param(
+            Round,
+            "left",
+            _none,
+            Scenario(one_process(2), faults=1, kinds=("cancel",)),
+            "waits for nobody",
+            id="a cancelled leader that nobody follows",
+        ),
+        pytest.param(
+            Flights,
+            "look",
+            _nobody,
+            STALLED,
+            "waits for nobody",
+            id="a follower that does not look around",
         ),
         pytest.param(
             Flow,

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextvars
 import types
+from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -31,9 +32,10 @@ from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
-from langchain_llmcache._flow.ports import Ending, Side
+from langchain_llmcache._flow.ports import Place, Side
+from langchain_llmcache._flow.rounds import Ending, read_lease
 from langchain_llmcache._flow.settings import Settings
-from langchain_llmcache._flow.single_flight import _LED, Flight, led_here
+from langchain_llmcache._flow.single_flight import _LED, Asker, Flight, State, led_here
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key, Scope
@@ -45,10 +47,14 @@ _DIGITS: Final = 6
 # In the place of a process: nothing goes wrong before the next move.
 _SETTLED: Final = -1
 _LLM_STRING: Final = "a model"
+# Seconds that a stream may stand still before all others must have noticed.
+_STANDS: Final = 1.25 + 10**-_DIGITS
 # What a client has to do with the store or the model, and so may be interrupted at.
 _ASKING: Final = frozenset({"call", "upda"})
-_STORE: Final = frozenset({"get", "put", "claim", "release", "delete"})
-_WRITES: Final = frozenset({"put", "claim", "release", "delete"})
+_STORE: Final = frozenset({"get", "put", "claim", "swap", "delete"})
+_WRITES: Final = frozenset({"put", "claim", "swap", "delete"})
+# What goes wrong outside of the store: the rule of rounds holds all the same.
+_CALLERS: Final = frozenset({"model", "decline", "cancel", "suspend"})
 
 
 class Violation(AssertionError):  # noqa: N818 - what was looked for, not an error
@@ -73,9 +79,10 @@ class Scenario:
         max_wait: Likewise.
         faults: How many things may go wrong in one schedule.
         kinds: Which: ``request`` (the store never sees an operation), ``reply`` (its reply is
-            lost), ``model`` (the model fails), ``cancel`` (a task; what it asked of the store is
-            never done), ``late`` (likewise, but it is done), ``crash`` (a process), ``stall`` (a
-            process stands still while time passes).
+            lost), ``model`` (the model fails), ``decline`` (its answer is not stored),
+            ``cancel`` (a task; what it asked of the store is never done), ``late`` (likewise, but
+            it is done), ``crash`` (a process), ``stall`` (a process stands still while time
+            passes), ``suspend`` (a stream whose reader does not ask for more for a while).
         retries: How often a client asks again when the model failed.
         ttl: Seconds that answers are kept; None: for ever.
         garbage: Whether the store holds something unreadable from the start.
@@ -114,6 +121,7 @@ class Step:
             operation.
         key: What it is about.
         data: The bytes of an operation.
+        other: What a swap puts in their place.
         seconds: How long a wait or a lease is.
         began: When a wait began.
         until: When it ends.
@@ -124,6 +132,7 @@ class Step:
     kind: str
     key: str = ""
     data: bytes = b""
+    other: bytes | None = None
     seconds: float = 0.0
     began: float = 0.0
     until: float = 0.0
@@ -137,23 +146,37 @@ def _stop(step: Step) -> Generator[Step, Any, Any]:
 
 
 class _Waiter:
-    """A follower's wait."""
+    """Where a client waits."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.outcome: bytes | None = None
-        self.woken_at = float("inf")
+        self.woken_at: float | None = None
 
-    def wake(self, outcome: bytes) -> None:
-        if self.outcome is None:
-            self.outcome, self.woken_at = outcome, self._world.now
+    def wake(self) -> bool:
+        if self.woken_at is None:
+            self.woken_at = self._world.now
+        return True
 
-    async def wait(self, seconds: float) -> bytes | None:
+    async def wait(self, seconds: float) -> None:
         now = self._world.now
-        outcome: bytes | None = await _stop(
-            Step("wait", seconds=seconds, began=now, until=now + seconds, waiter=self)
-        )
-        return outcome
+        await _stop(Step("wait", seconds=seconds, began=now, until=now + seconds, waiter=self))
+        self.woken_at = None
+
+
+class _Place:
+    """Nothing can be seen of where a client runs."""
+
+    def is_idle(self) -> bool:
+        return False
+
+    def blocks(self, other: Place) -> bool:
+        return False
+
+    def awaits(self) -> set[int]:
+        return set()
+
+    def names(self) -> set[int]:
+        return set()
 
 
 class _Caller:
@@ -162,10 +185,13 @@ class _Caller:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def place(self) -> _Place:
+        return _Place()
+
     def waiter(self) -> _Waiter:
         return _Waiter(self._world)
 
-    def can_wait_for(self, thread: int) -> bool:
+    def may_wait(self) -> bool:
         return True
 
     async def sleep(self, seconds: float) -> None:
@@ -187,7 +213,8 @@ class _Store:
         return found
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
-        await _stop(Step("put", _question(key), entry, 0.0 if ttl is None else ttl / 1000))
+        seconds = 0.0 if ttl is None else ttl / 1000
+        await _stop(Step("put", _question(key), entry, seconds=seconds))
 
     async def delete(self, key: Key) -> bool:
         return bool(await _stop(Step("delete", _question(key))))
@@ -199,11 +226,17 @@ class _Store:
         raise NotImplementedError
 
     async def claim(self, key: Key, lease: bytes, milliseconds: int) -> bytes | None:
-        there: bytes | None = await _stop(Step("claim", _question(key), lease, milliseconds / 1000))
+        step = Step("claim", _question(key), lease, seconds=milliseconds / 1000)
+        there: bytes | None = await _stop(step)
         return there
 
-    async def release(self, key: Key, lease: bytes) -> None:
-        await _stop(Step("release", _question(key), lease))
+    async def swap(
+        self, key: Key, lease: bytes, other: bytes | None, milliseconds: int | None
+    ) -> bytes | None:
+        seconds = 0.0 if milliseconds is None else milliseconds / 1000
+        step = Step("swap", _question(key), lease, other, seconds=seconds)
+        there: bytes | None = await _stop(step)
+        return there
 
 
 class Server:
@@ -232,10 +265,16 @@ class Server:
             self.put(key, lease, expires)
         return there
 
-    def release(self, key: str, lease: bytes, now: float) -> None:
-        """Remove this very lease."""
-        if self.get(key, now) == lease:
+    def swap(
+        self, key: str, lease: bytes, other: bytes | None, now: float, expires: float | None
+    ) -> bytes | None:
+        """Replace this very lease; return it, or the lease that is there instead."""
+        there = self.get(key, now)
+        if there == lease and other is None:
             self.delete(key)
+        elif there == lease and other is not None:
+            self.put(key, other, self.values[key][1] if expires is None else expires)
+        return there if there is not None and there.startswith(LEASE) else None
 
 
 class _Keys:
@@ -283,6 +322,7 @@ class Task:
         waited: Seconds that its present lookup waited.
         was_stored: Whether the answer was in the store when its present lookup began.
         landing: The flight that its update is about.
+        asker: Its lookup, among those that ask the same.
         stored: What was the latest store of its process when its present lookup began.
         twin_of: Who could be exchanged for it without any difference.
     """
@@ -299,6 +339,7 @@ class Task:
     waited: float = 0.0
     was_stored: bool = False
     landing: Flight | None = None
+    asker: Asker | None = None
     stored: object = None
     twin_of: Task | None = None
 
@@ -324,6 +365,11 @@ class World:
         self._stored: dict[str, float] = {}
         # Who was told that it leads, and until when that holds: by question.
         self._granted: dict[str, tuple[Task, float]] = {}
+        # Calls of the model since the last answer, the cancelled ones left out: begun, and failed.
+        self._begun: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        # Questions about which a caller has lost patience, or may have left something behind.
+        self._loose: set[str] = set()
         self._leases: dict[bytes, tuple[int, str]] = {}
         self._expired: set[str] = set()
         # Longer than anybody waits and any lease holds: so long may a model take, once.
@@ -359,7 +405,8 @@ class World:
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Begin a task in the process of the running one."""
-        self._add(self.running.process, "", lambda _: work(), contextvars.copy_context())
+        running = self.running.process
+        self._add(running, "", lambda _: work(), contextvars.copy_context(), _purpose(work))
 
     def _add(
         self,
@@ -367,8 +414,9 @@ class World:
         question: str,
         work: Callable[[Task], Coroutine[Any, Any, None]],
         context: contextvars.Context,
+        phase: str = "new",
     ) -> None:
-        task = Task(len(self.tasks), process, question, None, context, Step("start"))  # type: ignore[arg-type]
+        task = Task(len(self.tasks), process, question, None, context, Step("start"), phase)  # type: ignore[arg-type]
         task.coroutine = work(task)
         self.tasks.append(task)
         if not question:
@@ -392,16 +440,18 @@ class World:
             self._check_miss(task)
             self._enter(task, f"call {attempt}")
             self.calls += 1
+            self._check_round(task)
             text: str | None = await _stop(Step("model"))
+            self._failed[question] += not text
             if text is None:
                 # What langchain-core's callback leads to.
-                for flight in led_here():
-                    if flight.give_up is not None:
-                        flight.give_up("failed")
+                for asker in led_here():
+                    if asker.give_up is not None:
+                        asker.give_up("failed")
                 continue
             self._answers[text] = (question, task.number)
             self._enter(task, f"update {attempt}")
-            task.landing = flow._flights.current(_key(question))
+            task.landing = flow._flights._flights.get(_key(question))
             await flow.update(
                 self._side,
                 question,
@@ -424,22 +474,35 @@ class World:
         except (StopIteration, Cancelled) as end:
             if isinstance(end, Cancelled) and end is not error:
                 raise
-            self._end(task)
+            self._end(task, "cancelled" if isinstance(end, Cancelled) else "failed")
         except Violation:
             raise
         except Exception as raised:
             raise Violation(f"client {task.number}: the flow raised {raised!r}") from raised
         if task.step is not None and task.step.kind == "claim":
-            self._leases.setdefault(task.step.data, (task.number, task.phase))
+            self._leases.setdefault(_token(task.step.data), (task.number, task.phase))
+        if task.step is not None and task.step.kind == "wait":
+            task.asker = self._asker_of(task)
         if task.step is not None and task.step.kind == "sleep":
             # After a sleep the flow looks anew: all it still knows is how often it slept.
             task.history = [event for event in task.history if event[0] == "sleep"]
 
-    def _end(self, task: Task) -> None:
+    def _asker_of(self, task: Task) -> Asker:
+        assert task.step is not None
+        for flight in self._flows[task.process]._flights._flights.values():
+            for asker in flight.waiting:
+                if asker.waiter is task.step.waiter:
+                    return asker
+        raise Violation(f"client {task.number} waits for nothing")
+
+    def _end(self, task: Task, ending: Ending = "failed") -> None:
+        if ending == "cancelled" and task.phase.startswith("call"):
+            self._begun[task.question] -= 1
         task.step, task.phase, task.history, task.landing = None, "over", [], None
+        task.asker = None
         releases, task.releases = task.releases, []
         for release in releases:
-            task.context.run(release, "failed")
+            task.context.run(release, ending)
 
     # --- what can happen ---
 
@@ -490,7 +553,8 @@ class World:
             if task.step.kind in _STORE:
                 yield Move(task.number, "request")
             if task.step.kind == "model":
-                yield Move(task.number, "model")
+                for what in ("model", "decline", "suspend"):
+                    yield Move(task.number, what)
             if task.question:
                 yield Move(task.number, "cancel")
         for process in self._flows:
@@ -502,7 +566,7 @@ class World:
         return self._last is None or self._last == process
 
     def _is_due(self, step: Step) -> bool:
-        woken = step.waiter is not None and step.waiter.outcome is not None
+        woken = step.waiter is not None and step.waiter.woken_at is not None
         return woken or step.until <= self.now
 
     def _next_moment(self) -> float | None:
@@ -551,6 +615,7 @@ class World:
             case "go on":
                 self._go_on(task, self._result(task, task.step))
             case "late":
+                self._loosen(task)
                 self._operate(task, task.step)
                 self._go_on(task, error=Cancelled())
             case "request" | "reply":
@@ -560,10 +625,27 @@ class World:
                 self._go_on(task, error=Lost())
             case "model":
                 self._go_on(task, None)
+            case "decline":
+                self._go_on(task, "")
+            case "suspend":
+                self._suspend(task)
             case "cancel":
+                self._loosen(task)
                 self._go_on(task, error=Cancelled())
             case "crash":
                 self._crash(task.process)
+
+    def _loosen(self, task: Task) -> None:
+        """Note that what a cancelled client had asked of the store may or may not be done."""
+        if task.step is not None and task.step.kind in _WRITES:
+            self._loose.add(task.question)
+
+    def _suspend(self, task: Task) -> None:
+        for asker in task.context.get(_LED, ()):
+            if asker.state is State.LEADING:
+                asker.held, asker.suspended = True, self.now
+        # Another one may ask in its place.
+        self._begun[task.question] -= 1
 
     def _crash(self, process: int) -> None:
         for task in self.tasks:
@@ -577,13 +659,16 @@ class World:
         if step.kind == "model":
             return f"{task.question} {task.number} {task.phase}"
         if step.kind in ("wait", "sleep"):
-            ended = step.until if step.waiter is None else min(step.until, step.waiter.woken_at)
+            woken_at = None if step.waiter is None else step.waiter.woken_at
+            ended = step.until if woken_at is None else min(step.until, woken_at)
             self._check_wait(task, max(0.0, ended - step.began))
-            outcome = None if step.waiter is None else step.waiter.outcome
+            if step.kind == "wait" and woken_at is None:
+                self._check_awaited(task)
             if step.kind == "wait":  # for nothing perhaps, but the answer may have come meanwhile
                 task.was_stored = self._stored.get(task.question, 0.0) > self.now
-            task.history.append((step.kind, round(step.seconds, _DIGITS), self._label(outcome)))
-            return outcome
+            else:
+                task.history.append((step.kind, round(step.seconds, _DIGITS)))
+            return None
         result = step.reply if step.kind == "reply" else self._operate(task, step)
         task.history.append((step.kind, self._label(result)))
         return result
@@ -610,11 +695,10 @@ class World:
                     self._grant(task, key, self.now + step.seconds)
                 return there
             case _:
-                holder = self._granted.get(key)
-                if holder is not None and holder[0].number == self._leases[step.data][0]:
-                    del self._granted[key]
-                server.release(key, step.data, self.now)
-                return None
+                if server.get(key, self.now) == step.data:
+                    self._granted.pop(key, None)
+                until = self.now + step.seconds if step.seconds else None
+                return server.swap(key, step.data, step.other, self.now, until)
 
     # --- promises ---
 
@@ -628,11 +712,25 @@ class World:
         if len(texts) != 1 or self._answers.get(texts[0], ("",))[0] != task.question:
             raise Violation(f"client {task.number} asked {task.question!r} and got {texts}")
 
+    def _check_round(self, task: Task) -> None:
+        """Make sure that the rule of rounds lets it ask the model."""
+        question = task.question
+        self._begun[question] += 1
+        if task.waited >= self._scenario.max_wait - 10**-_DIGITS or self._is_overdue(question):
+            self._loose.add(question)
+        told = self._scenario.lease is not None or len(self._flows) == 1
+        known = question in self._expired or question in self._loose or self._scenario.garbage
+        if known or not told or not set(self.faults) <= _CALLERS:
+            return
+        failed = self._failed[question]
+        if self._begun[question] > (2 ** failed.bit_length() if failed else 1):
+            raise Violation(f"client {task.number} asks although {failed} have failed, no more")
+
     def _check_miss(self, task: Task) -> None:
         """Make sure that there is a reason to ask the model."""
         question, scenario = task.question, self._scenario
         stored = self._stored.get(question, 0.0) > self.now
-        if task.was_stored and stored and set(self.faults) <= {"model", "crash"}:
+        if task.was_stored and stored and set(self.faults) <= {"model", "decline", "crash"}:
             raise Violation(f"client {task.number} did not get the answer that is stored")
         told = scenario.lease is not None or len(self._flows) == 1
         if self.faults or scenario.garbage or not told or question in self._expired:
@@ -643,20 +741,58 @@ class World:
         for other in self.tasks:
             if other is task or other.question != question or other.phase[:4] not in _ASKING:
                 continue
-            for flight in other.context.get(_LED, ()):
-                if self.now - flight.began < min(bounds) - 10**-_DIGITS:
+            for asker in other.context.get(_LED, ()):
+                if asker.state is not State.LEADING or asker.flight is None:
+                    continue
+                if self.now - asker.flight.began < min(bounds) - 10**-_DIGITS:
                     raise Violation(f"client {task.number} asks the model needlessly")
         if stored:
             raise Violation(f"client {task.number} asks the model although the answer is there")
 
+    def _is_overdue(self, question: str) -> bool:
+        """Tell whether a client asks the model for longer than others wait for it."""
+        return any(
+            asker.flight is not None
+            and asker.flight.began + self._scenario.max_wait <= self.now + 10**-_DIGITS
+            for task in self.tasks
+            if task.question == question and task.phase[:4] in _ASKING
+            for asker in task.context.get(_LED, ())
+        )
+
     def _check_leases(self) -> None:
         """Make sure that whoever is done holds nothing any more."""
-        if set(self.faults) <= {"model", "cancel", "late"}:
-            for task_number, _ in (
-                self._leases.get(v, (-1, "")) for v, _ in self.server.values.values()
-            ):
-                if task_number >= 0 and self.tasks[task_number].step is None:
-                    raise Violation(f"the lease of client {task_number} is left behind")
+        if set(self.faults) <= {*_CALLERS, "late"}:
+            for value, _ in self.server.values.values():
+                lease = read_lease(value) if value.startswith(LEASE) else None
+                if lease is None or not (lease.round is None or lease.round.asking):
+                    continue
+                if not any(self._may_hold(task, lease.token) for task in self.tasks):
+                    owner, _ = self._leases.get(lease.token, (-1, ""))
+                    raise Violation(f"the lease of client {owner} is left behind")
+
+    def _may_hold(self, task: Task, token: bytes) -> bool:
+        if task.step is None:
+            return False
+        if not task.question:
+            return True  # it gives something back
+        askers = [*task.context.get(_LED, ()), *([task.asker] if task.asker else [])]
+        return any(asker.lease == token for asker in askers)
+
+    def _check_awaited(self, task: Task) -> None:
+        """Make sure that one whom nobody has woken waits for one who is there, and goes on."""
+        flight = None if task.asker is None else task.asker.flight
+        living = [
+            asker
+            for other in self.tasks
+            if other.step is not None
+            for asker in (*other.context.get(_LED, ()), other.asker)
+        ]
+        leading = [] if flight is None else [each for each in flight.leading if each in living]
+        standing = [
+            0.0 if each.suspended is None else self.now - each.suspended for each in leading
+        ]
+        if min(standing, default=_STANDS) >= _STANDS:
+            raise Violation(f"client {task.number} waits for nobody")
 
     def _check_wait(self, task: Task, seconds: float) -> None:
         task.waited += seconds
@@ -673,7 +809,7 @@ class World:
         if stuck:
             raise Violation(f"{stuck} never go on")
         self._check_leases()
-        if set(self.faults) <= {"model", "cancel", "late", "stall"}:
+        if set(self.faults) <= {*_CALLERS, "late", "stall", "suspend"}:
             for flow in self._flows.values():
                 if flow._flights._flights:
                     raise Violation("a flight is left behind")
@@ -727,12 +863,13 @@ class World:
         if not isinstance(value, bytes) or not value:
             return ("plain", value)
         if value.startswith(LEASE):
-            return ("lease", *self._leases.get(value, (-1, "")))
+            owner = self._leases.get(_token(value), (-1, ""))
+            return ("lease", *owner, value.partition(b":")[2].partition(b":")[2])
         return ("entry", value)
 
     def _renamed(self, label: tuple[Any, ...], ref: Ref) -> tuple[Any, ...]:
         if label[0] == "lease" and label[1] >= 0:
-            return ("lease", ref(label[1]), label[2])
+            return ("lease", ref(label[1]), *label[2:])
         if label[0] == "entry":
             for text, (_, number) in self._answers.items():
                 if f'"{text}"'.encode() in label[1]:
@@ -744,16 +881,14 @@ class World:
         step = task.step
         if step is None:
             return ("over",)
-        woken = (
-            None if step.waiter is None else self._renamed(self._label(step.waiter.outcome), ref)
-        )
         return (
             task.phase,
             step.kind,
             self._renamed(self._label(step.data), ref) if step.kind in _STORE else None,
+            self._renamed(self._label(step.other), ref),
             self._renamed(self._label(step.reply), ref),
             round(max(0.0, step.until - self.now), _DIGITS),
-            woken,
+            step.waiter is not None and step.waiter.woken_at is not None,
             round(task.waited, _DIGITS),
             task.was_stored,
             task.stored is self._flows[task.process]._stored,
@@ -763,17 +898,38 @@ class World:
                 )
                 for event in task.history
             ),
-            tuple(self._told_of_flight(flight, ref) for flight in task.context.get(_LED, ())),
+            tuple(self._told_of_asker(asker, ref) for asker in task.context.get(_LED, ())),
+            self._told_of_asker(task.asker, ref),
             len(task.releases),
             self._told_of_flight(task.landing, ref),
+        )
+
+    def _told_of_asker(self, asker: Asker | None, ref: Ref) -> Any:
+        if asker is None or asker.state is State.OVER:
+            return None
+        flight = asker.flight
+        since = None if asker.suspended is None else round(self.now - asker.suspended, _DIGITS)
+        return (
+            asker.state.value,
+            round(max(0.0, asker.until - self.now), _DIGITS),
+            self._renamed(self._label(asker.entry), ref),
+            self._renamed(self._label(asker.lease and LEASE + asker.lease), ref),
+            since,
+            list(flight.waiting).index(asker) if flight and asker in flight.waiting else None,
+            self._told_of_flight(flight, ref),
         )
 
     def _told_of_flight(self, flight: Flight | None, ref: Ref) -> Any:
         if flight is None:
             return None
-        age = round(min(self.now - flight.began, self._scenario.max_wait), _DIGITS)
-        known = (flight.landed, flight.lease is not None, flight.give_up is not None)
-        return (age, *known, self._renamed(self._label(flight.entry), ref))
+        return (
+            round(min(self.now - flight.began, self._scenario.max_wait), _DIGITS),
+            flight.landed,
+            flight.failed,
+            flight.free,
+            self._renamed(self._label(flight.entry), ref),
+            self._renamed(self._label(flight.left and LEASE + flight.left), ref),
+        )
 
     def _told_of_question(self, question: str, places: dict[int, int]) -> Any:
         value, expires = self.server.values.get(question, (None, float("inf")))
@@ -785,28 +941,26 @@ class World:
             round(max(0.0, until - self.now), _DIGITS),
             self._stored.get(question, 0.0) > self.now,
             question in self._expired,
+            question in self._loose,
+            self._begun[question],
+            self._failed[question],
         )
 
     def _told_of_process(self, process: int, places: dict[int, int]) -> Any:
         flow = self._flows[process]
         owners = {
-            id(flight): places[task.number]
+            asker: places[task.number]
             for task in self.tasks
             if task.question
-            for flight in task.context.get(_LED, ())
+            for asker in (*task.context.get(_LED, ()), task.asker)
+            if asker is not None
         }
         flights = tuple(
             sorted(
                 (
-                    owners.get(id(flight), -1),
                     self._told_of_flight(flight, places.__getitem__),
-                    tuple(
-                        sorted(
-                            places[task.number]
-                            for task in self.tasks
-                            if task.question and task.step and task.step.waiter in flight._waiters
-                        )
-                    ),
+                    tuple(sorted(owners.get(asker, -1) for asker in flight.leading)),
+                    tuple(owners.get(asker, -1) for asker in flight.waiting),
                 )
                 for flight in flow._flights._flights.values()
             )
@@ -825,6 +979,17 @@ class World:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _token(lease: bytes) -> bytes:
+    return lease.removeprefix(LEASE).partition(b":")[0]
+
+
+def _purpose(work: Callable[[], Any]) -> str:
+    """Return what the flow begins on behalf of a client, as far as it depends on that."""
+    code: Any = work.__code__
+    cells = [cell.cell_contents for cell in work.__closure__ or ()]
+    return f"{code.co_names} {[each for each in cells if isinstance(each, (str, bool))]}"
 
 
 def _nobody(_: int) -> int:
