@@ -48,6 +48,7 @@ from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationEr
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as AwsCredentials
     from botocore.session import Session as AwsSession
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import Generation
     from langgraph.cache.base import BaseCache as LangGraphCache
     from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -416,6 +417,34 @@ class LLMCache(BaseCache):
         _check_asyncio("adelete", "delete")
         told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
         return await self._flow.delete(self._opened.asynchronous, told)
+
+    def forget(self, message: BaseMessage) -> bool:
+        """Remove the stored answer that a message came from; tell whether there was one.
+
+        Args:
+            message: A hit (its ``response_metadata["llmcache"]["key"]`` tells the entry), or an
+                answer that this object has stored in this process lately.
+
+        Raises:
+            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or it
+                is not one of this cache's namespace.
+            StoreError: if the store could not do it.
+        """
+        return run(self._flow.forget(self._opened.blocking, message))
+
+    async def aforget(self, message: BaseMessage) -> bool:
+        """Remove the stored answer that a message came from; tell whether there was one.
+
+        Args:
+            message: As for ``forget``.
+
+        Raises:
+            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or it
+                is not one of this cache's namespace.
+            StoreError: if the store could not do it.
+        """
+        _check_asyncio("aforget", "forget")
+        return await self._flow.forget(self._opened.asynchronous, message)
 
     # Unlike the protocol's, these take no unknown arguments: a misspelt one would clear all.
     def clear(  # type: ignore[override]

@@ -15,7 +15,6 @@ import contextlib
 import copy
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
@@ -324,7 +323,8 @@ def _through_cache(
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        if request is not None and (answer := _whole(kept, model.output_version)):
+        # (Its last chunk has got the id from core by now that the caller sees.)
+        if request is not None and kept and (answer := _whole(kept, model, chunk.message.id)):
             with request.asking, during(request.options):
                 request.cache.update(request.prompt, request.llm_string, answer)
 
@@ -366,7 +366,8 @@ async def _athrough_cache(
         finally:
             if hasattr(chunks, "aclose"):
                 await chunks.aclose()
-        if request is not None and (answer := _whole(kept, model.output_version)):
+        # (Its last chunk has got the id from core by now that the caller sees.)
+        if request is not None and kept and (answer := _whole(kept, model, chunk.message.id)):
             with request.asking, during(request.options):
                 await request.cache.aupdate(request.prompt, request.llm_string, answer)
 
@@ -490,10 +491,10 @@ def _copied(value: Any) -> Any:
         return value
 
 
-def _whole(chunks: list[ChatGenerationChunk], output_version: str | None) -> list[Generation]:
+def _whole(
+    chunks: list[ChatGenerationChunk], model: BaseChatModel, message_id: str | None
+) -> list[Generation]:
     """Return the answer that these chunks are, as ``invoke`` would; nothing if they are not one."""
-    if not chunks:
-        return []
     for chunk in chunks:
         _tell_generation_info(chunk)
     last = chunks[-1].message
@@ -505,11 +506,11 @@ def _whole(chunks: list[ChatGenerationChunk], output_version: str | None) -> lis
         [answer] = generate_from_stream(iter(chunks)).generations
     except Exception:  # noqa: BLE001 - chunks that do not add up: the caller has them, and may
         return []
-    if output_version == "v1":
+    if model.output_version == "v1":
         answer.message = _with_blocks(answer.message)
     _tell_generation_info(answer)
     if answer.message.id is None:
-        answer.message.id = f"lc_run--{uuid.uuid4()}"  # as core calls answers without a name
+        answer.message.id = message_id
     return [answer]
 
 

@@ -22,12 +22,13 @@ _IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
-def from_entry(entry: StoredEntry, *, now: float, usage: HitUsage) -> list[Generation]:
+def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> list[Generation]:
     """Return the generations of ``entry`` as an answer of now. Takes the entry's data over.
 
     Messages get a new id (LangGraph's ``add_messages`` replaces by id, so an old one would lose
-    a message), the marker ``response_metadata["llmcache"]``, and a ``usage_metadata`` that
-    stays valid when langchain-core adds ``total_cost`` to it.
+    a message), the marker ``response_metadata["llmcache"]``, which tells the entry's ``key`` (its
+    path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
+    to it.
     """
     age = round(max(0.0, now - entry.created), 3)
     for fields in entry.generations:
@@ -39,7 +40,12 @@ def from_entry(entry: StoredEntry, *, now: float, usage: HitUsage) -> list[Gener
             # Not from ``random``: an application may have seeded that.
             kept["id"] = f"lc_run--{os.urandom(16).hex()}"
         metadata = kept.setdefault("response_metadata", {})
-        metadata[MARKER] = {"hit": True, "age": age, "saved": entry.seconds}
+        metadata[MARKER] = {
+            "hit": True,
+            "age": age,
+            "saved": entry.seconds,
+            "key": key,
+        }
         if message["class"] in _ANSWERS and (usage == "zero" or "usage_metadata" not in kept):
             kept["usage_metadata"] = no_usage()
     answer = [revive(fields) for fields in entry.generations]

@@ -18,6 +18,7 @@ from langchain_core.outputs import Generation
 from langchain_llmcache._answer import codec, hits
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
 from langchain_llmcache._answer.flaws import flaw_of
+from langchain_llmcache._answer.origins import Origins
 from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
@@ -116,6 +117,7 @@ class Flow:
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
         self._note = note
+        self._origins = Origins(self._namespace)
         self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
         # Another object after each store.
         self._stored: object = None
@@ -567,14 +569,15 @@ class Flow:
             if max_age is not None and now - stored.created > max_age:
                 return None
             tokens = tokens_of(stored.generations)
-            answer = hits.from_entry(stored, now=now, usage=self._settings.hit_usage)
+            answer = hits.from_entry(stored, key=key.path, now=now, usage=self._settings.hit_usage)
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             pass_on(error)
             return error
         if self._near is not None and not is_copy:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
-        if self._note is not None:
+        options = current()
+        if self._note is not None and options.write and options.on_miss != "raise":
             self._note(key, entry)
         return answer
 
@@ -611,6 +614,7 @@ class Flow:
                 "store", lambda: side.entries.put(key, entry, lifetime), key
             )
             self._stored = object()
+            self._origins.note(key, generations)
             if self._note is not None:
                 self._note(key, entry)
             if reply is not FAILED:
@@ -706,8 +710,7 @@ class Flow:
                 await self._gate.ask("heal", lambda: side.entries.delete(key), key)
                 self._observer.count("healed", key)
         finally:
-            if self._near is not None:
-                self._near.forget(lambda near: near == key)
+            self._forget_copy(key)
 
     # --- administration ---
 
@@ -733,14 +736,29 @@ class Flow:
         if not Scope(self._namespace_of(current())).covers(key.space):
             msg = "this key is that of another namespace; use a cache, or cache_options, with it"
             raise ConfigurationError(msg)
+        return await self._remove(side, key)
+
+    async def forget(self, side: Side, message: object) -> bool:
+        """Remove the entry that a message came from; tell whether there was one.
+
+        Raises:
+            ConfigurationError: if that is not known.
+            StoreError: if the store could not do it.
+        """
+        return await self._remove(side, self._origins.of(message))
+
+    async def _remove(self, side: Side, key: Key) -> bool:
         try:
             found = await self._gate.administer("delete", side.entries.delete(key))
         finally:
             # Not before: meanwhile, others still find it in the store.
-            if self._near is not None:
-                self._near.forget(lambda near: near.path == key.path)
+            self._forget_copy(key)
         self._observer.administered("delete", None, key, int(found))
         return found
+
+    def _forget_copy(self, key: Key) -> None:
+        if self._near is not None:
+            self._near.forget(lambda near: near.path == key.path)
 
     async def clear(self, side: Side, namespace: tuple[str, ...], model: str | None) -> int | None:
         """Remove every answer of a namespace (below the cache's own), of all models or one.
@@ -774,8 +792,7 @@ class Flow:
         self._observer.trouble(
             "corrupt", f"unreadable entry removed, treated as a miss: {describe(error)}", key=key
         )
-        if self._near is not None:
-            self._near.forget(lambda near: near == key)
+        self._forget_copy(key)
         await self._gate.ask("delete", lambda: side.entries.delete(key), key)
         return FAILED
 

@@ -25,7 +25,7 @@ def hit(
 ) -> list[Any]:
     """Return what a caller gets for a stored answer."""
     stored = decode(to_entry(generations), key=KEY)
-    return from_entry(stored, now=stored.created + later, usage=usage)
+    return from_entry(stored, key=KEY.path, now=stored.created + later, usage=usage)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -38,7 +38,7 @@ def test_a_hit_is_the_stored_answer(name: str) -> None:
         assert type(got) is type(said)
         if hasattr(said, "message"):
             marker = got.message.response_metadata.pop("llmcache")
-            assert marker == {"hit": True, "age": 60.0, "saved": 1.5}
+            assert marker == {"hit": True, "age": 60.0, "saved": 1.5, "key": KEY.path}
             assert (got.message.id is None) == (said.message.id is None)
             got.message.id = said.message.id
             if isinstance(said.message, AIMessage) and said.message.usage_metadata is None:
@@ -171,7 +171,7 @@ def test_no_tracker_charges_a_hit(said: dict[str, Any], seen: dict[str, Any]) ->
     )
     [got] = hit(chat(message), usage="zero")
     marker = got.message.response_metadata.pop("llmcache")
-    assert marker == {"hit": True, "age": 60.0, "saved": 1.5}
+    assert marker == {"hit": True, "age": 60.0, "saved": 1.5, "key": KEY.path}
     assert got.message.response_metadata == seen
     assert got.message.additional_kwargs == {"usage": {"total": 0}, "cost": 3, "refusal": None}
     assert got.message.usage_metadata == NO_USAGE

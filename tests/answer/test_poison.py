@@ -180,7 +180,8 @@ POISON: dict[str, bytes] = {
 
 def read(entry: bytes) -> None:
     """Do with an entry what a lookup does."""
-    from_entry(decode(entry, key=KEY, max_bytes=DEFAULT_MAX_ENTRY_BYTES), now=2.0, usage="keep")
+    stored = decode(entry, key=KEY, max_bytes=DEFAULT_MAX_ENTRY_BYTES)
+    from_entry(stored, key=KEY.path, now=2.0, usage="keep")
 
 
 @pytest.mark.parametrize("name", POISON)

@@ -529,6 +529,17 @@ def test_it_can_be_switched_off() -> None:
         LLMCache(heal=1)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("options", [{"write": False}, {"on_miss": "raise"}])
+def test_a_reader_removes_nothing(cache: LLMCache, options: Any) -> None:
+    """Where nothing is to be written, and in a replay, what is stored stays."""
+    model = Scripted(cache=cache)
+    model.invoke("a ticket")
+    with cache_options(**options), pytest.raises(OutputParserException):
+        (model | JsonOutputParser()).invoke("a ticket")
+    model.invoke("a ticket")
+    assert model.calls == 1
+
+
 def test_it_is_told() -> None:
     """It is an event, of that request, and a count."""
     events: list[CacheEvent] = []
