@@ -101,7 +101,7 @@ class asking:  # noqa: N801 - used like a function
         self.options = options
 
     def __enter__(self) -> Self:
-        _BLOCKS.set((self, *_BLOCKS.get()))
+        _BLOCKS.set((ref(self), *_BLOCKS.get()))
         return self
 
     def __exit__(
@@ -113,18 +113,23 @@ class asking:  # noqa: N801 - used like a function
         # No token: a generator may be closed in another context than it was in.
         blocks = list(_BLOCKS.get())
         with contextlib.suppress(ValueError):
-            blocks.remove(self)
+            blocks.remove(ref(self))
         _BLOCKS.set(tuple(blocks))
 
 
-# Of one context: the blocks that it is in, innermost first.
-_BLOCKS: Final[ContextVar[tuple[asking, ...]]] = ContextVar("llmcache_asking", default=())
+# Of one context: the blocks that it is in, innermost first. Weakly, because what is begun inside of
+# one (a connection) keeps the context, and must not keep the model and its cache.
+_BLOCKS: Final[ContextVar[tuple[ref[asking], ...]]] = ContextVar("llmcache_asking", default=())
 _MISSED: Final[ContextVar[tuple[Asked, ...]]] = ContextVar("llmcache_missed", default=())
+
+
+def _blocks() -> list[asking]:
+    return [block for each in _BLOCKS.get() if (block := each()) is not None]
 
 
 def who_asks(prompt: str, llm_string: str) -> Asked:
     """Return whose request this is. To be called by a method of the cache itself."""
-    for block in _BLOCKS.get():
+    for block in _blocks():
         if block.llm_string == llm_string and block.prompt == prompt:
             return Asked(llm_string, block.model, block.options)
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the method's caller
@@ -165,7 +170,7 @@ def missed(asked: Asked) -> None:
 
 def who_asked(prompt: str, llm_string: str) -> Asked:
     """Return whose answer this is: of who missed it with that very text, or who asks now."""
-    blocks = _BLOCKS.get()
+    blocks = _blocks()
     for asked in _MISSED.get():
         if asked.llm_string is llm_string and (
             not blocks or asked.whose is None or asked.whose() is blocks[0].model
