@@ -163,6 +163,12 @@ _TABLE: Final = tuple(
             "correct the host in the URL, or the name service",
         ),
         (
+            r"NotTheStoreError: gevent",
+            "gevent",
+            "green threads are patched by halves",
+            "patch sockets and threads, with monkey.patch_all() at the very beginning, or neither",
+        ),
+        (
             r"(NotTheStore|Runtime)Error: .*(no event loop of asyncio|no running event loop)",
             "no-event-loop",
             "the asyncio half of the cache was used without asyncio (with trio?)",
@@ -201,6 +207,7 @@ def hint_for(error: BaseException) -> str | None:
     return REACHING if any(_UNREACHED.search(str(each)) for each in chain(error)) else None
 
 
+_NOT_THE_STORE: Final = "NotTheStoreError"
 # As Python says that a caller has no event loop, or that its process is ending.
 _OF_THE_CALLER: Final = re.compile(
     "no running event loop|no event loop of asyncio|event loop is closed|different (event )?loop"
@@ -243,7 +250,7 @@ def describe(error: BaseException) -> str:
         name = type(each).__name__
         if (
             isinstance(each, OSError)
-            or name == "NotTheStoreError"
+            or name == _NOT_THE_STORE
             or (type(each).__module__ in _QUOTED_MODULES and name != "InvalidResponse")
         ):
             own = name in _OWN_WORDS and each.__cause__ is None

@@ -207,8 +207,10 @@ def open_server(
     if store is None:
         _check_prefix(prefix)
     from langchain_llmcache._valkey.entries import ValkeyEntries
+    from langchain_llmcache._valkey.green import check_patches
     from langchain_llmcache._valkey.open import open_transports
 
+    check_patches()
     transports = open_transports(settings)
     blocking, asynchronous = transports.blocking, transports.asynchronous
     seal = seal_of(serde)

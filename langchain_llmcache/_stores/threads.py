@@ -9,9 +9,8 @@ import asyncio
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
-from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from langchain_llmcache._flow.ports import NotTheStoreError
@@ -69,47 +68,60 @@ class Threads:
 
     def _submit(self, work: Callable[[], None]) -> None:
         with self._lock:
-            if self._crew.process != os.getpid():
-                self._crew = _Crew()  # a fork took no thread with it
+            if not self._crew.is_of_here():
+                self._crew = _Crew()
                 weakref.finalize(self, _Crew.dismiss, self._crew).atexit = False
             self._crew.submit(work, self._name, self._most)
 
 
 class _Crew:
-    """Threads that share a queue. They hold nothing else."""
+    """Threads that share their work. They hold nothing else.
+
+    All of it is of ``threading``, so that green threads (gevent, eventlet) are all or nothing.
+    """
 
     def __init__(self) -> None:
-        self.process = os.getpid()
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._threads = 0
+        self._process = os.getpid()
+        self._kind = threading.Lock
+        # (Reentrant: garbage may be collected, and a signal be handled, at any moment.)
+        self._change = threading.Condition()
+        self._work: deque[Callable[[], None]] = deque()
+        self._threads = self._idle = 0
+        self._dismissed = False
+
+    def is_of_here(self) -> bool:
+        """Tell whether its threads are: a fork takes none along, and green ones are of a kind."""
+        return self._process == os.getpid() and self._kind is threading.Lock
 
     def submit(self, work: Callable[[], None], name: str, most: int) -> None:
-        if not self._idle.acquire(blocking=False) and self._threads < most:
-            try:
-                start_thread(partial(_serve, self._work, self._idle), name)
-                self._threads += 1
-            except NotTheStoreError:
-                if not self._threads:
-                    raise
-        self._work.put(work)
+        with self._change:
+            if len(self._work) >= self._idle and self._threads < most:
+                try:
+                    start_thread(self._serve, name)
+                    self._threads += 1
+                except NotTheStoreError:
+                    if not self._threads:
+                        raise
+            self._work.append(work)
+            self._change.notify()
 
     def dismiss(self) -> None:
-        for _ in range(self._threads):
-            self._work.put(None)
+        with self._change:
+            self._dismissed = True
+            self._change.notify_all()
 
+    def _serve(self) -> None:
+        while work := self._next():
+            work()
+            del work  # it holds the caller's future
 
-def _serve(queue: SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
-    while True:
-        try:
-            work = queue.get_nowait()
-        except Empty:
-            idle.release()
-            work = queue.get()
-        if work is None:
-            return
-        work()
-        del work  # it holds the caller's future
+    def _next(self) -> Callable[[], None] | None:
+        with self._change:
+            self._idle += 1
+            while not self._work and not self._dismissed:
+                self._change.wait()
+            self._idle -= 1
+            return self._work.popleft() if self._work else None
 
 
 def _do(

@@ -19,6 +19,7 @@ from valkey.connection import AbstractConnection, ConnectionPool, SSLConnection
 from valkey.sentinel import Sentinel
 
 from langchain_llmcache._valkey import sentinel
+from langchain_llmcache._valkey.green import check_patches
 from langchain_llmcache._valkey.settings import ASYNC_CLASSES, OWN, ConnectionSettings
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 from langchain_llmcache._valkey.topology import Address, ClusterSettings
@@ -48,6 +49,7 @@ def settings_of(
     Raises:
         ConfigurationError: if it is no client of valkey-py, or its connections cannot be made.
     """
+    check_patches()
     connection, arguments, cluster = _of_client(client)
     counterpart: type[aio.AbstractConnection] | None
     if async_client is not None:

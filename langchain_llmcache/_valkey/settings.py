@@ -28,6 +28,7 @@ from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
 from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadline
 from langchain_llmcache._valkey.dns import without_executor
+from langchain_llmcache._valkey.green import check_later_patches
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 from langchain_llmcache._valkey.topology import ClusterSettings
@@ -145,6 +146,7 @@ class ConnectionSettings:
 
     def connection(self) -> DeadlineConnection:
         """Return a new blocking connection, not yet connected."""
+        check_later_patches()
         return with_deadline(self.blocking)(**self.arguments, **self._own())
 
     def async_connection(self) -> aio.AbstractConnection:
