@@ -164,4 +164,4 @@ def test_gevent_without_threads_after_the_first_use(server: Server) -> None:
     """Connections that are there go on; others are not made, and one line says why."""
     found = outcome("gevent", "after the first use", NO_THREADS, server.url)
     assert found["breaker"] == "closed"
-    assert all("monkey.patch_all()" in line for line in found["lines"])
+    assert found["errors"] == 0 or any("monkey.patch_all()" in line for line in found["lines"])
