@@ -17,6 +17,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from langchain_core.caches import BaseCache
@@ -41,7 +42,7 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
 from langchain_core.rate_limiters import BaseRateLimiter
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import Runnable
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._flow.rounds import Ending
@@ -49,6 +50,7 @@ from langchain_llmcache._flow.single_flight import Asker, held
 from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat
+from langchain_llmcache._runnables import with_models_wrapped
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ def with_cache(model: R, cache: BaseCache | None = None) -> R:
     whole answer when that stream is complete. What is abandoned or fails is not stored.
 
     Args:
-        model: A chat model, or one that was bound to tools or arguments. It stays as it is.
+        model: A chat model; also one that is bound to tools or arguments, retried, has fallbacks,
+            or is configurable (``init_chat_model(configurable_fields=...)``,
+            ``configurable_fields``, ``configurable_alternatives``): then what is configured is
+            cached. It stays as it is.
         cache: For this model only; None: the model's own ``cache``, else the global one of
             the moment of each call.
 
@@ -83,15 +88,16 @@ def with_cache(model: R, cache: BaseCache | None = None) -> R:
             "(a LangGraph cache goes into one: LLMCache(cache))"
         )
         raise ConfigurationError(msg)
-    if isinstance(model, RunnableBinding):
-        return cast("R", model.model_copy(update={"bound": with_cache(model.bound, cache)}))
-    if not isinstance(model, BaseChatModel):
-        msg = (
-            f"model is a {type(model).__qualname__}; expected a chat model (in a chain, wrap the "
-            "model and not the chain)"
-        )
-        raise ConfigurationError(msg)
-    return cast("R", _wrapped(model, cache))
+    if isinstance(model, BaseChatModel):
+        return cast("R", _wrapped(model, cache))
+    holding = with_models_wrapped(model, partial(with_cache, cache=cache))
+    if holding is not None:
+        return cast("R", holding)
+    msg = (
+        f"model is a {type(model).__qualname__}; expected a chat model (in a chain, wrap the "
+        "model and not the chain)"
+    )
+    raise ConfigurationError(msg)
 
 
 def _wrapped(model: BaseChatModel, cache: BaseCache | None) -> BaseChatModel:

@@ -25,7 +25,7 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache import LLMCache
 
-MODEL = "[('model', 'growth'), ('stop', None)]"
+MODEL = "growth"
 ANSWER = [Generation(text="An answer of a few hundred bytes. " * 15)]
 # Share of the entries that are expired, and so wait to be removed.
 EXPIRED = 0.1
