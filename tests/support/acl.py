@@ -24,7 +24,7 @@ def denied(nodes: Iterable[ValkeyServer]) -> list[str]:
     """Return what servers denied since they were last asked."""
     found = []
     for node in nodes:
-        with node.client() as client:
-            found += [f"{entry['reason']}: {entry['object']}" for entry in client.acl_log()]
-            client.acl_log_reset()
+        log = node.operator.acl_log()
+        found += [f"{entry['reason']}: {entry['object']}" for entry in log]
+        node.operator.acl_log_reset()
     return found
