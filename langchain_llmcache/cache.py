@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl, to_milliseconds
 from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
@@ -133,9 +135,12 @@ class LLMCache(BaseCache):
             secret=settings.key_secret,
             ignore_fields=settings.ignore_fields,
         )
+        self._binding = Binding(self._opened.prefix, settings.key_secret)
+        self._max_bytes = settings.max_entry_bytes
         self._flow = Flow(
             settings,
             self._keys,
+            Codec(self._binding, max_bytes=self._max_bytes),
             self._observer,
             self._gate,
             now=time.time,
@@ -621,7 +626,14 @@ class LLMCache(BaseCache):
         # A callable is asked about answers of models only.
         milliseconds = to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)
         seconds = None if milliseconds is None else milliseconds / 1000
-        return Guard(self._gate, self._observer, seconds)
+        return Guard(
+            self._gate,
+            self._observer,
+            self._binding,
+            namespace=self._flow.namespace,
+            ttl=seconds,
+            max_bytes=self._max_bytes,
+        )
 
     def _lifetime(self, ttl: Ttl) -> Ttl:
         if ttl is not UNSET:

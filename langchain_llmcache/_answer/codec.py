@@ -1,10 +1,11 @@
-"""Entries as bytes: ``llm1:`` and UTF-8 JSON, readable with valkey-cli.
+"""Answers as entries: ``llm2:`` and UTF-8 JSON, readable with valkey-cli.
 
-    llm1:{"k":key and checksum,"t":created,"d":seconds,"g":[generation, ...]}
+    llm2:<what ties it to its key>:{"t":created,"d":seconds,"g":[generation, ...]}
 
 Rules of this file: what is written decodes to what was given, or is refused; what is
-read comes from a fixed table of classes, never from a name that the data chose.
-The format is frozen by the golden files under ``tests/golden``.
+read comes from a fixed table of classes, never from a name that the data chose; what is large is
+refused before it is built, in both directions.
+The format is frozen by the golden files under ``tests/answer/golden``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import base64
 import enum
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 from uuid import UUID
-from zlib import crc32
 
 import orjson
 from langchain_core.messages import (
@@ -44,11 +45,11 @@ from langchain_core.outputs import (
 )
 from pydantic import BaseModel
 
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.call_ids import refers
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError, StoredEntry
+from langchain_llmcache._answer.objects import build, plan_of
 from langchain_llmcache._request.key import Key
-
-M = TypeVar("M", bound=BaseModel)
-
 
 _GENERATIONS: Final[dict[str, type[Generation]]] = {
     cls.__name__: cls for cls in (Generation, GenerationChunk, ChatGeneration, ChatGenerationChunk)
@@ -84,69 +85,157 @@ _DEFAULTS: Final[dict[type[BaseMessage], dict[str, Any]]] = {
 # A mapping with this key is not data but a value that JSON cannot carry: {"$": kind, "v": value}.
 _MARK: Final = "$"
 _MARKED: Final = b'"$"'
-_TAG_LENGTH: Final = len(TAG)
-_HEAD_LENGTH: Final = len('llm1:{"k":"0123456789abcdef01234567",')
 # Seconds; more is no date and no duration.
 _FOREVER: Final = 1e12
 _INT64 = range(-(2**63), 2**64)
+# Values in one entry: some hundred milliseconds to build.
+_MOST_PARTS: Final = 250_000
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# What orjson would write as something that reads like another value.
+_NOT_SILENTLY: Final = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+_Text: Final[type[str]] = type(HumanMessage("").text)
 
 
-def encode(
-    generations: Sequence[Generation], *, created: float, seconds: float | None, key: Key
-) -> bytes:
-    """Return the entry for ``generations``, proven to decode to the same.
+class Codec:
+    """Answers to entries, and back.
 
     Args:
-        generations: In order; classes of langchain-core itself.
-        created: Unix seconds.
-        seconds: How long the model took, or None.
-        key: Where the entry goes. It comes back only under that key.
+        binding: Ties entries to their keys.
+        max_bytes: Larger entries are neither written nor read; None for no bound.
+    """
+
+    def __init__(self, binding: Binding, *, max_bytes: int | None = None) -> None:
+        self._binding = binding
+        self._max_bytes = max_bytes
+
+    def encode(
+        self,
+        generations: Sequence[Generation],
+        *,
+        created: float,
+        seconds: float | None,
+        key: Key,
+    ) -> bytes:
+        """Return the entry for ``generations``, proven to decode to the same.
+
+        Args:
+            generations: In order; classes of langchain-core itself.
+            created: Unix seconds.
+            seconds: How long the model took, or None.
+            key: Where the entry goes. It comes back only under that key.
+
+        Raises:
+            NotStorableError: if it is too large, or would not survive the round trip.
+        """
+        try:
+            self._refuse_large(_least_size(generations))
+            head = {"t": round(created, 3), "d": None if seconds is None else round(seconds, 3)}
+            body, again = self._written(head, [_taken(each) for each in generations])
+            _check_call_ids(body, again, key)
+            for fields in again:
+                _prove(fields)
+        except NotStorableError:
+            raise
+        except CorruptEntryError as error:
+            raise NotStorableError(str(error)) from error
+        except Exception as error:
+            msg = f"it does not decode again ({type(error).__name__})"
+            raise NotStorableError(msg) from error
+        return self._binding.bind(TAG, key, body)
+
+    def decode(self, data: bytes, *, key: Key) -> StoredEntry:
+        """Return the plain data of an entry.
+
+        Raises:
+            CorruptEntryError: foreign, truncated, altered, of another version or of another key,
+                or too large.
+        """
+        body = self.body(data, key=key)
+        entry = _parsed(body)
+        _check_call_ids(body, entry.generations, key)
+        return entry
+
+    def body(self, data: bytes, *, key: Key) -> bytes | memoryview:
+        """Return the JSON of an entry: ``{"t":created,"d":seconds,"g":[generation, ...]}``.
+
+        Raises:
+            CorruptEntryError: as for ``decode``.
+        """
+        if not data.startswith(TAG):
+            msg = "unknown tag"
+            raise CorruptEntryError(msg)
+        if self._max_bytes is not None and len(data) > self._max_bytes:
+            msg = "larger than max_entry_bytes"
+            raise CorruptEntryError(msg)
+        # Before anything is parsed: whatever the rest is, it costs no more than reading it once.
+        return self._binding.payload(TAG, key, data)
+
+    def _written(
+        self, head: dict[str, Any], taken: list[dict[str, Any]]
+    ) -> tuple[bytes, list[dict[str, Any]]]:
+        """Return the JSON of an entry, and what it decodes to, proven to be what was taken."""
+        if not taken:
+            msg = "it is no generation at all"
+            raise NotStorableError(msg)
+        try:
+            body = orjson.dumps({**head, "g": taken}, option=_NOT_SILENTLY)
+            self._refuse_large(len(body))
+            if _MARKED not in body:
+                again = _parsed(body).generations
+                if again == taken:
+                    return body, again
+        except (orjson.JSONEncodeError, ValueError, TypeError):
+            pass  # it holds what JSON has no word for, or something whose == fails
+        packed = _pack(taken)
+        marked = {"m": 1} if _MARKED in _dumps(packed) else {}
+        body = _dumps({**head, "g": packed, **marked})
+        self._refuse_large(len(body))
+        again = _parsed(body).generations
+        if _pack(again) != packed:
+            msg = "it decodes to something else"
+            raise NotStorableError(msg)
+        return body, again
+
+    def _refuse_large(self, size: int) -> None:
+        if self._max_bytes is not None and size + len(TAG) + self._binding.size > self._max_bytes:
+            msg = f"its entry is larger than max_entry_bytes ({self._max_bytes})"
+            raise NotStorableError(msg)
+
+
+def revive(fields: dict[str, Any]) -> Generation:
+    """Return the generation of one decoded mapping, which is used up.
 
     Raises:
-        NotStorableError: if the answer would not survive the round trip.
+        Exception: whatever a class of langchain-core raises on fields that are not its own;
+            the caller treats all of it as a corrupt entry.
     """
-    try:
-        packed = [_pack_generation(generation) for generation in generations]
-        entry = _sealed(packed, created, seconds, key)
-        again = [_pack_generation(revive(fields)) for fields in decode(entry, key=key).generations]
-        # Order within a mapping is kept but is not part of its value.
-        same = _dumps(again, sort=True) == _dumps(packed, sort=True)
-    except NotStorableError:
-        raise
-    except CorruptEntryError as error:
-        raise NotStorableError(str(error)) from error
-    except Exception as error:
-        msg = f"it does not decode again ({type(error).__name__})"
-        raise NotStorableError(msg) from error
-    if not same:
-        msg = "it decodes to something else"
-        raise NotStorableError(msg)
-    return entry
+    cls = _GENERATIONS[fields.pop("class")]
+    given = fields.get("message")
+    if given is None:
+        return build(cls, fields)
+    fields["message"] = message = build(_MESSAGES[given["class"]], given["fields"])
+    if "text" not in fields:
+        fields["text"] = _text_of(message.content)
+    generation = build(cls, fields)
+    generation.text = _Text(generation.text)
+    return generation
 
 
-def decode(data: bytes, *, key: Key, max_bytes: int | None = None) -> StoredEntry:
-    """Return the plain data of an entry.
+def _parsed(body: bytes | memoryview) -> StoredEntry:
+    """Return what the JSON of an entry says.
 
     Raises:
-        CorruptEntryError: foreign, truncated, altered, of another version or of another key, or
-            larger than ``max_bytes``.
+        CorruptEntryError: if it is not that of an entry.
     """
-    if not data.startswith(TAG):
-        msg = "unknown tag"
-        raise CorruptEntryError(msg)
-    if max_bytes is not None and len(data) > max_bytes:
-        msg = "larger than max_entry_bytes"
-        raise CorruptEntryError(msg)
-    # Before anything is parsed: whatever the rest is, it costs no more than reading it once.
-    if data[:_HEAD_LENGTH] != _head(key, memoryview(data)[_HEAD_LENGTH:]):
-        msg = "altered, or written for another key"
-        raise CorruptEntryError(msg)
-    if key.call_ids and any(call_id.encode() in data for call_id in key.call_ids):
-        msg = "it repeats the id of a tool call, which its key has only as a number"
-        raise CorruptEntryError(msg)
+    if len(body) > _MOST_PARTS:
+        _check_parts(bytes(body))
     try:
-        body = orjson.loads(memoryview(data)[_TAG_LENGTH:])
-        created, seconds, items = body["t"], body["d"], body["g"]
+        document = orjson.loads(body)
+        created, seconds, items = document["t"], document["d"], document["g"]
     except (ValueError, TypeError, LookupError) as error:
         msg = "not the fields of an entry"
         raise CorruptEntryError(msg) from error
@@ -158,106 +247,147 @@ def decode(data: bytes, *, key: Key, max_bytes: int | None = None) -> StoredEntr
     ):
         msg = "a field of the wrong kind"
         raise CorruptEntryError(msg)
-    if "m" in body:
+    if "m" in document:
         items = _unpack(items)
     return StoredEntry(created, seconds, items)
 
 
-def _sealed(packed: list[dict[str, Any]], created: float, seconds: float | None, key: Key) -> bytes:
-    if not packed:
-        msg = "it is no generation at all"
-        raise NotStorableError(msg)
-    body: dict[str, Any] = {
-        "t": round(created, 3),
-        "d": None if seconds is None else round(seconds, 3),
-        "g": packed,
-    }
-    if _MARKED in _dumps(packed):
-        body["m"] = 1
-    rest = _dumps(body)[1:]
-    return _head(key, rest) + rest
-
-
-def _head(key: Key, rest: bytes | memoryview) -> bytes:
-    """Return how an entry begins: with its key, and with what shows that nothing was altered.
-
-    A checksum is enough: whoever can write to the store knows the key, and needs no accident.
-    """
-    return f'llm1:{{"k":"{key.digest[:16]}{crc32(rest):08x}",'.encode()
-
-
-def revive(fields: dict[str, Any]) -> Generation:
-    """Return the generation of one decoded mapping, which is used up.
+def _check_parts(body: bytes) -> None:
+    """Return if there are not too many values in a JSON text to build them all.
 
     Raises:
-        Exception: whatever a class of langchain-core raises on fields that are not its own;
-            the caller treats all of it as a corrupt entry.
+        CorruptEntryError: if there are.
     """
-    cls = _GENERATIONS[fields.pop("class")]
-    message = fields.get("message")
-    if message is None:
-        return _validated(cls, fields)
-    fields["message"] = _validated(_MESSAGES[message["class"]], message["fields"])
-    generation = _validated(cls, fields)
-    if "text" in fields:
-        generation.text = fields["text"]
-    return generation
+    # (Texts are full of commas, too; to leave them out takes longer than to count.)
+    if _parts(body) > _MOST_PARTS and _parts(_STRING.sub(b"", body)) > _MOST_PARTS:
+        msg = f"more than {_MOST_PARTS} values in one entry"
+        raise CorruptEntryError(msg)
 
 
-def _validated(cls: type[M], fields: dict[str, Any]) -> M:
-    # What BaseModel.__init__ does, without the constructors on top of it: those sort positional
-    # arguments out, and they take as long as everything else about a hit together.
-    instance = cls.__new__(cls)
-    cls.__pydantic_validator__.validate_python(fields, self_instance=instance)
-    return instance
+def _parts(text: bytes) -> int:
+    # Each value but the outermost comes after one of these.
+    return sum(map(text.count, (b",", b"[", b"{")))
+
+
+def _check_call_ids(body: bytes | memoryview, generations: list[dict[str, Any]], key: Key) -> None:
+    """Return if an answer refers to no tool call that its key has only as a number.
+
+    Raises:
+        CorruptEntryError: if it does: for another conversation, it would be about another call.
+    """
+    if not key.call_ids:
+        return
+    text = bytes(body)
+    found = [call_id for call_id in key.call_ids if call_id.encode() in text]
+    if found and any(refers(_message_in(fields), found) for fields in generations):
+        msg = "it refers to a tool call, which its key has only as a number"
+        raise CorruptEntryError(msg)
+
+
+def _message_in(generation: dict[str, Any]) -> dict[str, Any]:
+    """Return what a decoded generation says: the fields of its message, and its own."""
+    message = generation.get("message")
+    return {**generation, "message": None, **(message["fields"] if message else {})}
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _FOREVER
 
 
-def _dumps(value: object, *, sort: bool = False) -> bytes:
+def _dumps(value: object) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None)
+        return orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # nesting beyond what any reader would accept
         msg = "it is nested too deeply"
         raise NotStorableError(msg) from error
 
 
-def _pack_generation(generation: Generation) -> dict[str, Any]:
+# --- objects -----------------------------------------------------------------------------------
+
+
+def _taken(generation: Generation) -> dict[str, Any]:
+    """Return a generation's fields, as they are."""
     name = type(generation).__name__
     if _GENERATIONS.get(name) is not type(generation):
         raise _unknown(generation)
     fields: dict[str, Any] = {"class": name}
     if isinstance(generation, ChatGeneration):
         message = generation.message
-        fields["message"] = _pack_message(message)
+        fields["message"] = _taken_message(message)
         # The text follows from the message, unless one of them was changed afterwards.
-        if type(generation)(message=message).text != generation.text:
-            fields["text"] = _pack(generation.text)
+        if _text_of(message.content) != generation.text:
+            fields["text"] = str.__str__(generation.text)
     else:
-        fields["text"] = _pack(generation.text)
+        fields["text"] = generation.text
     if generation.generation_info is not None:
-        fields["generation_info"] = _pack(generation.generation_info)
+        fields["generation_info"] = generation.generation_info
     return fields
 
 
-def _pack_message(message: BaseMessage) -> dict[str, Any]:
+def _taken_message(message: BaseMessage) -> dict[str, Any]:
     cls = type(message)
     if _MESSAGES.get(cls.__name__) is not cls:
         raise _unknown(message)
     defaults = _DEFAULTS[cls]
     fields = {
-        field: _pack(value)
+        field: value
         for field, value in {**message.__dict__, **(message.__pydantic_extra__ or {})}.items()
         if field not in defaults or value != defaults[field]
     }
     return {"class": cls.__name__, "fields": fields}
 
 
+def _prove(fields: dict[str, Any]) -> None:
+    """Return if a decoded generation can be built. Uses it up.
+
+    Raises:
+        NotStorableError: if a class that validates its fields makes something else of them.
+    """
+    message = fields.get("message")
+    classes = [_GENERATIONS[fields["class"]], *([_MESSAGES[message["class"]]] if message else [])]
+    if all(map(plan_of, classes)):
+        revive(fields)
+        return
+    before = _dumps(_pack(fields))
+    if _dumps(_pack(_taken(revive(fields)))) != before:
+        msg = "it decodes to something else"
+        raise NotStorableError(msg)
+
+
+def _text_of(content: Any) -> str:
+    """Return the text of a message's content. Part of the format: other texts are stored."""
+    if isinstance(content, str):
+        return content
+    return "".join(
+        block if isinstance(block, str) else block["text"]
+        for block in content
+        if isinstance(block, str)
+        or (block.get("type") == "text" and isinstance(block.get("text"), str))
+    )
+
+
+def _least_size(generations: Sequence[Generation]) -> int:
+    """Return a size that no entry of these can fall below, at little cost: that of long texts."""
+    size = 0
+    for generation in generations:
+        message = getattr(generation, "message", None)
+        content = generation.text if message is None else message.content
+        blocks = content if isinstance(content, list) else (content,)
+        for block in blocks[:_LOOKED_AT]:
+            parts = block.values() if isinstance(block, dict) else (block,)
+            size += sum(len(part) for part in parts if isinstance(part, (str, bytes)))
+    return size
+
+
+_LOOKED_AT: Final = 1000
+
+
 def _unknown(value: object) -> NotStorableError:
     cls = type(value)
     return NotStorableError(f"it holds a {cls.__module__}.{cls.__qualname__}")
+
+
+# --- values ------------------------------------------------------------------------------------
 
 
 def _pack(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case for each kind of value

@@ -10,8 +10,11 @@ from langchain_core.outputs import (
     Generation,
 )
 
-TAG: Final = b"llm1:"
-
+# How the answers of models begin, and the values of graphs' nodes and tools.
+TAG: Final = b"llm2:"
+# Of earlier versions; theirs are misses.
+OLD_TAGS: Final = (b"llm1:",)
+NODE_TAG: Final = b"node1:"
 
 # In the place of an entry: a caller is asking the model.
 LEASE: Final = b"lease:"

@@ -6,10 +6,12 @@ Nothing here is shared between two callers or with the store: entries are decode
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from langchain_core.outputs import ChatGeneration, Generation
 
+from langchain_llmcache._answer.call_ids import renew
 from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import StoredEntry
 from langchain_llmcache._answer.usage import no_usage, without_usage
@@ -22,13 +24,15 @@ _IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
-def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> list[Generation]:
+def from_entry(
+    entry: StoredEntry, *, key: str, now: float, usage: HitUsage, taken: Sequence[str] = ()
+) -> list[Generation]:
     """Return the generations of ``entry`` as an answer of now. Takes the entry's data over.
 
     Messages get a new id (LangGraph's ``add_messages`` replaces by id, so an old one would lose
     a message), the marker ``response_metadata["llmcache"]``, which tells the entry's ``key`` (its
     path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
-    to it.
+    to it. A tool call gets a new id in place of one that is ``taken`` in the conversation.
     """
     age = round(max(0.0, now - entry.created), 3)
     for fields in entry.generations:
@@ -39,6 +43,8 @@ def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> 
         if kept.get("id") is not None:
             # Not from ``random``: an application may have seeded that.
             kept["id"] = f"lc_run--{os.urandom(16).hex()}"
+        if taken:
+            renew(kept, taken)
         metadata = kept.setdefault("response_metadata", {})
         metadata[MARKER] = {
             "hit": True,

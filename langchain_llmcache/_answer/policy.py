@@ -65,11 +65,8 @@ class StorePolicy:
 
         Raises:
             Declined: if it is not.
-            NotStorableError: if it is too large, or ``should_store`` does not tell.
+            NotStorableError: if ``should_store`` does not tell.
         """
-        if self.max_entry_bytes is not None and entry.size > self.max_entry_bytes:
-            msg = f"its entry is larger than max_entry_bytes ({self.max_entry_bytes})"
-            raise NotStorableError(msg)
         try:
             verdict: object = (
                 entry.flaw is None if self.should_store is None else self.should_store(entry)

@@ -25,7 +25,6 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 
-from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._cli.text import counted, duration, entries, size
 from langchain_llmcache._flow.ports import run
@@ -172,7 +171,7 @@ def _is_local(sock: Any) -> bool:
 
 # Commands, what needs them, and whether the cache itself does.
 _COMMANDS: Final[tuple[tuple[tuple[Any, ...], str, bool], ...]] = (
-    (("SET", b"llm1:doctor", "PX", 10_000), "storing", True),
+    (("SET", b"llm2:doctor", "PX", 10_000), "storing", True),
     (("GET",), "looking up", True),
     (("MGET",), "looking up (async)", True),
     (("PTTL",), "llmcache stats, ls and export", False),
@@ -450,7 +449,7 @@ def _damage(store: Administration, keys: Sequence[Key]) -> Finding:
     for held in read:
         if held.is_readable:
             try:
-                decode(held.value, key=held.key)
+                store.codec.decode(held.value, key=held.key)
             except CorruptEntryError:
                 damaged += 1
     if damaged:

@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from langchain_llmcache._answer.codec import decode
-from langchain_llmcache._answer.entries import TAG, CorruptEntryError, StoredEntry
+from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.entries import CorruptEntryError, StoredEntry
 from langchain_llmcache._cli.options import (
     Json,
     Model,
@@ -59,10 +59,10 @@ def described(key: Key) -> dict[str, Any]:
     }
 
 
-def read_entry(held: Held) -> StoredEntry | None:
+def read_entry(held: Held, codec: Codec) -> StoredEntry | None:
     """Return what is in an entry; None if it is sealed, or cannot be read."""
     try:
-        return decode(held.value, key=held.key)
+        return codec.decode(held.value, key=held.key)
     except CorruptEntryError:
         return None
 
@@ -99,7 +99,7 @@ def ls(
                     more = True
                     break
                 shown += 1
-                row = _listed(held)
+                row = _listed(held, store.codec)
                 if as_json:
                     print(json.dumps(row))
                 else:
@@ -116,8 +116,8 @@ def ls(
         note(f"There are more than {limit}: --limit 0 shows all.")
 
 
-def _listed(held: Held) -> dict[str, Any]:
-    entry = read_entry(held)
+def _listed(held: Held, codec: Codec) -> dict[str, Any]:
+    entry = read_entry(held, codec)
     return {
         **described(held.key),
         "bytes": len(held.value),
@@ -180,7 +180,7 @@ def show(
     The prompt is not in the store: only a digest of it is, in the key.
     """
     with opened_store(choice) as store:
-        [found] = _found(store, [key], choice, scope_of(namespace, None))
+        [found] = _found(store, [key], scope_of(namespace, None))
         held = next(store.read([found]), None)
         if held is None:
             fail(f"the entry {found.path} is gone.")
@@ -188,23 +188,26 @@ def show(
             fail(
                 f"{found.path} holds no answer yet: another process is asking the model right now."
             )
-        entry = read_entry(held)
+        entry = read_entry(held, store.codec)
         if entry is None:
-            reason = "is damaged" if held.is_readable else "is sealed (encrypted), or not an entry"
+            reason = (
+                "is damaged, or of an older version"
+                if held.is_readable
+                else "is sealed (encrypted), or not an entry"
+            )
             fail(f"the entry {found.path} cannot be shown: it {reason}.")
         if as_json:
-            document = {**_listed(held), "generations": orjson.loads(held.value[len(TAG) :])["g"]}
+            body = orjson.loads(store.codec.body(held.value, key=held.key))
+            document = {**_listed(held, store.codec), "generations": body["g"]}
             print(json.dumps(document, indent=2))
         else:
             _print_entry(held, entry)
 
 
-def _found(
-    store: Administration, texts: Sequence[str], choice: StoreChoice, scope: Scope
-) -> list[Key]:
+def _found(store: Administration, texts: Sequence[str], scope: Scope) -> list[Key]:
     """Return the key that each text means, or end the command because one means none or several."""
     try:
-        found = find(store, texts, choice.prefix, scope)
+        found = find(store, texts, store.prefix, scope)
     except ValueError as error:
         fail(f"{error}.", code=BAD_CONFIGURATION)
     for text, keys in found.items():
@@ -296,7 +299,7 @@ def delete(
     Where one of the keys is not found, or means several, none is removed.
     """
     with opened_store(choice) as store:
-        found = _found(store, keys, choice, scope_of(namespace, None))
+        found = _found(store, keys, scope_of(namespace, None))
         removed = store.remove(found)
     if as_json:
         print(json.dumps({"removed": removed, "keys": [key.path for key in found]}))

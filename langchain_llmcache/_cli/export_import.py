@@ -1,8 +1,9 @@
 """``llmcache export`` and ``import``: a store's entries as a file of JSON Lines, and back.
 
-A line is ``{"key": "model/digest", "expires": Unix seconds or null, "entry": "llm1:..."}``;
-a sealed entry is ``"sealed": base64`` instead. Lines are independent of each other, and hold all
-there is to say of an entry, so that a file can be cut, joined, filtered and imported again.
+A line is ``{"prefix": "llm_cache:", "key": "model/digest", "expires": Unix seconds or null,
+"entry": "llm2:..."}``; a sealed entry is ``"sealed": base64`` instead. Lines are independent of
+each other, and hold all there is to say of an entry, so that a file can be cut, joined, filtered
+and imported again.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
-from langchain_llmcache._answer.codec import decode
-from langchain_llmcache._answer.entries import LEASE, TAG, CorruptEntryError
+from langchain_llmcache._answer.binding import Binding, Unproven, is_signed
+from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.entries import LEASE, OLD_TAGS, TAG, CorruptEntryError
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._cli.files import STDIO, check_target, reading, writing
 from langchain_llmcache._cli.options import (
@@ -35,7 +37,7 @@ from langchain_llmcache._cli.options import (
 )
 from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, note
 from langchain_llmcache._cli.text import entries
-from langchain_llmcache._request.key import Scope, parse_path
+from langchain_llmcache._request.key import Scope, ended, parse_path
 from langchain_llmcache._stores.admin import Administration, Held, each_once
 from langchain_llmcache.errors import ConfigurationError
 
@@ -48,10 +50,10 @@ class DamagedLineError(ValueError):
     """A line of the file is no entry; the message says why."""
 
 
-def line_of(held: Held, now: float) -> str:
+def line_of(held: Held, now: float, prefix: str) -> str:
     """Return an entry as a line, without its end."""
     expires = None if held.left is None else round(now + held.left / 1000, 3)
-    document: dict[str, Any] = {"key": held.key.path, "expires": expires}
+    document: dict[str, Any] = {"prefix": prefix, "key": held.key.path, "expires": expires}
     if held.is_readable:
         document["entry"] = held.value.decode()
     else:
@@ -59,11 +61,17 @@ def line_of(held: Held, now: float) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def entry_of(line: str | bytes, now: float) -> Held:
-    """Return the entry of a line; what is left of its time may be 0 or less.
+def entry_of(line: str | bytes, now: float, prefix: str, below: tuple[str, ...] = ()) -> Held:
+    """Return the entry of a line, for a store; what is left of its time may be 0 or less.
+
+    Args:
+        line: The line.
+        now: Unix seconds.
+        prefix: Of the store.
+        below: The namespace to put it below (encoded parts).
 
     Raises:
-        DamagedLineError: if there is none in it.
+        DamagedLineError: if there is no entry in it, or it belongs elsewhere for good.
     """
     try:
         document = json.loads(line)
@@ -77,24 +85,28 @@ def entry_of(line: str | bytes, now: float) -> Held:
     expires = document.get("expires", "")
     if expires is not None and not _is_date(expires):
         raise DamagedLineError("its expires is neither a date (Unix seconds) nor null")
-    value = _value(document)
-    if value.startswith(TAG):
+    held = Held(key, _value(document), None if expires is None else round((expires - now) * 1000))
+    source = document.get("prefix", prefix)
+    if not isinstance(source, str):
+        raise DamagedLineError("its prefix is not a string")
+    if held.is_readable:
         try:
-            decode(value, key=key)
+            Codec(Unproven(source)).decode(held.value, key=key)
         except CorruptEntryError as error:
             raise DamagedLineError(f"its entry is {error}") from error
-    return Held(key, value, None if expires is None else round((expires - now) * 1000))
+    return _moved(held, source, prefix, below)
 
 
-def moved(held: Held, below: tuple[str, ...]) -> Held:
-    """Return an entry as it is below a namespace (encoded parts).
-
-    Raises:
-        DamagedLineError: if it cannot be moved.
-    """
-    if not below:
+def _moved(held: Held, source: str, prefix: str, below: tuple[str, ...]) -> Held:
+    """Return an entry as it is under another prefix and below a namespace: bound to its new key."""
+    key = held.key._replace(space=(*below, *held.key.space))
+    if (source, held.key) == (prefix, key):
         return held
-    return held._replace(key=held.key._replace(space=(*below, *held.key.space)))
+    if not held.is_readable or is_signed(TAG, held.value):
+        how = "signed with key_secret" if held.is_readable else "sealed"
+        raise DamagedLineError(f"its entry is {how}, for the prefix {source} and its own key only")
+    payload = Binding(source).payload(TAG, held.key, held.value)
+    return held._replace(key=key, value=Binding(prefix).bind(TAG, key, bytes(payload)))
 
 
 def _is_date(value: Any) -> bool:
@@ -103,13 +115,14 @@ def _is_date(value: Any) -> bool:
 
 def _value(document: dict[str, Any]) -> bytes:
     entry, sealed = document.get("entry"), document.get("sealed")
-    if isinstance(entry, str) and entry.startswith(TAG.decode()):
+    if isinstance(entry, str):
         with contextlib.suppress(UnicodeEncodeError):
-            return entry.encode()
+            if (value := entry.encode()).startswith((TAG, *OLD_TAGS)):
+                return value
     if isinstance(sealed, str):
         with contextlib.suppress(ValueError):
             value = base64.b64decode(sealed, validate=True)
-            if b":" in value and not value.startswith((TAG, LEASE)):
+            if b":" in value and not value.startswith((TAG, *OLD_TAGS, LEASE)):
                 return value
     raise DamagedLineError("it has no entry")
 
@@ -163,17 +176,17 @@ def _lines(store: Administration, scope: Scope, counts: dict[str, int]) -> Itera
                     continue
                 if not held.is_readable:
                     counts["sealed"] += 1
-                elif not _decodes(held):
+                elif not _decodes(held, store.codec):
                     counts["damaged"] += 1
                     continue
-                lines.append(line_of(held, time.time()) + "\n")
+                lines.append(line_of(held, time.time(), store.prefix) + "\n")
             counts["exported"] += len(lines)
             yield lines
 
 
-def _decodes(held: Held) -> bool:
+def _decodes(held: Held, codec: Codec) -> bool:
     try:
-        decode(held.value, key=held.key)
+        codec.decode(held.value, key=held.key)
     except CorruptEntryError:
         return False
     return True
@@ -193,6 +206,7 @@ class _Counts(NamedTuple):
 class _Import:
     """An import on its way: what it does with lines, and what came of them."""
 
+    prefix: str
     below: tuple[str, ...]
     lifetime: tuple[int | None] | None
     replace: bool
@@ -205,7 +219,7 @@ class _Import:
     def take(self, store: Administration, line: bytes, number: int) -> None:
         """Put the entry of a line into the batch, if it is one that still lives."""
         try:
-            held = moved(entry_of(line, time.time()), self.below)
+            held = entry_of(line, time.time(), self.prefix, self.below)
         except DamagedLineError as error:
             self._damaged(number, error)
             return
@@ -241,7 +255,7 @@ class _Import:
                 for number, line in enumerate(lines, 1):
                     if line.strip() and not self.skip_damaged:
                         try:
-                            moved(entry_of(line, 0.0), self.below)
+                            entry_of(line, 0.0, self.prefix, self.below)
                         except DamagedLineError as error:
                             self._damaged(number, error)
                     advance(1)
@@ -325,6 +339,7 @@ def import_(
     the same command goes through all of it again.
     """
     job = _Import(
+        ended(choice.prefix),
         scope_of(namespace, None).namespace,
         _lifetime(ttl),
         # (In a file that is not there yet, nothing is there already.)

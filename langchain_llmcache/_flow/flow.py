@@ -15,7 +15,8 @@ from typing import Final
 
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._answer import codec, hits
+from langchain_llmcache._answer import hits
+from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
 from langchain_llmcache._answer.flaws import flaw_of
 from langchain_llmcache._answer.origins import Origins
@@ -85,6 +86,7 @@ class Flow:
     Args:
         settings: How to behave.
         keys: Makes the keys.
+        codec: Makes the entries.
         observer: Is told every outcome.
         gate: Asks the store.
         now: Unix seconds.
@@ -97,6 +99,7 @@ class Flow:
         self,
         settings: Settings,
         keys: KeyMaker,
+        codec: Codec,
         observer: Observer,
         gate: Gate,
         *,
@@ -108,6 +111,7 @@ class Flow:
         self._draw = draw
         self._settings = settings
         self._keys = keys
+        self._codec = codec
         self._observer = observer
         self._gate = gate
         self._now = now
@@ -563,13 +567,18 @@ class Flow:
             None if it is too old for this caller; an error if there is none in it.
         """
         try:
-            bound = self._settings.policy.max_entry_bytes
-            stored = codec.decode(entry, key=key, max_bytes=bound)
+            stored = self._codec.decode(entry, key=key)
             now = self._now()
             if max_age is not None and now - stored.created > max_age:
                 return None
             tokens = tokens_of(stored.generations)
-            answer = hits.from_entry(stored, key=key.path, now=now, usage=self._settings.hit_usage)
+            answer = hits.from_entry(
+                stored,
+                key=key.path,
+                now=now,
+                usage=self._settings.hit_usage,
+                taken=key.call_ids,
+            )
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             pass_on(error)
             return error
@@ -685,7 +694,7 @@ class Flow:
             NotStorableError: if it cannot be.
         """
         policy = self._settings.policy
-        entry = codec.encode(
+        entry = self._codec.encode(
             policy.to_store(generations), created=self._now(), seconds=seconds, key=key
         )
         new = NewEntry(
@@ -795,6 +804,10 @@ class Flow:
         self._forget_copy(key)
         await self._gate.ask("delete", lambda: side.entries.delete(key), key)
         return FAILED
+
+    def namespace(self) -> tuple[str, ...]:
+        """Return the (encoded) namespace of the running code's calls."""
+        return self._namespace_of(current())
 
     def _namespace_of(self, options: Options) -> tuple[str, ...]:
         """Return the (encoded) namespace of a call."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Final, TypeVar
 
-from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import Entries, PartlyDownError, Refused
 from langchain_llmcache._insight.errors import advice_for, describe, is_of_the_caller, with_advice
@@ -57,7 +57,7 @@ class Gate:
             reply = await operation()
         except Exception as error:
             pass_on(error)
-            if not isinstance(error, CorruptEntryError):
+            if not isinstance(error, (CorruptEntryError, NotStorableError)):  # the bytes' fault
                 return self._no_reply(action, error, key)
             self._breaker.succeeded()
             raise

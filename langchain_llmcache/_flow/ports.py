@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from langchain_llmcache._flow.rounds import Ending
-from langchain_llmcache._request.key import Key, Scope
+from langchain_llmcache._request.key import AnyScope, Key
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Entries(Protocol):
     async def delete(self, key: Key) -> bool:
         """Remove the entry; tell whether there was one."""
 
-    async def clear(self, scope: Scope) -> int | None:
+    async def clear(self, scope: AnyScope) -> int | None:
         """Remove every entry of the scope, or raise; return how many, or None if unknown."""
 
     async def ping(self) -> None:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
 
-from langchain_llmcache._answer.entries import LEASE, TAG
+from langchain_llmcache._answer.binding import Unproven
+from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.entries import LEASE, OLD_TAGS, TAG
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import advice_for, describe, with_advice
 from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
@@ -67,7 +69,7 @@ class Held(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether this is an entry that is not sealed."""
-        return self.value.startswith(TAG)
+        return self.value.startswith((TAG, *OLD_TAGS))
 
 
 class Measured(NamedTuple):
@@ -79,7 +81,15 @@ class Measured(NamedTuple):
 
 
 class Administration(Protocol):
-    """A store's entries. All raise ``StoreError`` if the store cannot do it."""
+    """A store's entries. All raise ``StoreError`` if the store cannot do it.
+
+    Attributes:
+        prefix: What its keys begin with.
+        codec: Reads its entries.
+    """
+
+    prefix: str
+    codec: Codec
 
     def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
@@ -132,8 +142,8 @@ def open_administration(
         if must_exist and not Path(path).exists():
             msg = f"there is no file {path}"
             raise StoreError(msg)
-        return SqliteAdministration(SqliteStore(path=path, timeout=timeout), prefix)
-    return ValkeyAdministration(store.transport, prefix, opened.close)
+        return SqliteAdministration(SqliteStore(path=path, timeout=timeout), opened.prefix)
+    return ValkeyAdministration(store.transport, opened.prefix, opened.close)
 
 
 def administer_server(settings: ConnectionSettings, prefix: str) -> Administration:
@@ -144,7 +154,7 @@ def administer_server(settings: ConnectionSettings, prefix: str) -> Administrati
     """
     opened = open_server(settings, prefix=prefix, serde=None)
     store: Any = opened.blocking.entries
-    return ValkeyAdministration(store.transport, prefix, opened.close)
+    return ValkeyAdministration(store.transport, opened.prefix, opened.close)
 
 
 def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> Iterator[list[Key]]:
@@ -249,6 +259,7 @@ class ValkeyAdministration:
     def __init__(self, transport: BulkTransport, prefix: str, close: Any) -> None:
         self.transport = transport
         self.prefix = prefix
+        self.codec = Codec(Unproven(prefix))
         self.close = close
 
     def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
@@ -399,6 +410,8 @@ class SqliteAdministration:
 
     def __init__(self, store: Any, prefix: str) -> None:
         self.store = store
+        self.prefix = prefix
+        self.codec = Codec(Unproven(prefix))
         self._prefix = encode_part(prefix)
 
     def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:

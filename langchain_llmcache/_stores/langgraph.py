@@ -14,8 +14,9 @@ from langgraph.cache.memory import InMemoryCache
 
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._request.key import Key, Scope, encode_part
+from langchain_llmcache._request.key import AnyScope, Key, encode_part
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
+from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._stores.threads import Threads
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache.errors import UnsupportedOperationError
@@ -44,23 +45,38 @@ class Face(Protocol):
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         """Store values, each with its TTL in seconds."""
 
-    async def clear(self, scope: Scope) -> None:
+    async def clear(self, scope: AnyScope) -> None:
         """Remove the values of the namespaces that belong to ``scope``."""
+
+
+class _Own:
+    """A store of ours under LangGraph's names: its bytes, and not the values of graphs."""
+
+    def __init__(self, store: OwnStore) -> None:
+        self.spaces = store.spaces
+        self.get, self.set, self.clear = store.read, store.write, store.drop
+        self.aget, self.aset, self.aclear = store.aread, store.awrite, store.adrop
+
+
+def _bytes_of(store: BaseCache[Any]) -> Any:
+    view = reading_only_bytes(store)
+    return _Own(view) if isinstance(view, OwnStore) else view
 
 
 class BlockingFace:
     """The blocking methods of a LangGraph cache."""
 
     def __init__(self, store: BaseCache[Any]) -> None:
-        self._store = reading_only_bytes(store)
+        self._store = _bytes_of(store)
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
-        return self._store.get(keys)
+        found: dict[Any, Any] = self._store.get(keys)
+        return found
 
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         self._store.set(pairs)
 
-    async def clear(self, scope: Scope) -> None:
+    async def clear(self, scope: AnyScope) -> None:
         self._store.clear(_spaces_of(self._store, scope))
 
 
@@ -68,15 +84,16 @@ class AsyncFace:
     """The asyncio methods of a LangGraph cache."""
 
     def __init__(self, store: BaseCache[Any]) -> None:
-        self._store = reading_only_bytes(store)
+        self._store = _bytes_of(store)
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
-        return await self._store.aget(keys)
+        found: dict[Any, Any] = await self._store.aget(keys)
+        return found
 
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         await self._store.aset(pairs)
 
-    async def clear(self, scope: Scope) -> None:
+    async def clear(self, scope: AnyScope) -> None:
         spaces = await in_thread(lambda: _spaces_of(self._store, scope))
         await self._store.aclear(spaces)
 
@@ -102,7 +119,7 @@ class ThreadFace:
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         await self._threads.call(lambda: run(self._blocking.set(pairs)), self._timeout)
 
-    async def clear(self, scope: Scope) -> None:
+    async def clear(self, scope: AnyScope) -> None:
         await self._threads.call(lambda: run(self._blocking.clear(scope)), None)
 
 
@@ -145,8 +162,8 @@ class LangGraphEntries:
         await self._store.set({self._name(key): (_REMOVED, _REMOVED_SECONDS)})
         return found
 
-    async def clear(self, scope: Scope) -> None:
-        await self._store.clear(Scope((self._prefix, *scope.namespace), scope.model))
+    async def clear(self, scope: AnyScope) -> None:
+        await self._store.clear(scope._replace(namespace=(self._prefix, *scope.namespace)))
 
     async def ping(self) -> None:
         await self._store.get([self._name(_PING)])
@@ -163,7 +180,7 @@ class LangGraphEntries:
 _PING = Key(("ping",), "ping")
 
 
-def _spaces_of(store: BaseCache[Any], scope: Scope) -> list[Space]:
+def _spaces_of(store: BaseCache[Any], scope: AnyScope) -> list[Space]:
     """Return the namespaces of the store that belong to ``scope``.
 
     Raises:

@@ -11,16 +11,18 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._flow.lru import Lru
 from langchain_llmcache._numbers import checked_count
-from langchain_llmcache._stores.node_cache import Guarded, node_serializer
+from langchain_llmcache._stores.node_values import NodeSerializer
+from langchain_llmcache._stores.own import OwnStore
 
 
-class MemoryStore(Guarded):
+class MemoryStore(OwnStore):
     """A LangGraph cache in this process, bounded, with TTLs.
 
     Args:
         max_entries: Entries kept; the least recently used go first.
         max_bytes: Bytes kept, with a guess for what surrounds each value.
-        serde: Serializer of the values; a ``NodeSerializer`` by default.
+        serde: Seals what is stored (an ``EncryptedSerializer``), or is the ``NodeSerializer``
+            that knows your classes.
 
     Raises:
         ConfigurationError: if a bound is not positive.
@@ -33,7 +35,7 @@ class MemoryStore(Guarded):
         max_bytes: int = 256 * 2**20,
         serde: SerializerProtocol | None = None,
     ) -> None:
-        super().__init__(serde=node_serializer(serde))
+        super().__init__(serde=serde or NodeSerializer())
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
             checked_count(name, bound)
         # A value is kept with the name of its encoding in front, as in Valkey.
@@ -41,24 +43,8 @@ class MemoryStore(Guarded):
             max_entries=max_entries, max_bytes=max_bytes, monotonic=time.monotonic
         )
 
-    async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        """Return the values of the keys that are there."""
-        return self.get(keys)
-
-    async def aset(self, pairs: Mapping[FullKey, tuple[Any, float | None]]) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry)."""
-        self.set(pairs)
-
-    def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-        cleared = None if namespaces is None else {tuple(space) for space in namespaces}
-        self._items.discard(lambda key: cleared is None or key[0] in cleared)
-
-    async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-        self.clear(namespaces)
-
-    def _get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+    def read(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return what ``serde`` makes of the bytes of those keys that are there."""
         values = {}
         for key in keys:
             item = self._items.get(_plain(key))
@@ -67,10 +53,28 @@ class MemoryStore(Guarded):
                 values[key] = self.serde.loads_typed((kind.decode(), data))
         return values
 
-    def _set(self, pairs: Mapping[FullKey, tuple[Any, float | None]]) -> None:
+    def write(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
+        """Store bytes, each with its TTL (seconds; None: no expiry)."""
         for key, (value, ttl) in pairs.items():
             kind, data = self.serde.dumps_typed(value)
             self._items.put(_plain(key), b"%s:%s" % (kind.encode(), data), ttl)
+
+    def drop(self, spaces: Sequence[Namespace]) -> None:
+        """Remove all that is in these namespaces."""
+        dropped = {tuple(space) for space in spaces}
+        self._items.discard(lambda key: key[0] in dropped)
+
+    async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return what ``serde`` makes of the bytes of those keys that are there."""
+        return self.read(keys)
+
+    async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
+        """Store bytes, each with its TTL (seconds; None: no expiry)."""
+        self.write(pairs)
+
+    async def adrop(self, spaces: Sequence[Namespace]) -> None:
+        """Remove all that is in these namespaces."""
+        self.drop(spaces)
 
     def spaces(self) -> Iterable[Namespace]:
         """Return the namespaces that hold anything."""

@@ -1,4 +1,4 @@
-"""LangGraph's cache of nodes on our stores: never in a graph's way.
+"""LangGraph's cache of nodes over an ``LLMCache``'s entries. Never in a graph's way.
 
 LangGraph does not catch what its cache raises. So here a store in trouble is a miss, a value
 that cannot be read is a miss, and a value that cannot be stored is not stored: each is counted
@@ -7,234 +7,215 @@ and logged as for the answers of models, and the breaker is theirs too.
 
 from __future__ import annotations
 
-import copy
-from abc import abstractmethod
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from langgraph.cache.base import BaseCache, FullKey, Namespace
-from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
-from langchain_llmcache._flow.ports import run
+from langchain_llmcache._answer.entries import NODE_TAG, CorruptEntryError, NotStorableError
+from langchain_llmcache._flow.ports import Entries, run
+from langchain_llmcache._request.key import Key, NodeScope, node_key
 from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.node_values import NodeSerializer
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 T = TypeVar("T")
 Pairs: TypeAlias = Mapping[FullKey, "tuple[Any, float | None]"]
+_Together: TypeAlias = Callable[[Sequence[Awaitable[Any]]], Awaitable[list[Any]]]
+
+# Writes of a node that did not come to its end: replayed, they would end it for all threads.
+_UNFINISHED = ("__interrupt__", "__error__")
+# Milliseconds; a TTL beyond is none.
+_FOREVER = 2**53
 
 
-class Guarded(BaseCache[Any]):
-    """A store in this process or in a file, with two faces.
-
-    As it is made, it raises what goes wrong: that is how an ``LLMCache`` uses it. What
-    ``guarded`` returns never does: that is what graphs get.
-    """
-
-    _guard: Guard | None = None
-
-    def guarded(self, guard: Guard) -> Self:
-        """Return the same store as graphs get it."""
-        view = copy.copy(self)
-        view._guard = guard  # noqa: SLF001 - its own
-        return view
-
-    def unguarded(self) -> Self:
-        """Return the same store as an ``LLMCache`` uses it."""
-        if self._guard is None:
-            return self
-        raw = copy.copy(self)
-        raw._guard = None  # noqa: SLF001 - its own
-        return raw
-
-    @abstractmethod
-    def _get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        """Return the values of the keys that are there, or raise."""
-
-    @abstractmethod
-    def _set(self, pairs: Pairs) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry), or raise."""
-
-    def get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        """Return the values of the keys that are there."""
-        if self._guard is None:
-            return self._get(keys)
-
-        async def find(some: Sequence[FullKey]) -> dict[FullKey, Any]:
-            return self._get(some)
-
-        return run(self._find(self._guard, keys, find))
-
-    def set(self, pairs: Pairs) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry)."""
-        if self._guard is None:
-            self._set(pairs)
-            return
-
-        async def put(some: Pairs) -> None:
-            self._set(some)
-
-        run(self._put(self._guard, pairs, put))
-
-    async def _find(
-        self,
-        guard: Guard,
-        keys: Sequence[FullKey],
-        find: Callable[[Sequence[FullKey]], Awaitable[dict[FullKey, Any]]],
-    ) -> dict[FullKey, Any]:
-        values: dict[FullKey, Any] = {}
-        for key in keys:
-            # One by one: a value that cannot be read does not cost the others.
-            values.update(await guard.read(partial(find, [key])) or {})
-        return values
-
-    async def _put(
-        self, guard: Guard, pairs: Pairs, put: Callable[[Pairs], Awaitable[None]]
-    ) -> None:
-        async def try_to_put(pair: Pairs) -> None:
-            try:
-                await put(pair)
-            except NotStorableError as reason:
-                guard.unstorable(reason)
-
-        for key, (value, ttl) in pairs.items():
-            lifetime = guard.lifetime(ttl)
-            if lifetime is None or lifetime > 0:
-                await guard.write(partial(try_to_put, {key: (value, lifetime)}))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return the same store: it is a handle."""
-        return self
-
-
-class ForeignNodes(BaseCache[Any]):
-    """Any LangGraph cache, for what we store in it ourselves.
+class NodeCache(BaseCache[Any]):
+    """The values of nodes, and the results of tools.
 
     Args:
-        store: Somebody else's.
+        blocking: Where they lie, for the blocking methods.
+        asynchronous: Where they lie, for the asyncio methods.
         guard: What stands before it.
+        serializer: Knows the classes of values.
     """
 
-    def __init__(self, store: BaseCache[Any], guard: Guard) -> None:
-        super().__init__(serde=NodeSerializer())
-        self._store = store
+    def __init__(
+        self,
+        blocking: Entries,
+        asynchronous: Entries,
+        guard: Guard,
+        serializer: NodeSerializer,
+    ) -> None:
+        super().__init__(serde=serializer)
+        self._blocking = blocking
+        self._asynchronous = asynchronous
         self._guard = guard
 
     def get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return the values of the keys that are there."""
-
-        async def find() -> dict[FullKey, Any]:
-            return self._store.get(keys)
-
-        return self._opened(run(self._guard.read(find)))
+        return run(self._get(self._blocking, keys, _in_turn))
 
     async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return the values of the keys that are there."""
-        return self._opened(await self._guard.read(lambda: self._store.aget(keys)))
+        # Asked for in one turn of the loop, so they travel together.
+        return await self._get(self._asynchronous, keys, _at_once)
 
     def set(self, pairs: Pairs) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry)."""
-
-        async def put() -> None:
-            self._store.set(ready)
-
-        if ready := self._packed(pairs):
-            run(self._guard.write(put))
+        """Store values, each with its TTL (seconds; None: the cache's own)."""
+        run(self._set(self._blocking, pairs, _in_turn))
 
     async def aset(self, pairs: Pairs) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry)."""
-        if ready := self._packed(pairs):
-            await self._guard.write(lambda: self._store.aset(ready))
+        """Store values, each with its TTL (seconds; None: the cache's own)."""
+        await self._set(self._asynchronous, pairs, _at_once)
 
     def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-        self._store.clear(namespaces)
+        """Remove the values of these namespaces, or all in the cache's own, answers included.
+
+        Raises:
+            StoreError: if the store could not remove all of them.
+        """
+        run(self._clear(self._blocking, namespaces))
 
     async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-        await self._store.aclear(namespaces)
+        """Remove the values of these namespaces, or all in the cache's own, answers included.
 
-    def _opened(self, found: Mapping[FullKey, Any] | None) -> dict[FullKey, Any]:
-        return unpacked(self.serde, self._guard, found or {})
+        Raises:
+            StoreError: if the store could not remove all of them.
+        """
+        await self._clear(self._asynchronous, namespaces)
 
-    def _packed(self, pairs: Pairs) -> dict[FullKey, tuple[Any, Any]]:
-        return packed(self.serde, self._guard, pairs)
+    async def _get(
+        self, entries: Entries, keys: Sequence[FullKey], together: _Together
+    ) -> dict[FullKey, Any]:
+        if not keys:
+            return {}
+        names = [self._name(key) for key in keys]
 
+        async def find() -> list[bytes | CorruptEntryError | None]:
+            return await together([_read(entries, name) for name in names])
 
-def packed(
-    serde: SerializerProtocol, guard: Guard, pairs: Pairs
-) -> dict[FullKey, tuple[bytes, float | None]]:
-    """Return the bytes of those values that can be stored, and their TTLs."""
-    encoded = {}
-    for key, (value, ttl) in pairs.items():
-        lifetime = guard.lifetime(ttl)
+        found = await self._guard.read(find)
+        values = {}
+        for key, name, stored in zip(keys, names, found or (), strict=False):
+            if stored is None:
+                continue
+            try:
+                values[key] = self._value(name, stored)
+            except CorruptEntryError as error:
+                self._guard.unreadable(error)
+                await self._guard.remove(entries, name)
+        return values
+
+    async def _set(self, entries: Entries, pairs: Pairs, together: _Together) -> None:
+        await together([self._put(entries, key, *pair) for key, pair in pairs.items()])
+
+    async def _put(self, entries: Entries, key: FullKey, value: Any, ttl: float | None) -> None:
+        lifetime = self._guard.lifetime(ttl)
         if lifetime is not None and not lifetime > 0:
-            continue
+            return
+        milliseconds = None if lifetime is None else max(1, round(min(lifetime * 1000, _FOREVER)))
         try:
-            kind, data = serde.dumps_typed(value)
+            name = self._name(key)
+            entry = self._entry(name, value)
+            await self._guard.write(lambda: entries.put(name, entry, milliseconds))
         except NotStorableError as reason:
-            guard.unstorable(reason)
-        else:
-            encoded[key] = (b"%s:%s" % (kind.encode(), data), lifetime)
-    return encoded
+            self._guard.unstorable(reason)
+
+    async def _clear(self, entries: Entries, namespaces: Sequence[Namespace] | None) -> None:
+        scope = NodeScope.of(self._guard.namespace(), namespaces)
+        await self._guard.gate.administer("clear", entries.clear(scope))
+
+    def _entry(self, name: Key, value: Any) -> bytes:
+        if _is_unfinished(value):
+            msg = "the node was interrupted, or failed"
+            raise NotStorableError(msg)
+        kind, data = self.serde.dumps_typed(value)
+        entry = self._guard.binding.bind(NODE_TAG, name, b"%s:%s" % (kind.encode(), data))
+        if self._guard.max_bytes is not None and len(entry) > self._guard.max_bytes:
+            msg = f"it is larger than max_entry_bytes ({self._guard.max_bytes})"
+            raise NotStorableError(msg)
+        return entry
+
+    def _value(self, name: Key, entry: bytes | CorruptEntryError) -> Any:
+        if isinstance(entry, CorruptEntryError):
+            raise entry
+        if not entry.startswith(NODE_TAG):
+            msg = "unknown tag"
+            raise CorruptEntryError(msg)
+        if self._guard.max_bytes is not None and len(entry) > self._guard.max_bytes:
+            msg = "larger than max_entry_bytes"
+            raise CorruptEntryError(msg)
+        payload = bytes(self._guard.binding.payload(NODE_TAG, name, entry))
+        kind, _, data = payload.partition(b":")
+        return self.serde.loads_typed((kind.decode("utf-8", "replace"), data))
+
+    def _name(self, key: FullKey) -> Key:
+        return node_key(self._guard.namespace(), *key)
 
 
-def unpacked(
-    serde: SerializerProtocol, guard: Guard, found: Mapping[FullKey, Any]
-) -> dict[FullKey, Any]:
-    """Return the values that decode."""
-    values = {}
-    for key, stored in found.items():
-        kind, colon, data = stored.partition(b":") if isinstance(stored, bytes) else (b"", b"", b"")
-        try:
-            if not colon:
-                msg = "not a node value"
-                raise CorruptEntryError(msg)  # noqa: TRY301 - as whatever serializers raise
-            values[key] = serde.loads_typed((kind.decode("utf-8", "replace"), data))
-        except CorruptEntryError as error:
-            guard.unreadable(error)
-    return values
+class NodeFace(BaseCache[Any]):
+    """LangGraph's six methods of a class that is another cache besides: another's, called through.
+
+    ``isinstance`` tells what it is; what it does as a cache of nodes is in ``nodes``.
+    """
+
+    nodes: NodeCache
+
+    def get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return the values of the keys that are there."""
+        return self.nodes.get(keys)
+
+    async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return the values of the keys that are there."""
+        return await self.nodes.aget(keys)
+
+    def set(self, pairs: Pairs) -> None:
+        """Store values, each with its TTL (seconds; None: the cache's own)."""
+        self.nodes.set(pairs)
+
+    async def aset(self, pairs: Pairs) -> None:
+        """Store values, each with its TTL (seconds; None: the cache's own)."""
+        await self.nodes.aset(pairs)
+
+    def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Remove the values of these namespaces, or all in the cache's own, answers included.
+
+        Raises:
+            StoreError: if the store could not remove all of them.
+        """
+        self.nodes.clear(namespaces)
+
+    async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Remove the values of these namespaces, or all in the cache's own, answers included.
+
+        Raises:
+            StoreError: if the store could not remove all of them.
+        """
+        await self.nodes.aclear(namespaces)
 
 
-class _Translated(SerializerProtocol):
-    """A user's serializer; whatever it raises is about the value, and not about the store."""
-
-    def __init__(self, serde: SerializerProtocol) -> None:
-        self.serde = serde
-
-    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        try:
-            return self.serde.dumps_typed(obj)
-        except NotStorableError:
-            raise
-        except Exception as error:
-            msg = f"its serializer failed ({type(error).__name__})"
-            raise NotStorableError(msg) from error
-
-    def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        try:
-            return self.serde.loads_typed(data)
-        except CorruptEntryError:
-            raise
-        except Exception as error:
-            msg = "its serializer cannot read it"
-            raise CorruptEntryError(msg) from error
+def _is_unfinished(value: Any) -> bool:
+    """Tell whether these are the writes of a node that was interrupted, or that failed."""
+    try:
+        return any(type(write) is tuple and write[0] in _UNFINISHED for write in value)
+    except Exception:  # noqa: BLE001 - not a list of writes
+        return False
 
 
-def node_serializer(serde: SerializerProtocol | None) -> SerializerProtocol:
-    """Return the serializer of a store's values; by default the one that runs no code."""
-    if serde is None:
-        return NodeSerializer()
-    return serde if isinstance(serde, (NodeSerializer, _Translated)) else _Translated(serde)
+async def _read(entries: Entries, name: Key) -> bytes | CorruptEntryError | None:
+    try:
+        return await entries.get(name)
+    except CorruptEntryError as error:
+        return error
 
 
-def seal_of(serde: SerializerProtocol | None) -> SerializerProtocol | None:
-    """Return what seals the answers of models, if a serializer does more than serialize."""
-    if isinstance(serde, _Translated):
-        serde = serde.serde
-    return None if type(serde) is JsonPlusSerializer or isinstance(serde, NodeSerializer) else serde
+async def _in_turn(operations: Sequence[Awaitable[T]]) -> list[T]:
+    return [await operation for operation in operations]
+
+
+async def _at_once(operations: Sequence[Awaitable[T]]) -> list[T]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # each of them will say so
+        return await _in_turn(operations)
+    return await asyncio.gather(*operations)

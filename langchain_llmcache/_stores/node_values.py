@@ -2,96 +2,79 @@
 
 LangGraph's own serializer imports and calls whatever a value names; where it is told not to, it
 returns the bare fields of an object in place of the object. Here a value comes back as it was,
-made by a fixed table of classes, or it is neither stored nor returned.
+of the same class, or it is neither stored nor returned.
 
-Rules of this file: no import by name; of the names in a value only those in the table count.
+    msgpack, in which what JSON has no word for is Ext(16, [name of its kind, state])
+
+Rules of this file: of the names in a value only those in the table of kinds count; a value is
+compared by its bytes and never by ``==``, which may raise, or lie; what is read is bounded.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from enum import Enum
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, Final
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import ormsgpack
-from langchain_core import messages
-from langchain_core.documents import Document
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._stores.node_kinds import (
+    ARRAY,
+    KINDS,
+    OF_GRAPHS,
+    SCALAR,
+    Kind,
+    UnlikeError,
+    array_kind,
+    class_kind,
+)
 from langchain_llmcache.errors import ConfigurationError
 
-# The numbers that LangGraph gives to kinds of objects, in its checkpoints too.
-_ONE_ARGUMENT, _ARGUMENTS, _KEYWORDS, _METHOD, _PYDANTIC, _NUMPY = 0, 1, 2, 3, 5, 6
-_Name = tuple[str, str]
-
-_PLAIN_KINDS: Final = frozenset({"null", "bytes", "bytearray"})
-_MESSAGES: Final = tuple(
-    getattr(messages, f"{kind}Message{suffix}")
-    for kind in ("AI", "Chat", "Function", "Human", "System", "Tool")
-    for suffix in ("", "Chunk")
-)
-_CLASSES: Final = (
-    (_ONE_ARGUMENT, (UUID, Decimal, set, frozenset, deque, ZoneInfo)),
-    (_ONE_ARGUMENT, (IPv4Address, IPv4Interface, IPv4Network)),
-    (_ONE_ARGUMENT, (IPv6Address, IPv6Interface, IPv6Network)),
-    (_ARGUMENTS, (date, timedelta, timezone, type(Path()))),
-    (_KEYWORDS, (time,)),
-    (_PYDANTIC, (*_MESSAGES, messages.RemoveMessage, Document)),
-)
-# LangGraph's own, imported when there is a graph that uses them: they take a second.
-_OF_GRAPHS: Final = {
-    ("langgraph.types", "Send"): _ARGUMENTS,
-    ("langgraph.types", "Command"): _KEYWORDS,
-    ("langgraph.types", "Interrupt"): _KEYWORDS,
-    ("langgraph.types", "Overwrite"): _KEYWORDS,
-    ("langgraph.store.base", "Item"): _KEYWORDS,
-}
+# (LangGraph's own numbers, in values that older versions stored, are 0 to 7.)
+_OBJECT: Final = 16
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+_INT64: Final = range(-(2**63), 2**64)
+# Objects in one value, and how deeply they may lie in each other.
+_MOST_OBJECTS: Final = 100_000
+_DEEPEST: Final = 100
+# Keys and members of other types than these: their hashes can be chosen so that all are equal.
+_MOST_CHOSEN: Final = 5_000
+_HASHED: Final = frozenset({"set", "frozenset", "dict", "OrderedDict", "Counter", "defaultdict"})
 
 
 class NodeSerializer(SerializerProtocol):
-    """The serializer of node values, in LangGraph's own format.
+    """The serializer of node values.
 
-    It knows Python's plain data, messages, documents, LangGraph's commands, and numpy arrays.
-    Tuples come back as lists, as from every LangGraph cache.
+    It knows Python's plain data and collections, dates, messages, documents, LangGraph's
+    commands, and numpy's arrays.
 
     Args:
         allow: Further classes whose objects nodes may write: dataclasses, pydantic models,
-            enums, named tuples. They are called with what the store returns.
+            enums, named tuples, and classes whose objects have nothing but attributes. Objects
+            get their state back without a call of the class.
 
     Raises:
-        ConfigurationError: if one of them is no class.
+        ConfigurationError: if one of them is no such class, or two have one name.
     """
 
     def __init__(self, allow: Iterable[type] = ()) -> None:
-        self._makers: dict[tuple[int, str, str], Callable[[Any], Any]] = {}
-        for kind, classes in _CLASSES:
-            for cls in classes:
-                self._add(kind, cls)
+        self._kinds = dict(KINDS)
         allowed: Iterable[object] = allow
         for cls in allowed:
             if not isinstance(cls, type):
                 msg = f"allow holds {cls!r}; expected classes"
                 raise ConfigurationError(msg)
-            for kind in (_ONE_ARGUMENT, _ARGUMENTS, _KEYWORDS, _PYDANTIC):
-                self._add(kind, cls)
-        self._encoder = JsonPlusSerializer(pickle_fallback=False)
+            if cls not in self._kinds and array_kind(cls) is None:
+                self._kinds[cls] = class_kind(cls)
+        self._named = {kind.name: kind for kind in (*self._kinds.values(), ARRAY, SCALAR)}
+        if len(self._named) != len(self._kinds) + 2:
+            msg = (
+                "allow holds two classes of one module and name, which nothing in a stored value "
+                "could tell apart; define each at the top of a module"
+            )
+            raise ConfigurationError(msg)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Return a value as bytes, proven to come back.
@@ -99,104 +82,136 @@ class NodeSerializer(SerializerProtocol):
         Raises:
             NotStorableError: if it would not.
         """
-        unknown: list[str] = []
+        if type(obj) is bytes:
+            return "bytes", obj
         try:
-            kind, data = self._encoder.dumps_typed(obj)
-            if kind in _PLAIN_KINDS:
-                return kind, bytes(data)
-            again = self._decoded(data, unknown)
+            data = _Writer(self).packed(obj)
+            again = _Writer(self).packed(_Reader(self).value(data))
+        except NotStorableError:
+            raise
         except Exception as error:
-            if unknown:
-                msg = (
-                    f"the node wrote a {unknown[0]}; list its class in "
-                    "NodeSerializer(allow=[...]), and give that as serde="
-                )
-                raise NotStorableError(msg) from None
-            msg = f"what the node wrote does not come back from bytes ({type(error).__name__})"
+            reason = error if isinstance(error, UnlikeError) else type(error).__name__
+            msg = f"what the node wrote does not come back from bytes ({reason})"
             raise NotStorableError(msg) from error
-        if not _same(again, obj):
+        if again != data:
             msg = "what the node wrote comes back from bytes as something else"
             raise NotStorableError(msg)
-        return kind, data
+        return "msgpack", data
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         """Return the value.
 
         Raises:
-            CorruptEntryError: if these bytes are not a value, or name a class that is not known.
+            CorruptEntryError: if these bytes are not one of this version, or name a class that
+                is not known.
         """
         kind, encoded = data
-        if kind == "msgpack":
-            try:
-                return self._decoded(encoded, [])
-            except Exception as error:
-                msg = "no node value of this version"
-                raise CorruptEntryError(msg) from error
-        if kind not in _PLAIN_KINDS:
+        if kind == "bytes":
+            return encoded
+        if kind != "msgpack":
             msg = "unknown tag"
             raise CorruptEntryError(msg)
-        return self._encoder.loads_typed((kind, encoded))
+        try:
+            return _Reader(self).value(encoded)
+        except Exception as error:
+            msg = "not a node value of this version"
+            raise CorruptEntryError(msg) from error
 
-    def _add(self, kind: int, cls: type) -> None:
-        def make(argument: Any) -> Any:
-            if kind == _ONE_ARGUMENT:
-                return cls(argument)
-            return cls(*argument) if kind == _ARGUMENTS else cls(**argument)
+    def kind_of(self, cls: type) -> Kind | None:
+        """Return the kind of a class's objects, or None if they are not stored."""
+        kind = self._kinds.get(cls) or array_kind(cls)
+        if kind is None and cls.__qualname__ in OF_GRAPHS.get(cls.__module__, ()):
+            kind = self.kind_named(f"{cls.__module__}.{cls.__qualname__}")
+            return kind if kind is self._kinds.get(cls) else None
+        return kind
 
-        self._makers[kind, cls.__module__, cls.__name__] = make
+    def kind_named(self, name: str) -> Kind | None:
+        """Return the kind of a name, or None if there is none."""
+        kind = self._named.get(name)
+        module, _, cls_name = name.rpartition(".")
+        if kind is None and cls_name in OF_GRAPHS.get(module, ()):
+            cls = getattr(importlib.import_module(module), cls_name)
+            kind = self._kinds[cls] = self._named[name] = class_kind(cls)
+        return kind
 
-    def _decoded(self, data: bytes, unknown: list[str]) -> Any:
-        """Return a value, or raise and put the name of a class that is not known into ``unknown``."""
-        return ormsgpack.unpackb(
-            data,
-            ext_hook=lambda kind, part: self._object(kind, part, unknown),
-            option=ormsgpack.OPT_NON_STR_KEYS,
+
+class _Writer:
+    """One value on its way to bytes."""
+
+    def __init__(self, serializer: NodeSerializer) -> None:
+        self._kind_of = serializer.kind_of
+
+    def packed(self, value: Any) -> bytes:
+        return self._packed(self._plain(value))
+
+    def _packed(self, plain: Any) -> bytes:
+        # The one thing that is left for the hook: integers beyond 64 bits.
+        return ormsgpack.packb(
+            plain, default=self._object, option=ormsgpack.OPT_PASSTHROUGH_BIG_INT
         )
 
-    def _object(self, kind: int, data: bytes, unknown: list[str]) -> Any:
-        parts = self._decoded(data, unknown)
-        if kind == _NUMPY:
-            return _array(*parts)
-        module, name, argument, *method = parts
-        if kind == _METHOD:
-            if (module, name, method) == ("datetime", "datetime", ["fromisoformat"]):
-                return datetime.fromisoformat(argument)
-        elif make := self._makers.get((kind, module, name)):
-            return make(argument)
-        elif _OF_GRAPHS.get((module, name)) == kind:
-            cls = getattr(importlib.import_module(module), name)
-            return cls(*argument) if kind == _ARGUMENTS else cls(**argument)
-        # (What is raised in here reaches nobody but ormsgpack, which raises its own.)
-        unknown.append(f"{module}.{name}")
-        raise ValueError
+    def _plain(self, value: Any) -> Any:
+        """Return a value as what msgpack has words for."""
+        cls = type(value)
+        if cls in _SCALARS:
+            return value
+        if cls is list:
+            if _SCALARS.issuperset(map(type, value)):
+                return value
+            return [self._plain(item) for item in value]
+        if cls is dict and all(type(key) is str for key in value):
+            return {key: self._plain(item) for key, item in value.items()}
+        return self._object(value)
+
+    def _object(self, value: Any) -> ormsgpack.Ext:
+        cls = type(value)
+        kind = self._kind_of(cls)
+        if kind is None:
+            msg = (
+                f"the node wrote a {cls.__module__}.{cls.__qualname__}; list its class in "
+                "NodeSerializer(allow=[...]), and give that as serde="
+            )
+            raise NotStorableError(msg)
+        state = self._plain(kind.take(value))
+        if kind.name in ("set", "frozenset"):
+            # Two equal sets list their members as they like.
+            state = sorted(state, key=self._packed)
+        return ormsgpack.Ext(_OBJECT, self._packed([kind.name, state]))
 
 
-def _array(dtype: str, shape: list[int], order: Any, buffer: bytes) -> Any:
-    import numpy as np  # type: ignore[import-not-found, unused-ignore]
+class _Reader:
+    """The bytes of one value on their way back."""
 
-    return np.frombuffer(buffer, dtype=np.dtype(dtype)).reshape(shape, order=order)
+    def __init__(self, serializer: NodeSerializer) -> None:
+        self._kind_named = serializer.kind_named
+        self._depth = 0
+        self._objects = 0
+        self._chosen = 0
 
+    def value(self, data: bytes) -> Any:
+        return ormsgpack.unpackb(data, ext_hook=self._object)
 
-def _same(left: Any, right: Any) -> bool:
-    """Tell whether two values are equal, tuples and lists with the same items included."""
-    if isinstance(right, (list, tuple, deque)):
-        return (
-            isinstance(left, (list, tuple, deque))
-            and len(left) == len(right)
-            and all(map(_same, left, right))
+    def _object(self, code: int, data: bytes) -> Any:
+        self._objects += 1
+        self._depth += 1
+        if code != _OBJECT or self._objects > _MOST_OBJECTS or self._depth > _DEEPEST:
+            raise CorruptEntryError
+        name, state = self.value(data)
+        self._depth -= 1
+        kind = self._kind_named(name)
+        if kind is None:
+            raise CorruptEntryError
+        if name in _HASHED:
+            self._count_chosen(name, state)
+        return kind.make(state)
+
+    def _count_chosen(self, name: str, state: Any) -> None:
+        """Bound the keys whose hashes a forger could choose: all of them, in one slot."""
+        if name == "defaultdict":
+            state = state[1]
+        keys = state if name in ("set", "frozenset") else [item[0] for item in state]
+        self._chosen += sum(
+            type(key) not in _SCALARS or (type(key) is int and key not in _INT64) for key in keys
         )
-    if isinstance(right, Mapping):
-        return (
-            isinstance(left, Mapping)
-            and left.keys() == right.keys()
-            and all(_same(left[key], right[key]) for key in right)
-        )
-    if type(left) is not type(right):
-        # A subclass of str or int comes back as the plain value.
-        return (
-            left == right and isinstance(right, (str, int, float)) and not isinstance(right, Enum)
-        )
-    if type(right).__module__ == "numpy":
-        same: bool = left.dtype == right.dtype and left.tobytes() == right.tobytes()
-        return same and left.shape == right.shape
-    return bool(left == right or (left != left and right != right))  # noqa: PLR0124 - NaN
+        if self._chosen > _MOST_CHOSEN:
+            raise CorruptEntryError

@@ -12,27 +12,36 @@ from langgraph.cache.base import BaseCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._answer.seal import seal_of
+from langchain_llmcache._stores.node_values import NodeSerializer
 
 Cache = TypeVar("Cache", bound=BaseCache[Any])
 
 
 class _OnlyBytes(SerializerProtocol):
+    """Bytes, as they are or sealed.
+
+    Args:
+        serde: The store's own serializer.
+
+    Raises:
+        ConfigurationError: if it does not open what it seals.
+    """
+
     def __init__(self, serde: SerializerProtocol) -> None:
-        self._serde = serde
+        self._seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        return self._serde.dumps_typed(obj)
+        return ("bytes", obj) if self._seal is None else self._seal.seal(obj)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        # With encryption, too: a serializer that encrypts still reads what is not encrypted.
-        if data[0] != self._serde.dumps_typed(b"")[0]:
+        kind, stored = data
+        if self._seal is not None:
+            return self._seal.open(kind, stored)
+        if kind != "bytes":
             msg = "not stored as bytes"
             raise CorruptEntryError(msg)
-        try:
-            return self._serde.loads_typed(data)
-        except Exception as error:
-            msg = "sealed with another key, or damaged"
-            raise CorruptEntryError(msg) from error
+        return stored
 
 
 def reading_only_bytes(store: Cache) -> Cache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,21 @@ from urllib.parse import unquote
 from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.seal import seal_of
+from langchain_llmcache._flow.breaker import Breaker
+from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
+from langchain_llmcache._flow.settings import Settings
+from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._request.key import ended
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
 from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.langgraph import BlockingFace, LangGraphEntries, async_face
 from langchain_llmcache._stores.memory import MemoryStore
-from langchain_llmcache._stores.node_cache import ForeignNodes, Guarded, seal_of
+from langchain_llmcache._stores.node_cache import NodeCache
+from langchain_llmcache._stores.node_values import NodeSerializer
+from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._valkey.url import POSITIVE, Url, options_of, refuse, split
 from langchain_llmcache.errors import ConfigurationError
 
@@ -34,6 +44,7 @@ class Opened:
     """A store, ready for use.
 
     Attributes:
+        prefix: What its keys begin with.
         blocking: For the sync half of the protocol.
         asynchronous: For the async half.
         store: Returns the LangGraph cache that holds the entries, as graphs get it.
@@ -45,10 +56,11 @@ class Opened:
         evictions: Returns how many entries its bounds have pushed out, where it tells.
     """
 
+    prefix: str
     blocking: Side
     asynchronous: Side
     store: Callable[[Guard], LangGraphCache[Any]]
-    nodes: Callable[[Guard], LangGraphCache[Any]]
+    nodes: Callable[[Guard], NodeCache]
     close: Callable[[], None]
     aclose: Callable[[], Awaitable[None]]
     name: str
@@ -70,10 +82,10 @@ def open_url(
     Raises:
         ConfigurationError: the URL or the prefix is not understood, or an extra is missing.
     """
-    _check_prefix(prefix)
+    prefix = _checked_prefix(prefix)
     parts = split("memory://" if url is None else url)
     if parts.scheme == "memory":
-        return open_langgraph(_memory(parts, serde), prefix, timeout=timeout, own=True)
+        return open_langgraph(_memory(parts, serde), prefix, timeout=timeout)
     if parts.scheme == "sqlite":
         return _open_sqlite(parts, prefix=prefix, timeout=timeout, serde=serde)
     from langchain_llmcache._valkey.settings import ConnectionSettings
@@ -123,35 +135,39 @@ def open_store(
     )
 
 
-def open_langgraph(
-    store: LangGraphCache[Any], prefix: str, *, timeout: float, own: bool = False
-) -> Opened:
+def open_langgraph(store: LangGraphCache[Any], prefix: str, *, timeout: float) -> Opened:
     """Return any LangGraph cache as a store; ``prefix`` becomes the first part of namespaces.
 
     Args:
         store: The cache.
         prefix: Keeps its other users apart.
         timeout: Seconds that an operation may take, where it can be left before its end.
-        own: Whether it was made here, and not by the user.
     """
     close: Callable[[], None] = getattr(store, "close", lambda: None)
-    raw = store.unguarded() if isinstance(store, Guarded) else store
+    blocking = LangGraphEntries(BlockingFace(store), prefix)
+    asynchronous = LangGraphEntries(async_face(store, timeout), prefix)
 
     async def aclose() -> None:
         close()
 
-    def nodes(guard: Guard) -> LangGraphCache[Any]:
-        return raw.guarded(guard) if isinstance(raw, Guarded) else ForeignNodes(raw, guard)
+    def nodes(guard: Guard) -> NodeCache:
+        return NodeCache(
+            blocking, asynchronous, guard, serializer_in(getattr(store, "serde", None))
+        )
+
+    def as_own(guard: Guard) -> LangGraphCache[Any]:
+        return store.with_nodes(nodes(guard)) if isinstance(store, OwnStore) else store
 
     return Opened(
-        blocking=Side(LangGraphEntries(BlockingFace(raw), prefix), BlockingCaller()),
-        asynchronous=Side(LangGraphEntries(async_face(raw, timeout), prefix), AsyncCaller()),
-        store=nodes if own else lambda _: store,
+        prefix=prefix,
+        blocking=Side(blocking, BlockingCaller()),
+        asynchronous=Side(asynchronous, AsyncCaller()),
+        store=as_own,
         nodes=nodes,
         close=close,
         aclose=aclose,
-        name=_name(_own_name(raw), prefix),
-        evictions=lambda: raw.evictions if isinstance(raw, MemoryStore) else 0,
+        name=_name(_own_name(store), prefix),
+        evictions=lambda: store.evictions if isinstance(store, MemoryStore) else 0,
     )
 
 
@@ -188,7 +204,7 @@ def _open_sqlite(
         msg = 'sqlite:// needs an extra: pip install "langchain-llmcache[sqlite]"'
         raise ConfigurationError(msg) from error
     return open_langgraph(
-        SqliteStore(path=path, timeout=timeout, serde=serde), prefix, timeout=timeout, own=True
+        SqliteStore(path=path, timeout=timeout, serde=serde), prefix, timeout=timeout
     )
 
 
@@ -204,39 +220,62 @@ def open_server(
     Raises:
         ConfigurationError: the prefix is not one.
     """
-    if store is None:
-        _check_prefix(prefix)
+    prefix = _checked_prefix(prefix) if store is None else ended(prefix)
     from langchain_llmcache._valkey.entries import ValkeyEntries
     from langchain_llmcache._valkey.green import check_patches
     from langchain_llmcache._valkey.open import open_transports
 
     check_patches()
     transports = open_transports(settings)
-    blocking, asynchronous = transports.blocking, transports.asynchronous
-    seal = seal_of(serde)
+    seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
+    blocking = ValkeyEntries(transports.blocking, prefix, seal)
+    asynchronous = ValkeyEntries(transports.asynchronous, prefix, seal)
 
-    def nodes(guard: Guard) -> LangGraphCache[Any]:
+    def nodes(guard: Guard) -> NodeCache:
+        return NodeCache(blocking, asynchronous, guard, serializer_in(serde))
+
+    def as_own(guard: Guard) -> LangGraphCache[Any]:
         # Imported only here: with it come boto3 and half a second.
         from langchain_llmcache._stores.valkey import ValkeyStore
 
-        return ValkeyStore(
-            settings.client(),
-            blocking,
-            asynchronous,
-            prefix=prefix,
-            guard=guard,
-            serde=None if store is not None and seal is None else serde,
-        )
+        return ValkeyStore(settings.client(), prefix, nodes(guard))
 
     return Opened(
-        blocking=Side(ValkeyEntries(blocking, prefix, seal), BlockingCaller()),
-        asynchronous=Side(ValkeyEntries(asynchronous, prefix, seal), AsyncCaller()),
-        store=nodes if store is None else lambda _: store,
+        prefix=prefix,
+        blocking=Side(blocking, BlockingCaller()),
+        asynchronous=Side(asynchronous, AsyncCaller()),
+        store=as_own if store is None else lambda _: store,
         nodes=nodes,
         close=transports.close,
         aclose=transports.aclose,
         name=_name(settings.name, prefix),
         ttl=getattr(store, "ttl", None),
+    )
+
+
+def nodes_without_cache(store: OwnStore) -> NodeCache:
+    """Return the node values of graphs that use a store of ours by itself."""
+    observer = Observer()
+    breaker = Breaker(monotonic=time.monotonic, changed=observer.breaker_changed)
+    guard = Guard(
+        Gate(breaker, observer),
+        observer,
+        Binding(DEFAULT_PREFIX),
+        namespace=tuple,
+        ttl=None,
+        max_bytes=None,
+    )
+    return open_langgraph(store, DEFAULT_PREFIX, timeout=Settings.timeout).nodes(guard)
+
+
+def serializer_in(serde: SerializerProtocol | None) -> NodeSerializer:
+    """Return the serializer of node values: the user's ``NodeSerializer``, or one of ours.
+
+    It may be given by itself, or as what an ``EncryptedSerializer`` encrypts.
+    """
+    inner = getattr(serde, "serde", None)
+    return next(
+        (each for each in (serde, inner) if isinstance(each, NodeSerializer)), NodeSerializer()
     )
 
 
@@ -248,13 +287,14 @@ def _own_name(store: LangGraphCache[Any]) -> str:
     if isinstance(store, MemoryStore):
         return "memory://"
     path = getattr(store, "path", None)
-    return f"sqlite:///{path}" if isinstance(store, Guarded) else type(store).__qualname__
+    return f"sqlite:///{path}" if isinstance(store, OwnStore) else type(store).__qualname__
 
 
-def _check_prefix(prefix: object) -> None:
+def _checked_prefix(prefix: object) -> str:
     if not isinstance(prefix, str) or not prefix:
         msg = f"prefix is {prefix!r}; expected a non-empty string such as {DEFAULT_PREFIX!r}"
         raise ConfigurationError(msg)
+    return ended(prefix)
 
 
 def _is_valkey_cache(store: object) -> bool:

@@ -18,9 +18,9 @@ from langgraph.cache.base import BaseCache, FullKey, Namespace
 from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from langchain_llmcache._flow.ports import run
 from langchain_llmcache._forks import is_held_here
-from langchain_llmcache._stores.node_cache import Guarded, node_serializer
+from langchain_llmcache._stores.node_values import NodeSerializer
+from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._stores.threads import Threads
 
 # Every so many writes look for expired rows, for keys that are not asked for again.
@@ -51,20 +51,21 @@ _INDEX: Final = "CREATE INDEX IF NOT EXISTS cache_expiry ON cache (expiry) WHERE
 _of_parents: Final[list[Any]] = []
 
 
-class SqliteStore(Guarded, SqliteCache[Any]):
+class SqliteStore(OwnStore, SqliteCache[Any]):
     """A LangGraph cache in one file, for several threads and processes.
 
     Args:
         path: The file; made when first needed.
         timeout: Seconds that a lookup or a store may take: for another process's write, too.
-        serde: Serializer of the values; a ``NodeSerializer`` by default.
+        serde: Seals what is stored (an ``EncryptedSerializer``), or is the ``NodeSerializer``
+            that knows your classes.
     """
 
     def __init__(
         self, *, path: str, timeout: float = 0.5, serde: SerializerProtocol | None = None
     ) -> None:
         # Not SqliteCache's own constructor, which opens the file.
-        BaseCache.__init__(self, serde=node_serializer(serde))
+        BaseCache.__init__(self, serde=serde or NodeSerializer())
         self.path = path
         self._timeout = timeout
         self._file = _File(path, timeout)
@@ -78,33 +79,6 @@ class SqliteStore(Guarded, SqliteCache[Any]):
     def _conn(self) -> sqlite3.Connection:  # type: ignore[override]
         return self._file.connection()
 
-    async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        """Return the values of the keys that are there."""
-        if self._guard is None:
-            return await self._get_in_thread(keys)
-        return await self._find(self._guard, keys, self._get_in_thread)
-
-    async def aset(self, pairs: Mapping[FullKey, tuple[Any, Any]]) -> None:
-        """Store values, each with its TTL (seconds; None: no expiry)."""
-        if self._guard is None:
-            await self._set_in_thread(pairs)
-        else:
-            await self._put(self._guard, pairs, self._set_in_thread)
-
-    def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-
-        async def remove() -> None:
-            for space in self.spaces() if namespaces is None else map(_plain, namespaces):
-                self._file.remove("ns = ?", ",".join(space))
-            self._file.shrink()
-
-        run(remove() if self._guard is None else self._guard.gate.administer("clear", remove()))
-
-    async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
-        """Remove the values of these namespaces, or all."""
-        await self._threads.call(lambda: self.clear(namespaces), None)
-
     def spaces(self) -> list[Namespace]:
         """Return the namespaces that hold anything."""
         with self._file.reader() as connection:
@@ -116,7 +90,8 @@ class SqliteStore(Guarded, SqliteCache[Any]):
         self._threads.close()
         self._file.close()
 
-    def _get(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+    def read(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return what ``serde`` makes of the bytes of those keys that are there."""
         values, now = {}, time.time()
         with self._file.reader() as connection:
             for key in keys:
@@ -129,7 +104,8 @@ class SqliteStore(Guarded, SqliteCache[Any]):
                     values[key] = (kind, value)
         return {key: self.serde.loads_typed(value) for key, value in values.items()}
 
-    def _set(self, pairs: Mapping[FullKey, tuple[Any, Any]]) -> None:
+    def write(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
+        """Store bytes, each with its TTL (seconds; None: no expiry)."""
         now = time.time()
         self._file.write(
             [
@@ -138,11 +114,23 @@ class SqliteStore(Guarded, SqliteCache[Any]):
             ]
         )
 
-    async def _get_in_thread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        return await self._threads.call(lambda: self._get(keys), self._timeout)
+    def drop(self, spaces: Sequence[Namespace]) -> None:
+        """Remove all that is in these namespaces."""
+        for space in map(_plain, spaces):
+            self._file.remove("ns = ?", ",".join(space))
+        self._file.shrink()
 
-    async def _set_in_thread(self, pairs: Mapping[FullKey, tuple[Any, Any]]) -> None:
-        await self._threads.call(lambda: self._set(pairs), self._timeout)
+    async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
+        """Return what ``serde`` makes of the bytes of those keys that are there."""
+        return await self._threads.call(lambda: self.read(keys), self._timeout)
+
+    async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
+        """Store bytes, each with its TTL (seconds; None: no expiry)."""
+        await self._threads.call(lambda: self.write(pairs), self._timeout)
+
+    async def adrop(self, spaces: Sequence[Namespace]) -> None:
+        """Remove all that is in these namespaces."""
+        await self._threads.call(lambda: self.drop(spaces), None)
 
     def __del__(self) -> None:
         """Leave the file to ``_File``: the store may have another face."""

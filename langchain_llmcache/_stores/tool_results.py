@@ -24,4 +24,4 @@ def results_of(cache: LLMCache) -> LangGraphCache[Any]:
 def key_of_result(cache: LLMCache, tool: str, arguments: str) -> FullKey:
     """Return the key of what a tool says to these arguments, with all that sets keys apart."""
     key = cache._flow.key_of(arguments, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
-    return (_TOOLS, *key.space[:-1], tool), key.digest
+    return (_TOOLS, tool), key.digest

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, runtime_checkable
 
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError
+from langchain_llmcache._answer.seal import Seal
 from langchain_llmcache._flow.ports import Refused
-from langchain_llmcache._request.key import Key, Scope, parse_path
+from langchain_llmcache._request.key import AnyScope, Key
 from langchain_llmcache._valkey.commands import Command
 
 # Of a value that is not a lease, only that it is none: it may be large.
@@ -66,15 +66,13 @@ class ValkeyEntries:
     Args:
         transport: Blocking or asyncio.
         prefix: What all keys begin with.
-        serde: Seals entries (encryption); None stores them as they are.
+        seal: Seals entries (encryption); None stores them as they are.
     """
 
-    def __init__(
-        self, transport: Transport, prefix: str, serde: SerializerProtocol | None = None
-    ) -> None:
+    def __init__(self, transport: Transport, prefix: str, seal: Seal | None = None) -> None:
         self.transport = self._transport = transport
         self.prefix = self._prefix = prefix
-        self._serde = serde
+        self._seal = seal
 
     async def get(self, key: Key) -> bytes | None:
         try:
@@ -86,9 +84,8 @@ class ValkeyEntries:
         return self._opened(stored)
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
-        if self._serde is not None:
-            kind, sealed = self._serde.dumps_typed(entry)
-            entry = b"%s:%s" % (kind.encode(), sealed)
+        if self._seal is not None:
+            entry = self._seal.wrap(entry)
         expiry = () if ttl is None else ("PX", ttl)
         with translated():
             await self._transport.call("SET", self._name(key), entry, *expiry)
@@ -113,13 +110,16 @@ class ValkeyEntries:
             )
             return there
 
-    async def clear(self, scope: Scope) -> int:
-        pattern = escape_glob(self._prefix + "".join(f"{part}/" for part in scope.namespace))
-        if scope.model is not None:
-            pattern += f"*{escape_glob(scope.model)}/"
+    async def clear(self, scope: AnyScope) -> int:
+        start = escape_glob(self._prefix)
         with translated():
-            return await remove_matching(
-                self._transport, f"{pattern}*", lambda name: self._belongs(name, scope)
+            return sum(
+                [
+                    await remove_matching(
+                        self._transport, start + glob, lambda name: self._belongs(name, scope)
+                    )
+                    for glob in scope.globs(escape_glob)
+                ]
             )
 
     async def ping(self) -> None:
@@ -130,38 +130,17 @@ class ValkeyEntries:
     def _name(self, key: Key) -> bytes:
         return f"{self._prefix}{key.path}".encode("utf-8", "surrogatepass")
 
-    def _belongs(self, name: bytes, scope: Scope) -> bool:
-        """Tell whether a key is an entry of this cache: a pattern matches other things too."""
+    def _belongs(self, name: bytes, scope: AnyScope) -> bool:
+        """Tell whether a key is one of this cache's: a pattern matches other things too."""
         path = name.decode("utf-8", "surrogateescape").removeprefix(self._prefix)
-        key = parse_path(path)
-        return key is not None and scope.covers(key.space)
+        return scope.matches(path)
 
     def _opened(self, stored: bytes | None) -> bytes | None:
         if stored is not None and not isinstance(stored, bytes):
             raise InvalidResponse("a value that is no string")
-        if stored is None or self._serde is None or stored.startswith(LEASE):
+        if stored is None or self._seal is None or stored.startswith(LEASE):
             return stored
-        return self._unsealed(self._serde, stored)
-
-    def _unsealed(self, serde: SerializerProtocol, sealed: bytes) -> bytes:
-        kind, colon, data = sealed.partition(b":")
-        # Only what ``put`` writes: a serializer asked for any other kind may run code.
-        if not colon or kind.decode("utf-8", "replace") != self._sealed_kind(serde):
-            msg = "not sealed by this store's serializer"
-            raise CorruptEntryError(msg)
-        try:
-            entry = serde.loads_typed((kind.decode(), data))
-        except Exception as error:
-            msg = "sealed with another key, or damaged"
-            raise CorruptEntryError(msg) from error
-        if not isinstance(entry, bytes):
-            msg = "not the bytes that were sealed"
-            raise CorruptEntryError(msg)
-        return entry
-
-    def _sealed_kind(self, serde: SerializerProtocol) -> str:
-        kind: str = serde.dumps_typed(b"")[0]
-        return kind
+        return self._seal.unwrap(stored)
 
 
 @contextmanager

@@ -31,7 +31,8 @@ from langchain_core.messages.base import TextAccessor
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES, _head
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES
 from langchain_llmcache._answer.entries import TAG
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key
@@ -91,7 +92,7 @@ class Mutator:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._good = [to_entry(sample) for sample in SAMPLES.values()]
-        self._bodies = [json.loads(entry[len(TAG) :]) for entry in self._good]
+        self._bodies = [json.loads(entry.split(b":", 2)[2]) for entry in self._good]
 
     def payload(self, key: Key) -> bytes:
         """Return the next one, for the place of ``key``."""
@@ -106,20 +107,18 @@ class Mutator:
             return self._altered(self._random.choice(self._good))
         if kind < 0.45:
             # Well sealed, and no JSON, or not quite.
-            head, _, rest = self._random.choice(self._good).partition(b'",')
-            return self._sealed(key, self._altered(rest) if head else b"")
+            *_, body = self._random.choice(self._good).split(b":", 2)
+            return self._sealed(key, self._altered(body))
         # Well sealed, JSON, and yet nothing that was ever written.
         body = json.loads(json.dumps(self._random.choice(self._bodies)))
-        body.pop("k", None)
         change = self._changed if kind < 0.8 else self._leaf
         for _ in range(self._random.choice((1, 1, 2, 3, 8))):
             body = change(body)
-        rest = json.dumps(body).encode()
-        return self._sealed(key, rest[1:] if rest.startswith(b"{") else rest)
+        return self._sealed(key, json.dumps(body).encode())
 
     @staticmethod
-    def _sealed(key: Key, rest: bytes) -> bytes:
-        return _head(key, rest) + rest
+    def _sealed(key: Key, body: bytes) -> bytes:
+        return Binding("llm_cache:").bind(TAG, key, body)
 
     def _altered(self, entry: bytes) -> bytes:
         data = bytearray(entry)

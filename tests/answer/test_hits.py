@@ -12,9 +12,8 @@ from langchain_core.outputs import Generation
 from langgraph.graph.message import add_messages
 
 from langchain_llmcache import ConfigurationError, LLMCache
-from langchain_llmcache._answer.codec import decode
 from langchain_llmcache._answer.hits import HitUsage, from_entry
-from tests.support.samples import KEY, SAMPLES, USAGE, chat, to_entry
+from tests.support.samples import CODEC, KEY, SAMPLES, USAGE, chat, to_entry
 
 MODEL = '{"kwargs": {"model": "m"}}---[(\'stop\', None)]'
 NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
@@ -24,7 +23,7 @@ def hit(
     generations: list[Generation], *, usage: HitUsage = "keep", later: float = 60.0
 ) -> list[Any]:
     """Return what a caller gets for a stored answer."""
-    stored = decode(to_entry(generations), key=KEY)
+    stored = CODEC.decode(to_entry(generations), key=KEY)
     return from_entry(stored, key=KEY.path, now=stored.created + later, usage=usage)
 
 

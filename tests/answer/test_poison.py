@@ -22,12 +22,13 @@ from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_SINGLE_ARG
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._answer.codec import _head, decode
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError
 from langchain_llmcache._answer.hits import from_entry
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES
 from tests.support.patience import SOON
-from tests.support.samples import KEY, SAMPLES, to_entry
+from tests.support.samples import CODEC, KEY, SAMPLES, to_entry
 from tests.support.servers import Server
 
 # What a payload would do, seen by the interpreter itself.
@@ -94,7 +95,7 @@ def forged(rest: bytes | dict[str, Any]) -> bytes:
     """Return an entry as an attacker writes it who knows all but a way in."""
     if isinstance(rest, dict):
         rest = json.dumps({"t": 1.0, "d": None, **rest}).encode()[1:]
-    return _head(KEY, rest) + rest
+    return Binding().bind(TAG, KEY, b"{" + rest)
 
 
 def one(generation: object, **body: Any) -> bytes:
@@ -180,8 +181,8 @@ POISON: dict[str, bytes] = {
 
 def read(entry: bytes) -> None:
     """Do with an entry what a lookup does."""
-    stored = decode(entry, key=KEY, max_bytes=DEFAULT_MAX_ENTRY_BYTES)
-    from_entry(stored, key=KEY.path, now=2.0, usage="keep")
+    codec = Codec(Binding(), max_bytes=DEFAULT_MAX_ENTRY_BYTES)
+    from_entry(codec.decode(entry, key=KEY), key=KEY.path, now=2.0, usage="keep")
 
 
 @pytest.mark.parametrize("name", POISON)
@@ -210,11 +211,11 @@ def test_poison_takes_little_memory(name: str) -> None:
 
 def test_a_foreign_entry_is_not_even_parsed() -> None:
     """Bytes that this cache did not seal cost one pass over them and no memory, whatever they say."""
-    junk = to_entry(SAMPLES["ai"])[:38] + b"[" * 50_000_000
+    junk = to_entry(SAMPLES["ai"])[:60] + b"[" * 50_000_000
     tracemalloc.start()
     try:
         with pytest.raises(CorruptEntryError):
-            decode(junk, key=KEY)
+            CODEC.decode(junk, key=KEY)
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()

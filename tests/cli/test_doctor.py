@@ -160,7 +160,7 @@ def test_damaged_entries_are_told(server: Server) -> None:
     """They are misses, and go by themselves."""
     cli.fill(server.url, 1)
     with server.client() as client:
-        client.set("llm_cache:m/" + "0" * 64, b"llm1:{}", ex=60)
+        client.set("llm_cache:m/" + "0" * 64, b"llm2:{}", ex=60)
     found = examine(server.url)
     assert found["entries"]["level"] == "warning"
     assert "1 of 2 cannot be read" in found["entries"]["said"]

@@ -111,7 +111,7 @@ def test_show_says_why_it_cannot(server: Server) -> None:
     name = "llm_cache:model-a/" + "0" * 63
     with server.client() as client:
         client.set(name + "0", b"lease:0123")
-        client.set(name + "1", b"llm1:{}")
+        client.set(name + "1", b"llm2:{}")
         client.set(name + "2", b"bytes+aes:0123")
     assert "is no key" in cli.error_line(cli.run("show", "what", "--url", url), 2)
     assert "there is no entry ffff" in cli.error_line(cli.run("show", "ffff", "--url", url), 1)
@@ -127,7 +127,7 @@ def test_several_keys_are_listed_to_choose_from(server: Server) -> None:
     ]
     with server.client() as client:
         for name in names:
-            client.set(name, b"llm1:{}")
+            client.set(name, b"llm2:{}")
     several = cli.run("show", "0000", "--url", server.url)
     first, *listed = several.stderr.splitlines()
     assert (several.exit_code, several.stdout) == (1, "")

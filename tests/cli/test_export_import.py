@@ -16,7 +16,9 @@ import pytest
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._answer.codec import encode
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._cli.export_import import DamagedLineError, entry_of, line_of
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._stores.admin import Held, each_once, open_administration
@@ -205,7 +207,7 @@ def test_damaged_entries_are_left_out_and_counted(server: Server, tmp_path: Path
     """What would not be a hit anyway is not passed on."""
     cli.fill(server.url, 2)
     with server.client() as client:
-        client.set("llm_cache:model-a/" + "0" * 64, b"llm1:{}")
+        client.set("llm_cache:model-a/" + "0" * 64, b"llm2:{}")
         client.set("llm_cache:model-a/" + "1" * 64, b"lease:0123")
     file = tmp_path / "entries.jsonl"
     counts = cli.as_json("export", file, "--url", server.url)
@@ -316,7 +318,11 @@ def test_a_file_that_is_not_there_is_said_so(sqlite_url: str, tmp_path: Path) ->
 
 
 KEY = Key(("m",), "0123456789abcdef" * 4)
-GOOD = json.loads(line_of(Held(KEY, encode(answer(), created=1.0, seconds=2.0, key=KEY), 1000), 0))
+PREFIX = "llm_cache:"
+CODEC = Codec(Binding(PREFIX))
+GOOD = json.loads(
+    line_of(Held(KEY, CODEC.encode(answer(), created=1.0, seconds=2.0, key=KEY), 1000), 0, PREFIX)
+)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +336,10 @@ GOOD = json.loads(line_of(Held(KEY, encode(answer(), created=1.0, seconds=2.0, k
         ({"expires": float("nan")}, "its expires"),
         ({"entry": "lease:0123"}, "no entry"),
         ({"entry": 3}, "no entry"),
-        ({"entry": "llm1:\ud800"}, "no entry"),
+        ({"entry": "llm2:\ud800"}, "no entry"),
+        ({"entry": "llm1:{}"}, "unknown tag"),
+        ({"prefix": "other:"}, "another key"),
+        ({"prefix": 3}, "its prefix"),
         ({"entry": None, "sealed": "%%%"}, "no entry"),
         ({"entry": None, "sealed": "bGVhc2U6MDEyMw=="}, "no entry"),
         ({"entry": None}, "no entry"),
@@ -339,14 +348,49 @@ GOOD = json.loads(line_of(Held(KEY, encode(answer(), created=1.0, seconds=2.0, k
 def test_whatever_is_no_entry_is_damaged(change: dict[str, Any], words: str) -> None:
     """Each part of a line is looked at, and the message says which is wrong."""
     with pytest.raises(DamagedLineError, match=words):
-        entry_of(json.dumps({**GOOD, **change}), 0.0)
+        entry_of(json.dumps({**GOOD, **change}), 0.0, PREFIX)
 
 
 @pytest.mark.parametrize("line", ["", "[]", "3", "null", "{", "[" * 100_000])
 def test_whatever_is_no_object_is_damaged(line: str) -> None:
     """Also what JSON readers choke on."""
     with pytest.raises(DamagedLineError):
-        entry_of(line, 0.0)
+        entry_of(line, 0.0, PREFIX)
+
+
+# ---------------------------------------------------------------------------- other places
+
+
+def test_entries_move_to_another_prefix(sqlite_url: str, tmp_path: Path) -> None:
+    """They are bound to their key, so an import under another prefix binds them anew."""
+    file = tmp_path / "answers.jsonl"
+    cli.fill(sqlite_url, 2)
+    cli.good("export", file, "--url", sqlite_url)
+    cli.good("import", file, "--url", sqlite_url, "--prefix", "other")
+    assert cli.hits(sqlite_url, 2, prefix="other") == 2
+
+
+def test_an_entry_below_another_namespace_is_bound_to_it() -> None:
+    """What comes of the line is good there, and nowhere else."""
+    held = entry_of(json.dumps(GOOD), 0.0, PREFIX)
+    below = entry_of(json.dumps(GOOD), 0.0, PREFIX, ("acme",))
+    assert below.key.space == ("acme", "m")
+    assert CODEC.decode(below.value, key=below.key)
+    with pytest.raises(CorruptEntryError):
+        CODEC.decode(below.value, key=held.key)
+    with pytest.raises(CorruptEntryError):
+        CODEC.decode(held.value, key=below.key)
+
+
+def test_what_only_the_cache_could_bind_stays_where_it_is() -> None:
+    """A sealed entry, or one with a MAC, is imported under its own key and no other."""
+    entry = Codec(Binding(PREFIX, "secret")).encode(answer(), created=1.0, seconds=2.0, key=KEY)
+    for value in (entry, b"bytes+aes:0123"):
+        held = Held(KEY, value, 1000)
+        line = line_of(held, 0.0, PREFIX)
+        assert entry_of(line, 0.0, PREFIX) == held
+        with pytest.raises(DamagedLineError, match="for the prefix"):
+            entry_of(line, 0.0, "other:")
 
 
 # ---------------------------------------------------------------------------- size
@@ -364,7 +408,7 @@ def test_a_hundred_megabytes_need_no_more_memory_than_a_few_entries(
         batch = []
         for number in range(first, first + 100):
             key = Key(("m",), f"{number:064x}")
-            entry = encode(answer(text), created=1.0, seconds=2.0, key=key)
+            entry = CODEC.encode(answer(text), created=1.0, seconds=2.0, key=key)
             batch.append(Held(key, entry, 3_600_000))
         assert store.put(batch, replace=True) == 100
     store.close()

@@ -169,7 +169,7 @@ async def test_a_store_that_returns_nonsense(half: Halves) -> None:
     store = Spy()
     cache = LLMCache(store)
     await half(cache).update(PROMPT, LLM_STRING, answer())
-    for nonsense in ("text", 7, [b"llm1:{}"], b"llm1:{}"):
+    for nonsense in ("text", 7, [b"llm2:{}"], b"llm2:{}"):
         store.kept = dict.fromkeys(store.kept, nonsense)
         assert await half(cache).lookup(PROMPT, LLM_STRING) is None
     assert cache.stats().corrupt == 4

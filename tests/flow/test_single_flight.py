@@ -456,7 +456,7 @@ async def test_a_lease_holds_the_place_of_the_entry(
         assert client.get(key).startswith(b"lease:")
         assert 0 < client.pttl(key) <= LATE * 1000
         await half(one).update(PROMPT, LLM_STRING, answer())
-        assert client.get(key).startswith(b"llm1:")
+        assert client.get(key).startswith(b"llm2:")
         assert client.pttl(key) > LATE * 1000
 
 

@@ -207,7 +207,9 @@ def test_a_damaged_entry_is_told(seen: Seen) -> None:
     """What cannot be read was removed, and is a miss."""
     cache = LLMCache(on_event=seen)
     cache.update(PROMPT, LLM_STRING, answer())
-    cache.store.set(dict.fromkeys(cache.store._items.keys(), (b"llm1:{", None)))  # type: ignore[attr-defined]
+    items = vars(cache.store)["_items"]
+    for place in list(items.keys()):
+        items.put(place, b"bytes:llm2:{", None)
     assert cache.lookup(PROMPT, LLM_STRING) is None
     assert "corrupt" in seen.kinds(cache)
 

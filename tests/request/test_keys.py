@@ -359,31 +359,59 @@ def test_a_number_for_an_id_never_meets_a_numbered_one() -> None:
     assert len({digest(used(call_id)) for call_id in ("toolu_1", *others)}) == 7
 
 
+RANDOM = "toolu_01A09q90qw90lq917835lq9"
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("call_id", "message"),
     [
-        AIMessage("a", tool_calls=[{"name": "f", "args": {}, "id": "call_1"}]),
-        AIMessage("your call_1"),
+        ("call_1", AIMessage("your call_1.")),
+        (RANDOM, AIMessage(f"about {RANDOM}")),
+        (RANDOM, AIMessage("a", additional_kwargs={"x": [{"about": RANDOM}]})),
+        ("7", AIMessage([{"type": "web_search_tool_result", "tool_use_id": "7"}])),
+        ("zq", ToolMessage("a", tool_call_id="zq")),
     ],
-    ids=["new call of that id", "text about that id"],
 )
-def test_an_answer_that_repeats_an_id_is_not_stored(message: AIMessage) -> None:
-    """An answer with an earlier call's id in it is good for that conversation only."""
+def test_an_answer_that_refers_to_an_id_is_not_stored(call_id: str, message: BaseMessage) -> None:
+    """An answer that names an earlier call is good for that conversation only."""
     cache = LLMCache()
-    prompt = dumps(conversation("call_1"))
+    prompt = dumps(conversation(call_id))
     cache.update(prompt, MODEL, [ChatGeneration(message=message)])
     assert cache.lookup(prompt, MODEL) is None
     assert cache.stats().refused == 1
 
 
+@pytest.mark.parametrize("call_id", ["7", "0", "zq", "call_0", "functions.f:0", RANDOM])
+def test_ids_that_are_counted_anew_do_not_keep_answers_out(call_id: str) -> None:
+    """Fake models, and some servers, call each turn's calls the same: later steps are stored too."""
+    cache = LLMCache()
+    block = {"type": "tool_use", "id": call_id, "name": "f", "input": {"n": "7", "zq": 0}}
+    calls: Any = [{"name": "f", "args": {"n": "7", "zq": 0}, "id": call_id, "type": "tool_call"}]
+    message = AIMessage(
+        ["0 of 7 zq", block],
+        tool_calls=calls,
+        additional_kwargs={"signatures": {call_id: "1x1"}},
+    )
+    prompt = dumps(conversation(call_id))
+    cache.update(prompt, MODEL, [ChatGeneration(message=message)])
+    [hit] = cache.lookup(prompt, MODEL) or []
+    again: Any = hit.message  # type: ignore[attr-defined]
+    [call] = again.tool_calls
+    assert call["id"] != call_id
+    assert again.content == ["0 of 7 zq", {**block, "id": call["id"]}]
+    assert again.additional_kwargs == {"signatures": {call["id"]: "1x1"}}
+    assert call["args"] == calls[0]["args"]
+
+
 def test_an_answer_never_brings_an_id_that_is_taken() -> None:
-    """A conversation that uses the id of a stored answer's tool call gets no such answer."""
+    """A conversation that uses the id of a stored answer's tool call gets another one."""
     cache = LLMCache()
     call = {"name": "f", "args": {}, "id": "call_2"}
     answer = [ChatGeneration(message=AIMessage("a", tool_calls=[call]))]
     cache.update(dumps(conversation("call_1")), MODEL, answer)
     assert cache.lookup(dumps(conversation("call_3")), MODEL) is not None
-    assert cache.lookup(dumps(conversation("call_2")), MODEL) is None
+    [hit] = cache.lookup(dumps(conversation("call_2")), MODEL) or []
+    assert hit.message.tool_calls[0]["id"] != "call_2"  # type: ignore[attr-defined]
 
 
 def test_other_forms_of_tool_calls_are_numbered_too() -> None:

@@ -89,7 +89,7 @@ async def test_nothing_is_readable_on_the_server(server: Server, half: Halves, m
         with server.client() as client:
             [key] = client.keys()
             held = key + client.get(key)
-        for shown in (SECRET, "Tuesday", PROMPT, "AIMessage", "llm1", '"content"'):
+        for shown in (SECRET, "Tuesday", PROMPT, "AIMessage", "llm2", '"content"'):
             assert shown.encode() not in held
         await cache.aclose()
 
@@ -227,20 +227,38 @@ async def test_code_planted_in_a_file_is_not_run(tmp_path: Path, half: Halves, k
         assert cache.stats().errors == 0
 
 
-async def test_a_cipher_of_ones_own(server: Server, half: Halves) -> None:
-    """Any CipherProtocol will do; one that fails costs the entry and no exception."""
+class Flipping:
+    """A cipher of one's own, and a bad one."""
 
-    class Broken:
-        def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
+    works = True
+
+    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
+        """Flip all bits, as long as it works."""
+        if not self.works:
             raise RuntimeError(f"cannot seal {plaintext!r}")
+        return "flipped", bytes(byte ^ 255 for byte in plaintext)
 
-        def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-            raise RuntimeError
+    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
+        """Flip them back."""
+        assert ciphername == "flipped"
+        return self.encrypt(ciphertext)[1]
 
-    async with LLMCache.from_url(server.url, serde=EncryptedSerializer(Broken())) as cache:
+
+async def test_a_cipher_of_ones_own(
+    server: Server, half: Halves, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Any CipherProtocol will do; one that fails costs the entry and no exception."""
+    cipher = Flipping()
+    async with LLMCache.from_url(server.url, serde=EncryptedSerializer(cipher)) as cache:
+        assert "does not notice changed bytes" in caplog.text
+        await half(cache).update("another", LLM_STRING, answer(SECRET))
+        assert texts(await half(cache).lookup("another", LLM_STRING)) == [SECRET]
+        await half(cache).clear()
+        cipher.works = False
         await half(cache).update(PROMPT, LLM_STRING, answer(SECRET))
         assert await half(cache).lookup(PROMPT, LLM_STRING) is None
-        assert cache.stats().stores == 0
+        stats = cache.stats()
+        assert (stats.stores, stats.refused, stats.errors, stats.breaker) == (1, 1, 0, "closed")
         with server.client() as client:
             assert client.keys() == []
 

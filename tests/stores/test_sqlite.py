@@ -242,7 +242,7 @@ async def test_a_file_that_hangs_is_left_in_time(
     """A task waits for a disk no longer than for a server; the breaker opens as for a server."""
     over = threading.Event()
     with cache_at(path, timeout=0.05) as cache:
-        monkeypatch.setattr(type(cache.store), "_get", lambda *_: over.wait(60))
+        monkeypatch.setattr(type(cache.store), "read", lambda *_: over.wait(60))
         began = time.monotonic()
         for _ in range(10):
             assert await cache.alookup(PROMPT, LLM_STRING) is None

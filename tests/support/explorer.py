@@ -28,6 +28,8 @@ from typing import Any, Final, NamedTuple
 from langchain_core.outputs import Generation
 from typing_extensions import Self
 
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
@@ -38,7 +40,7 @@ from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import _LED, Asker, Flight, State, led_here
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.asking import Asked
-from langchain_llmcache._request.key import Key, Scope
+from langchain_llmcache._request.key import AnyScope, Key
 
 Ref = Callable[[int], int]
 
@@ -219,7 +221,7 @@ class _Store:
     async def delete(self, key: Key) -> bool:
         return bool(await _stop(Step("delete", _question(key))))
 
-    async def clear(self, scope: Scope) -> int | None:
+    async def clear(self, scope: AnyScope) -> int | None:
         raise NotImplementedError
 
     async def ping(self) -> None:
@@ -382,6 +384,7 @@ class World:
             process: Flow(
                 settings,
                 _Keys(),  # type: ignore[arg-type]
+                Codec(Binding()),
                 _OBSERVER,
                 Gate(
                     Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),

@@ -31,10 +31,12 @@ from langchain_core.outputs import (
     GenerationChunk,
 )
 
-from langchain_llmcache._answer.codec import decode, encode, revive
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec, revive
 from langchain_llmcache._request.key import Key
 
 KEY: Final = Key(("model",), "0123456789abcdef" * 4)
+CODEC: Final = Codec(Binding())
 USAGE: Final[Any] = {
     "input_tokens": 10,
     "output_tokens": 20,
@@ -47,12 +49,12 @@ UTC = timezone.utc
 
 def to_entry(generations: Sequence[Generation], key: Key = KEY) -> bytes:
     """Return the entry of an answer."""
-    return encode(generations, created=1_700_000_000.123, seconds=1.5, key=key)
+    return CODEC.encode(generations, created=1_700_000_000.123, seconds=1.5, key=key)
 
 
 def from_entry(entry: bytes, key: Key = KEY) -> list[Generation]:
     """Return the answer of an entry, as it was stored."""
-    return [revive(fields) for fields in decode(entry, key=key).generations]
+    return [revive(fields) for fields in CODEC.decode(entry, key=key).generations]
 
 
 def chat(*messages: BaseMessage, **info: Any) -> list[Generation]:

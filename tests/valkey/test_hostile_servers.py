@@ -295,7 +295,7 @@ async def test_nothing_confidential_is_shown(
             if kind == "poisoned":
                 with Server(url).client() as client:
                     for key in list(client.keys()):
-                        client.set(key, f"llm1:{{{ANSWER}".encode())
+                        client.set(key, f"llm2:{{{ANSWER}".encode())
             await half(cache).lookup(QUESTION, settings)
         both: Any = half(cache)
         for command in (both.ping, both.clear, lambda: both.delete(QUESTION, settings)):

@@ -1,0 +1,100 @@
+"""What ties stored bytes to the key under which they lie: entries that were moved are misses.
+
+    llm2:k<of the digest><of prefix, namespace and model><checksum of the rest>:<the rest>
+    llm2:m<HMAC of all of that>:<the rest>
+
+Without a secret it finds accidents: who can write to a store can compute it. Under a seal it
+cannot be altered, so it also finds what was moved on purpose; with ``key_secret`` it is a MAC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+from zlib import crc32
+
+from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._request.key import Key
+
+_DIGITS: Final = 20  # 80 bits of each hash
+_CRC_DIGITS: Final = 8
+_MAC_DIGITS: Final = 32
+_DIGEST_LENGTH: Final = 64  # of a key that is a digest itself
+_PLACES_KEPT: Final = 1024
+_MAC_PURPOSE: Final = b"llmcache entry"
+
+
+class Binding:
+    """Makes and checks how stored bytes begin.
+
+    Args:
+        prefix: What all keys of the store begin with.
+        secret: ``key_secret``; None makes a checksum.
+    """
+
+    def __init__(self, prefix: str = "", secret: str | bytes | None = None) -> None:
+        self._prefix = prefix.encode("utf-8", "surrogatepass")
+        secret = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+        self._secret = hmac.digest(secret, _MAC_PURPOSE, "sha256") if secret else None
+        self._places: dict[tuple[str, ...], str] = {}
+        # Bytes between the tag and the payload.
+        self.size: Final = 2 + (_MAC_DIGITS if self._secret else 2 * _DIGITS + _CRC_DIGITS)
+
+    def bind(self, tag: bytes, key: Key, payload: bytes) -> bytes:
+        """Return the bytes to store: the tag, what ties it to the key, and the payload."""
+        return b"%b%b%b" % (tag, self._proof(tag, key, payload), payload)
+
+    def payload(self, tag: bytes, key: Key, data: bytes) -> memoryview:
+        """Return the payload of bytes that begin with the tag. It costs one pass over them.
+
+        Raises:
+            CorruptEntryError: if they were altered, or stored under another key.
+        """
+        start = len(tag) + self.size
+        payload = memoryview(data)[start:]
+        if not hmac.compare_digest(data[len(tag) : start], self._proof(tag, key, payload)):
+            msg = "altered, or stored under another key"
+            raise CorruptEntryError(msg)
+        return payload
+
+    def _proof(self, tag: bytes, key: Key, payload: bytes | memoryview) -> bytes:
+        if self._secret:
+            where = b"%b\0%b\0%b\0" % (tag, self._prefix, key.path.encode())
+            mac = hmac.digest(self._secret, where + payload, "sha256").hex()
+            return f"m{mac[:_MAC_DIGITS]}:".encode()
+        place = self._places.get(key.space) or self._place(key.space)
+        digest: str = (
+            key.digest if len(key.digest) == _DIGEST_LENGTH else _hash(key.digest.encode())
+        )
+        return f"k{digest[:_DIGITS]}{place}{crc32(payload, crc32(tag)):08x}:".encode()
+
+    def _place(self, space: tuple[str, ...]) -> str:
+        where = b"%b\0%b" % (self._prefix, "/".join(space).encode())
+        if len(self._places) >= _PLACES_KEPT:
+            self._places.clear()
+        place = self._places[space] = _hash(where)[:_DIGITS]
+        return place
+
+
+class Unproven(Binding):
+    """For an operator, who has no secret: what bears a MAC is read without a check of it."""
+
+    def payload(self, tag: bytes, key: Key, data: bytes) -> memoryview:
+        """Return the payload of bytes that begin with the tag.
+
+        Raises:
+            CorruptEntryError: if they have no MAC, and were altered or stored under another key.
+        """
+        if is_signed(tag, data):
+            return memoryview(data)[len(tag) + 2 + _MAC_DIGITS :]
+        return super().payload(tag, key, data)
+
+
+def is_signed(tag: bytes, data: bytes) -> bool:
+    """Tell whether bytes that begin with the tag bear a MAC."""
+    return data[len(tag) : len(tag) + 1] == b"m"
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
