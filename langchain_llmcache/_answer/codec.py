@@ -50,6 +50,7 @@ from langchain_llmcache._answer.call_ids import refers
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError, StoredEntry
 from langchain_llmcache._answer.objects import build, plan_of
 from langchain_llmcache._request.key import Key
+from langchain_llmcache._signals import pass_on
 
 _GENERATIONS: Final[dict[str, type[Generation]]] = {
     cls.__name__: cls for cls in (Generation, GenerationChunk, ChatGeneration, ChatGenerationChunk)
@@ -188,8 +189,8 @@ class Codec:
                 again = _parsed(body).generations
                 if again == taken:
                     return body, again
-        except (orjson.JSONEncodeError, ValueError, TypeError):
-            pass  # it holds what JSON has no word for, or something whose == fails
+        except (orjson.JSONEncodeError, ValueError, TypeError) as error:
+            pass_on(error)  # else it holds what JSON has no word for, or something whose == fails
         packed = _pack(taken)
         marked = {"m": 1} if _MARKED in _dumps(packed) else {}
         body = _dumps({**head, "g": packed, **marked})

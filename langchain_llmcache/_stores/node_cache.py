@@ -16,6 +16,7 @@ from langgraph.cache.base import BaseCache, FullKey, Namespace
 from langchain_llmcache._answer.entries import NODE_TAG, CorruptEntryError, NotStorableError
 from langchain_llmcache._flow.ports import Entries, run
 from langchain_llmcache._request.key import Key, NodeScope, node_key
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.node_values import NodeSerializer
 
@@ -102,6 +103,7 @@ class NodeCache(BaseCache[Any]):
             try:
                 values[key] = self._value(name, stored)
             except CorruptEntryError as error:
+                pass_on(error)
                 self._guard.unreadable(error)
                 await self._guard.remove(entries, name)
         return values
@@ -119,6 +121,7 @@ class NodeCache(BaseCache[Any]):
             entry = self._entry(name, value)
             await self._guard.write(lambda: entries.put(name, entry, milliseconds))
         except NotStorableError as reason:
+            pass_on(reason)
             self._guard.unstorable(reason)
 
     async def _clear(self, entries: Entries, namespaces: Sequence[Namespace] | None) -> None:
@@ -198,7 +201,8 @@ def _is_unfinished(value: Any) -> bool:
     """Tell whether these are the writes of a node that was interrupted, or that failed."""
     try:
         return any(type(write) is tuple and write[0] in _UNFINISHED for write in value)
-    except Exception:  # noqa: BLE001 - not a list of writes
+    except Exception as error:  # noqa: BLE001 - not a list of writes
+        pass_on(error)
         return False
 
 
