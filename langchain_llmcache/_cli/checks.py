@@ -25,11 +25,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 
-from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._cli.contents import WORDS, content_of, place_of
 from langchain_llmcache._cli.text import counted, duration, entries, size
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import REACHING, advice_for, describe
-from langchain_llmcache._request.key import Key, Scope
+from langchain_llmcache._request.key import Key, NodeScope
 from langchain_llmcache._stores.admin import (
     Administration,
     Held,
@@ -51,6 +51,8 @@ _TOO_SLOW: Final = 0.1
 _SAMPLE: Final = 2000
 _READ: Final = 100
 _READ_UNMEASURED: Final = 10
+# Bytes of an entry; of a larger one its beginning has to do.
+_WHOLE: Final = 2**20
 _OLDEST: Final = 7
 _NEARLY: Final = 0.9
 _CERTIFICATE_DAYS: Final = 21
@@ -413,7 +415,9 @@ def _is_replica(node: Sequence[Any]) -> bool:
 def _entries(store: Administration, infos: Mapping[str, Info]) -> Findings:
     """Look at some entries: do they expire, can they be read?"""
     keys: list[Key] = list(
-        itertools.islice(itertools.chain.from_iterable(each_once(store.keys(Scope(())))), _SAMPLE)
+        itertools.islice(
+            itertools.chain.from_iterable(each_once(store.keys(NodeScope((), None)))), _SAMPLE
+        )
     )
     if not keys:
         yield Finding("entries", "ok", "none yet under this prefix")
@@ -424,7 +428,7 @@ def _entries(store: Administration, infos: Mapping[str, Info]) -> Findings:
         if not isinstance(error.__cause__, NoPermissionError):
             raise
         yield Finding("TTL", "note", f"not known: {error}")
-    yield _damage(store, keys)
+    yield from _contents(store, keys)
 
 
 def _lifetimes(measured: Sequence[Measured], seen: int, infos: Mapping[str, Info]) -> Finding:
@@ -441,42 +445,51 @@ def _lifetimes(measured: Sequence[Measured], seen: int, infos: Mapping[str, Info
     return Finding("TTL", "warning" if risky else "note", said, remedy if risky else None)
 
 
-def _damage(store: Administration, keys: Sequence[Key]) -> Finding:
-    """Tell whether entries can be read."""
-    read = [held for held in _some(store, keys) if not held.is_lease]
-    sealed = sum(not held.is_readable for held in read)
-    damaged = 0
-    for held in read:
-        if held.is_readable:
-            try:
-                store.codec.decode(held.value, key=held.key)
-            except CorruptEntryError:
-                damaged += 1
-    if damaged:
+def _contents(store: Administration, keys: Sequence[Key]) -> Findings:
+    """Read some entries, and say what they are."""
+    states: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for held in _some(store, keys):
+        if not held.is_lease:
+            states[content_of(held, store).state] += 1
+            kinds[WORDS[place_of(held.key).kind]] += 1
+    looked_at = kinds.total()
+    if states["damaged"]:
         remedy = (
             "nothing needs to be done: a damaged entry is a miss, and is removed when it is met"
         )
-        return Finding("entries", "warning", f"{damaged} of {len(read)} cannot be read", remedy)
-    suffix = f", {sealed} of them sealed" if sealed else ""
-    return Finding("entries", "ok", f"{len(read)} of them looked at{suffix}, none is damaged")
+        said = f"{states['damaged']} of {looked_at} cannot be read"
+        yield Finding("entries", "warning", said, remedy)
+    else:
+        many = len(kinds) > 1 or "answer" not in kinds
+        of = [counted(number, kind) for kind, number in sorted(kinds.items()) if many]
+        told = f" ({', '.join(of)})" if of else ""
+        if states["sealed"]:
+            told += f", {states['sealed']} of them sealed"
+        said = f"{looked_at} of them looked at{told}"
+        yield Finding("entries", "ok", f"{said}, none is damaged")
+    if states["old"]:
+        remedy = "nothing needs to be done: they expire; `llmcache clear` removes them now"
+        said = f"{states['old']} of {looked_at} are of an older version: each is a miss"
+        yield Finding("entries", "note", said, remedy)
 
 
-def _some(store: Administration, keys: Sequence[Key]) -> list[Held]:
-    """Return some entries; where no sizes are told, a few, as the cache itself reads them."""
+def _some(store: Administration, keys: Sequence[Key]) -> Iterator[Held]:
+    """Yield some entries; where no sizes are told, a few, as the cache itself reads them."""
     try:
-        return list(store.read(keys[:_READ]))
+        yield from store.read(keys[:_READ], _WHOLE)
     except StoreError as error:
         if not isinstance(error.__cause__, NoPermissionError) or not isinstance(
             store, ValkeyAdministration
         ):
             raise
-    read = []
+    else:
+        return
     for key in keys[:_READ_UNMEASURED]:
         name = f"{store.prefix}{key.path}".encode("utf-8", "surrogatepass")
         value = _reply(store, name, ("GET", name))
         if isinstance(value, bytes):
-            read.append(Held(key, value, None))
-    return read
+            yield Held(key, value, None)
 
 
 # --- files -------------------------------------------------------------------------------------

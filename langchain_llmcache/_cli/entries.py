@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NoReturn
 
-import orjson
 import typer
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import CorruptEntryError, StoredEntry
+from langchain_llmcache._cli.contents import REASONS, Content, content_of, described, place_of
+from langchain_llmcache._cli.listing import Listing
 from langchain_llmcache._cli.options import (
     Json,
     Model,
@@ -34,12 +32,13 @@ from langchain_llmcache._cli.output import (
     stdout,
 )
 from langchain_llmcache._cli.text import duration, entries, harmless, size
-from langchain_llmcache._insight.savings import tokens_of
-from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
+from langchain_llmcache._request.key import AnyScope, Key
 from langchain_llmcache._stores.admin import Administration, Held, each_once, find
 
-_DIGEST_SHOWN = 12
 _CANDIDATES = 10
+# Entries read together, and the bytes of one that are enough for its row.
+_BATCH = 100
+_HEAD = 2**16
 
 Keys = Annotated[
     list[str],
@@ -48,23 +47,6 @@ Keys = Annotated[
         help="Whole keys, or the first 4 or more digits of their digests, as `llmcache ls` shows.",
     ),
 ]
-
-
-def described(key: Key) -> dict[str, Any]:
-    """Return what a key says, for JSON."""
-    return {
-        "key": key.path,
-        "model": model_name(key.space[-1]),
-        "namespace": list(plain_parts(key.space[:-1])),
-    }
-
-
-def read_entry(held: Held, codec: Codec) -> StoredEntry | None:
-    """Return what is in an entry; None if it is sealed, or cannot be read."""
-    try:
-        return codec.decode(held.value, key=held.key)
-    except CorruptEntryError:
-        return None
 
 
 # --- ls ----------------------------------------------------------------------------------------
@@ -76,6 +58,15 @@ def ls(
     choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
+    containing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Only entries whose answer has this text in it, in small or capital letters. "
+            "(Prompts are not stored.)",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Entries shown; 0 for all.")] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines, one object an entry, for scripts.")
@@ -83,80 +74,56 @@ def ls(
 ) -> None:
     """List entries: model, namespace, age, time left, size. Never what they say (see `show`).
 
-    In no order: stores keep none.
+    In no order: stores keep none. Results of tools and values of graphs' nodes are listed as such.
     """
-    rows: list[dict[str, Any]] = []
-    shown = 0
+    listing = Listing(stdout())
     more = False
     with opened_store(choice) as store:
-        for keys in each_once(store.keys(scope_of(namespace, model))):
-            # One entry more than wanted tells that there are more.
-            wanted = keys if not limit else keys[: limit + 1 - shown]
-            for held in store.read(wanted):
-                if held.is_lease:
-                    continue
-                if limit and shown == limit:
-                    more = True
-                    break
-                shown += 1
-                row = _listed(held, store.codec)
-                if as_json:
-                    print(json.dumps(row))
-                else:
-                    rows.append(row)
-            if more:
+        for row in _rows(store, scope_of(namespace, model), containing):
+            if limit and listing.rows == limit:
+                more = True
                 break
+            if as_json:
+                listing.rows += 1
+                del row["shown"], row["state"]
+                print(json.dumps(row))
+            else:
+                listing.add(row)
+        listing.end()
     if as_json:
         return
-    if rows:
-        _print_rows(rows)
-    else:
-        note("No entries.")
+    if not listing.rows:
+        note("No entries." if containing is None else "No entry has that text in it.")
     if more:
         note(f"There are more than {limit}: --limit 0 shows all.")
 
 
-def _listed(held: Held, codec: Codec) -> dict[str, Any]:
-    entry = read_entry(held, codec)
+def _rows(
+    store: Administration, scope: AnyScope, containing: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield entries as they are listed; only as much of each is read as is needed."""
+    most = _HEAD if containing is None else None
+    wanted = None if containing is None else containing.casefold()
+    for keys in each_once(store.keys(scope)):
+        for first in range(0, len(keys), _BATCH):
+            for held in store.read(keys[first : first + _BATCH], most):
+                if held.is_lease:
+                    continue
+                content = content_of(held, store)
+                if wanted is None or any(wanted in text.casefold() for text in content.texts):
+                    yield {**_listed(held, content), "shown": place_of(held.key).shown}
+
+
+def _listed(held: Held, content: Content) -> dict[str, Any]:
     return {
         **described(held.key),
-        "bytes": len(held.value),
+        "bytes": held.bytes,
         "ttl": None if held.left is None else held.left / 1000,
-        "created": None if entry is None else entry.created,
-        "seconds": None if entry is None else entry.seconds,
-        "readable": entry is not None,
+        "created": content.created,
+        "seconds": content.seconds,
+        "readable": content.is_readable,
+        "state": content.state,
     }
-
-
-def _print_rows(rows: list[dict[str, Any]]) -> None:
-    console = stdout()
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, expand=True
-    )
-    table.add_column("key", min_width=_DIGEST_SHOWN, style="bold")
-    # Only these give way on a narrow terminal.
-    table.add_column("model", overflow="ellipsis", no_wrap=True, ratio=1)
-    spaces = any(row["namespace"] for row in rows)
-    if spaces:
-        table.add_column(
-            "namespace", overflow="ellipsis", no_wrap=True, max_width=console.width // 5
-        )
-    table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("expires", justify="right", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    now = time.time()
-    for row in rows:
-        created = row["created"]
-        age = "unreadable" if created is None else duration(now - created, 1)
-        table.add_row(
-            row["key"].rpartition("/")[2][:_DIGEST_SHOWN],
-            Text(harmless(row["model"] or "-")),
-            *([Text(harmless("/".join(row["namespace"]) or "-"))] if spaces else []),
-            age,
-            duration(row["ttl"], 1),
-            size(row["bytes"]),
-        )
-    console.print(table)
 
 
 # --- show --------------------------------------------------------------------------------------
@@ -177,7 +144,8 @@ def show(
 ) -> None:
     """Show one entry: the answer that it holds, and what is known about it.
 
-    The prompt is not in the store: only a digest of it is, in the key.
+    Also the result of a tool, or the value of a graph's node. The prompt is not in the store: only a
+    digest of it is, in the key.
     """
     with opened_store(choice) as store:
         [found] = _found(store, [key], scope_of(namespace, None))
@@ -188,23 +156,19 @@ def show(
             fail(
                 f"{found.path} holds no answer yet: another process is asking the model right now."
             )
-        entry = read_entry(held, store.codec)
-        if entry is None:
-            reason = (
-                "is damaged, or of an older version"
-                if held.is_readable
-                else "is sealed (encrypted), or not an entry"
-            )
-            fail(f"the entry {found.path} cannot be shown: it {reason}.")
+        content = content_of(held, store)
+        if not content.is_readable:
+            fail(f"the entry {found.path} cannot be shown: it {REASONS[content.state]}.")
         if as_json:
-            body = orjson.loads(store.codec.body(held.value, key=held.key))
-            document = {**_listed(held, store.codec), "generations": body["g"]}
-            print(json.dumps(document, indent=2))
+            document = _listed(held, content)
+            del document["state"]
+            name = "generations" if place_of(found).kind == "model" else "value"
+            print(json.dumps({**document, name: content.data}, indent=2, default=str))
         else:
-            _print_entry(held, entry)
+            _print_entry(held, content)
 
 
-def _found(store: Administration, texts: Sequence[str], scope: Scope) -> list[Key]:
+def _found(store: Administration, texts: Sequence[str], scope: AnyScope) -> list[Key]:
     """Return the key that each text means, or end the command because one means none or several."""
     try:
         found = find(store, texts, store.prefix, scope)
@@ -227,60 +191,39 @@ def _ask_for_more(text: str, keys: Sequence[Key]) -> NoReturn:
     fail(f"{text} begins {len(keys):,} keys: give {wanted}, or one of these:", lines=shown)
 
 
-def _print_entry(held: Held, entry: StoredEntry) -> None:
+def _print_entry(held: Held, content: Content) -> None:
     console = stdout()
     about = Table.grid(padding=(0, 2))
     about.add_column(style="dim", no_wrap=True)
     about.add_column(overflow="fold")
-    described_key = described(held.key)
-    left = None if held.left is None else held.left / 1000
-    created = datetime.fromtimestamp(entry.created).astimezone()
-    age = duration(time.time() - entry.created)
-    given, taken = tokens_of(entry.generations)
-    for name, value in (
-        ("key", held.key.path),
-        ("model", described_key["model"] or "-"),
-        ("namespace", "/".join(described_key["namespace"]) or "-"),
-        ("stored", f"{created:%Y-%m-%d %H:%M:%S %z} ({age} ago)"),
-        ("expires", "never" if left is None else f"in {duration(left)}"),
-        ("size", size(len(held.value))),
-        ("model took", "unknown" if entry.seconds is None else f"{entry.seconds:g} s"),
-        ("tokens", f"{given:,} in, {taken:,} out" if given or taken else "not told"),
-    ):
+    for name, value in _about(held, content):
         about.add_row(name, Text(harmless(value)))
     console.print(about)
-    for number, fields in enumerate(entry.generations, 1):
-        message = fields.get("message")
-        kind = "text" if message is None else message["class"]
+    for title, texts in content.parts:
         console.print()
-        console.rule(Text(f"answer {number} of {len(entry.generations)}: {kind}"), align="left")
-        parts = [fields.get("text", "")] if message is None else _parts(message["fields"])
-        for part in filter(None, parts):
+        console.rule(Text(harmless(title)), align="left")
+        for text in texts:
             # Not through rich's wrapping: an answer's own line breaks are part of it.
-            console.print(Text(harmless(part)), soft_wrap=True)
+            console.print(Text(harmless(text)), soft_wrap=True)
 
 
-def _parts(fields: dict[str, Any]) -> list[str]:
-    """Return what a message says, one text for each part of it."""
-    content = fields.get("content", "")
-    blocks = [content] if isinstance(content, str) else content
-    parts = []
-    for block in blocks:
-        if isinstance(block, str):
-            parts.append(block)
-        elif isinstance(block, dict) and isinstance(block.get("text"), str):
-            parts.append(block["text"])
-        elif not (isinstance(block, dict) and block.get("type") in {"tool_use", "tool_call"}):
-            parts.append(_compact(block))
-    for name in ("tool_calls", "invalid_tool_calls"):
-        for call in fields.get(name) or ():
-            label = name.removesuffix("s").replace("_", " ")
-            parts.append(f"{label}: {call.get('name')} {_compact(call.get('args'))}")
-    return parts
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _about(held: Held, content: Content) -> Iterator[tuple[str, str]]:
+    """Yield what is known about an entry."""
+    place = place_of(held.key)
+    left = None if held.left is None else held.left / 1000
+    yield "key", held.key.path
+    yield place.kind, place.name or "-"
+    yield "namespace", "/".join(place.namespace) or "-"
+    if content.created is not None:
+        created = datetime.fromtimestamp(content.created).astimezone()
+        age = duration(time.time() - content.created)
+        yield "stored", f"{created:%Y-%m-%d %H:%M:%S %z} ({age} ago)"
+    yield "expires", "never" if left is None else f"in {duration(left)}"
+    yield "size", size(held.bytes)
+    if place.kind == "model":
+        given, taken = content.tokens
+        yield "model took", "unknown" if content.seconds is None else f"{content.seconds:g} s"
+        yield "tokens", f"{given:,} in, {taken:,} out" if given or taken else "not told"
 
 
 # --- delete and clear --------------------------------------------------------------------------
@@ -321,7 +264,8 @@ def clear(
 ) -> None:
     """Remove all entries under the prefix, or those of a namespace or a model.
 
-    Only what an LLMCache wrote is removed. In batches: interrupted, the rest stays as it was.
+    Answers, results of tools and values of graphs' nodes; of a model, its answers. Only what an
+    LLMCache wrote is removed. In batches: interrupted, the rest stays as it was.
     """
     scope = scope_of(namespace, model)
     removed = found = 0

@@ -1,9 +1,9 @@
 """``llmcache export`` and ``import``: a store's entries as a file of JSON Lines, and back.
 
 A line is ``{"prefix": "llm_cache:", "key": "model/digest", "expires": Unix seconds or null,
-"entry": "llm2:..."}``; a sealed entry is ``"sealed": base64`` instead. Lines are independent of
-each other, and hold all there is to say of an entry, so that a file can be cut, joined, filtered
-and imported again.
+"entry": "llm2:..."}``; the value of a node or a tool is ``"value": base64`` instead, a sealed entry
+``"sealed": base64``. Lines are independent of each other, and hold all there is to say of an entry, so
+that a file can be cut, joined, filtered and imported again.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import IO, Annotated, Any, Final, NamedTuple
 
 import typer
 
 from langchain_llmcache._answer.binding import Binding, Unproven, is_signed
 from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import LEASE, OLD_TAGS, TAG, CorruptEntryError
+from langchain_llmcache._answer.entries import LEASE, NODE_TAG, OLD_TAGS, TAG, CorruptEntryError
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._cli.contents import Content, content_of
 from langchain_llmcache._cli.files import STDIO, check_target, reading, writing
 from langchain_llmcache._cli.options import (
     Json,
@@ -36,14 +38,22 @@ from langchain_llmcache._cli.options import (
     scope_of,
 )
 from langchain_llmcache._cli.output import BAD_CONFIGURATION, INTERRUPTED, fail, note
+from langchain_llmcache._cli.readable import Csv, JsonLines, rows_of
 from langchain_llmcache._cli.text import entries
-from langchain_llmcache._request.key import Scope, ended, parse_path
+from langchain_llmcache._request.key import AnyScope, ended, parse_any_path
 from langchain_llmcache._stores.admin import Administration, Held, each_once
 from langchain_llmcache.errors import ConfigurationError
 
 # Entries, and bytes, that are stored together.
 _BATCH: Final = 100
 _BATCH_BYTES: Final = 2**20
+
+
+class Format(str, Enum):
+    """What is written of an entry."""
+
+    LOSSLESS = "lossless"
+    READABLE = "readable"
 
 
 class DamagedLineError(ValueError):
@@ -54,7 +64,9 @@ def line_of(held: Held, now: float, prefix: str) -> str:
     """Return an entry as a line, without its end."""
     expires = None if held.left is None else round(now + held.left / 1000, 3)
     document: dict[str, Any] = {"prefix": prefix, "key": held.key.path, "expires": expires}
-    if held.is_readable:
+    if held.value.startswith(NODE_TAG):
+        document["value"] = base64.b64encode(held.value).decode()
+    elif held.is_readable:
         document["entry"] = held.value.decode()
     else:
         document["sealed"] = base64.b64encode(held.value).decode()
@@ -79,7 +91,7 @@ def entry_of(line: str | bytes, now: float, prefix: str, below: tuple[str, ...] 
         raise DamagedLineError("it is not JSON") from error
     if not isinstance(document, dict):
         raise DamagedLineError("it is not an object")
-    key = parse_path(str(document.get("key")))
+    key = parse_any_path(str(document.get("key")))
     if key is None:
         raise DamagedLineError("its key is not one that LLMCache writes")
     expires = document.get("expires", "")
@@ -91,7 +103,10 @@ def entry_of(line: str | bytes, now: float, prefix: str, below: tuple[str, ...] 
         raise DamagedLineError("its prefix is not a string")
     if held.is_readable:
         try:
-            Codec(Unproven(source)).decode(held.value, key=key)
+            if held.value.startswith(NODE_TAG):
+                Unproven(source).payload(NODE_TAG, key, held.value)
+            else:
+                Codec(Unproven(source)).decode(held.value, key=key)
         except CorruptEntryError as error:
             raise DamagedLineError(f"its entry is {error}") from error
     return _moved(held, source, prefix, below)
@@ -102,11 +117,12 @@ def _moved(held: Held, source: str, prefix: str, below: tuple[str, ...]) -> Held
     key = held.key._replace(space=(*below, *held.key.space))
     if (source, held.key) == (prefix, key):
         return held
-    if not held.is_readable or is_signed(TAG, held.value):
+    tag = NODE_TAG if held.value.startswith(NODE_TAG) else TAG
+    if not held.is_readable or is_signed(tag, held.value):
         how = "signed with key_secret" if held.is_readable else "sealed"
         raise DamagedLineError(f"its entry is {how}, for the prefix {source} and its own key only")
-    payload = Binding(source).payload(TAG, held.key, held.value)
-    return held._replace(key=key, value=Binding(prefix).bind(TAG, key, bytes(payload)))
+    payload = Binding(source).payload(tag, held.key, held.value)
+    return held._replace(key=key, value=Binding(prefix).bind(tag, key, bytes(payload)))
 
 
 def _is_date(value: Any) -> bool:
@@ -114,17 +130,24 @@ def _is_date(value: Any) -> bool:
 
 
 def _value(document: dict[str, Any]) -> bytes:
-    entry, sealed = document.get("entry"), document.get("sealed")
+    entry, sealed, value = (document.get(name) for name in ("entry", "sealed", "value"))
     if isinstance(entry, str):
         with contextlib.suppress(UnicodeEncodeError):
-            if (value := entry.encode()).startswith((TAG, *OLD_TAGS)):
-                return value
-    if isinstance(sealed, str):
-        with contextlib.suppress(ValueError):
-            value = base64.b64decode(sealed, validate=True)
-            if b":" in value and not value.startswith((TAG, *OLD_TAGS, LEASE)):
-                return value
+            if (data := entry.encode()).startswith((TAG, *OLD_TAGS)):
+                return data
+    for text, is_sealed in ((sealed, True), (value, False)):
+        if isinstance(text, str):
+            with contextlib.suppress(ValueError):
+                data = base64.b64decode(text, validate=True)
+                if is_sealed and _may_be_sealed(data):
+                    return data
+                if not is_sealed and data.startswith(NODE_TAG):
+                    return data
     raise DamagedLineError("it has no entry")
+
+
+def _may_be_sealed(data: bytes) -> bool:
+    return b":" in data and not data.startswith((TAG, *OLD_TAGS, NODE_TAG, LEASE))
 
 
 # --- export ------------------------------------------------------------------------------------
@@ -139,57 +162,92 @@ def export(
     choice: StoreChoice,
     namespace: Namespace = None,
     model: Model = None,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="lossless: for import. readable: a row for each answer, for people and data "
+            "frames; CSV where the file is called so, else JSON Lines.",
+        ),
+    ] = Format.LOSSLESS,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write entries to a file, with the time at which each expires. They hold the answers.
 
-    The file appears when it is complete, and only its owner may read it. What is stored
-    meanwhile may be missing.
+    The file appears when it is complete, and only its owner may read it; called .gz, it is
+    compressed. What is stored meanwhile may be missing.
     """
     check_target(file, force=force)
-    counts = {"exported": 0, "sealed": 0, "damaged": 0}
+    is_csv = ".csv" in (suffix.lower() for suffix in file.suffixes[-2:])
+    if is_csv and form is Format.LOSSLESS:
+        fail("CSV cannot be imported again: give --format readable.", code=BAD_CONFIGURATION)
+    job = _Export(form)
     with (
         opened_store(choice, interrupted=lambda: "no file was written.") as store,
         writing(file) as out,
         counting("exporting") as advance,
     ):
-        for lines in _lines(store, scope_of(namespace, model), counts):
-            out.write("".join(lines))
-            advance(len(lines))
+        job.run(store, scope_of(namespace, model), out, advance, is_csv=is_csv)
     if as_json and file != STDIO:
-        print(json.dumps(counts))
+        print(json.dumps(job.counts))
         return
-    note(f"Exported {entries(counts['exported'])}.")
-    if counts["sealed"]:
-        note(f"Sealed, and left so: {counts['sealed']:,}.")
-    if counts["damaged"]:
-        note(f"Damaged, and left out: {counts['damaged']:,}.")
+    note(f"Exported {entries(job.counts['exported'])}.")
+    if job.counts["sealed"]:
+        left = "left so" if form is Format.LOSSLESS else "left out"
+        note(f"Sealed, and {left}: {job.counts['sealed']:,}.")
+    if job.counts["damaged"]:
+        note(f"Damaged, and left out: {job.counts['damaged']:,}.")
 
 
-def _lines(store: Administration, scope: Scope, counts: dict[str, int]) -> Iterator[list[str]]:
-    for keys in each_once(store.keys(scope)):
-        for first in range(0, len(keys), _BATCH):
-            lines = []
-            for held in store.read(keys[first : first + _BATCH]):
-                if held.is_lease:
-                    continue
-                if not held.is_readable:
-                    counts["sealed"] += 1
-                elif not _decodes(held, store.codec):
-                    counts["damaged"] += 1
-                    continue
-                lines.append(line_of(held, time.time(), store.prefix) + "\n")
-            counts["exported"] += len(lines)
-            yield lines
+class _Export:
+    """An export on its way."""
 
+    def __init__(self, form: Format) -> None:
+        self._form = form
+        self.counts = {"exported": 0, "sealed": 0, "damaged": 0}
 
-def _decodes(held: Held, codec: Codec) -> bool:
-    try:
-        codec.decode(held.value, key=held.key)
-    except CorruptEntryError:
-        return False
-    return True
+    def run(
+        self,
+        store: Administration,
+        scope: AnyScope,
+        out: IO[str],
+        advance: Callable[[int], None],
+        *,
+        is_csv: bool,
+    ) -> None:
+        """Write the entries of a scope."""
+        rows = None
+        if self._form is Format.READABLE:
+            rows = Csv(out) if is_csv else JsonLines(out)
+        for keys in each_once(store.keys(scope)):
+            for first in range(0, len(keys), _BATCH):
+                for held in store.read(keys[first : first + _BATCH]):
+                    if held.is_lease:
+                        continue
+                    content = content_of(held, store)
+                    if not self._counted(content):
+                        continue
+                    if rows is None:
+                        out.write(line_of(held, time.time(), store.prefix) + "\n")
+                    else:
+                        for row in rows_of(held, content, time.time()):
+                            rows.write(row)
+                    advance(1)
+
+    def _counted(self, content: Content) -> bool:
+        """Count an entry; tell whether it is written."""
+        if content.state in {"damaged", "old"}:
+            self.counts["damaged"] += 1
+            return False
+        if content.state == "sealed" or (
+            content.state == "unknown class" and self._form is Format.READABLE
+        ):
+            self.counts["sealed"] += 1
+            if self._form is Format.READABLE:
+                return False
+        self.counts["exported"] += 1
+        return True
 
 
 # --- import ------------------------------------------------------------------------------------

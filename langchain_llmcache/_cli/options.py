@@ -24,7 +24,13 @@ from langchain_llmcache._cli.output import (
     shown_url,
     stderr,
 )
-from langchain_llmcache._request.key import Scope, encode_model, encode_part
+from langchain_llmcache._request.key import (
+    AnyScope,
+    NodeScope,
+    Scope,
+    encode_model,
+    encode_part,
+)
 from langchain_llmcache._stores.open import DEFAULT_PREFIX, file_of
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import (
@@ -334,12 +340,13 @@ def _store_parameters(default: str | None) -> dict[str, inspect.Parameter]:
 # --- which entries -------------------------------------------------------------------------------
 
 
-def scope_of(namespace: Sequence[str] | None, model: str | None) -> Scope:
-    """Return the entries that ``--namespace`` and ``--model`` mean."""
-    return Scope(
-        tuple(encode_part(part) for part in namespace or ()),
-        None if model is None else encode_model(model),
-    )
+def scope_of(namespace: Sequence[str] | None, model: str | None) -> AnyScope:
+    """Return the entries that ``--namespace`` and ``--model`` mean.
+
+    Without a model, the results of tools and the values of nodes are among them.
+    """
+    parts = tuple(encode_part(part) for part in namespace or ())
+    return NodeScope(parts, None) if model is None else Scope(parts, encode_model(model))
 
 
 # --- while it is used ----------------------------------------------------------------------------

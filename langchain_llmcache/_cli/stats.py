@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from langchain_llmcache._cli.contents import place_of
 from langchain_llmcache._cli.options import (
     Json,
     Model,
@@ -26,7 +27,7 @@ from langchain_llmcache._cli.options import (
 )
 from langchain_llmcache._cli.output import stdout
 from langchain_llmcache._cli.text import entries, harmless, size
-from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
+from langchain_llmcache._request.key import AnyScope, Key
 from langchain_llmcache._stores.admin import Administration, Measured, each_once
 
 # Upper ends of the classes of time left: name for programs, words, seconds.
@@ -85,7 +86,7 @@ class Survey:
         return {name: found[name] / max(1, len(self.sample)) for name in names}
 
 
-def survey(store: Administration, scope: Scope, sample: int) -> Survey:
+def survey(store: Administration, scope: AnyScope, sample: int) -> Survey:
     """Count all entries of a scope, and measure some of them, each as likely as any other."""
     spaces: Counter[tuple[str, ...]] = Counter()
     drawn: list[Key] = []
@@ -138,19 +139,22 @@ def stats(
         found = survey(store, scope_of(namespace, model), sample)
     models: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     namespaces: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    others: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for space, number in found.spaces.items():
-        models[model_name(space[-1]) or "-"][space] += number
-        namespaces["/".join(plain_parts(space[:-1])) or "-"][space] += number
+        place = place_of(Key(space, ""))
+        by = models if place.kind == "model" else others
+        by[place.shown][space] += number
+        namespaces["/".join(place.namespace) or "-"][space] += number
     if as_json:
-        _print_json(found, choice, by=(models, namespaces))
+        _print_json(found, choice, by=(models, namespaces, others))
         return
     console = stdout()
     console.print(Text(harmless(f"{choice.shown}, prefix {choice.prefix}")))
     console.print(_summary(found))
     if not found.entries:
         return
-    for title, groups in (("model", models), ("namespace", namespaces)):
-        if title == "model" or set(groups) != {"-"}:
+    for title, groups in (("model", models), ("tool or node", others), ("namespace", namespaces)):
+        if groups and (title != "namespace" or set(groups) != {"-"}):
             console.print()
             console.print(_table(title, groups, found))
 
@@ -207,7 +211,7 @@ def _table(title: str, groups: Any, found: Survey) -> Table:
     return table
 
 
-def _print_json(found: Survey, choice: StoreChoice, *, by: tuple[Any, Any]) -> None:
+def _print_json(found: Survey, choice: StoreChoice, *, by: tuple[Any, Any, Any]) -> None:
     def groups(title: str, of: Any) -> list[dict[str, Any]]:
         return [
             {title: name, "entries": spaces.total(), "bytes": round(found.bytes_of(spaces))}
@@ -224,6 +228,7 @@ def _print_json(found: Survey, choice: StoreChoice, *, by: tuple[Any, Any]) -> N
         "expire": {name: round(share, 4) for name, share in found.left().items()},
         "models": groups("model", by[0]),
         "namespaces": groups("namespace", by[1]),
+        "tools_and_nodes": groups("name", by[2]),
     }
     print(json.dumps(document, indent=2))
 

@@ -121,6 +121,15 @@ def parse_path(path: str) -> Key | None:
     return None if match is None else Key(tuple(match[1][:-1].split("/")), match[2])
 
 
+def parse_any_path(path: str) -> Key | None:
+    """Return the key whose ``path`` this is: of an answer, or of a value of a node or a tool."""
+    key = parse_path(path)
+    if key is not None or not _ANY_PATH.fullmatch(path):
+        return key
+    *space, name = path.split("/")
+    return Key(tuple(space), name) if name and NODES in space and "" not in space else None
+
+
 def node_key(namespace: tuple[str, ...], space: Sequence[str], name: str) -> Key:
     """Return the key of a node value.
 

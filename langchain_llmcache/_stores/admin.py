@@ -17,10 +17,16 @@ from urllib.parse import unquote
 
 from langchain_llmcache._answer.binding import Unproven
 from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import LEASE, OLD_TAGS, TAG
+from langchain_llmcache._answer.entries import LEASE, NODE_TAG, OLD_TAGS, TAG
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import advice_for, describe, with_advice
-from langchain_llmcache._request.key import Key, Scope, encode_part, parse_path
+from langchain_llmcache._request.key import (
+    AnyScope,
+    Key,
+    Scope,
+    encode_part,
+    parse_any_path,
+)
 from langchain_llmcache._stores.open import file_of, open_server, open_url
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import LLMCacheError, StoreError, UnsupportedOperationError
@@ -36,6 +42,9 @@ _BATCH: Final = 100
 _ROWS: Final = 1000
 # Bytes of values read together: another client of the server waits for a few milliseconds.
 _BATCH_BYTES: Final = 2**20
+# Keys, and bytes, that are removed together.
+_FREED: Final = 500
+_FREED_BYTES: Final = 8 * 2**20
 # Keys that are told apart while they are listed: some tens of megabytes.
 _REMEMBERED: Final = 500_000
 _DIGEST_PREFIX: Final = re.compile(r"[0-9a-f]{4,64}")
@@ -69,7 +78,7 @@ class Held(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether this is an entry that is not sealed."""
-        return self.value.startswith((TAG, *OLD_TAGS))
+        return self.value.startswith((TAG, *OLD_TAGS, NODE_TAG))
 
 
 class Measured(NamedTuple):
@@ -91,7 +100,7 @@ class Administration(Protocol):
     prefix: str
     codec: Codec
 
-    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+    def keys(self, scope: AnyScope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
 
     def measure(self, keys: Sequence[Key]) -> list[Measured]:
@@ -176,7 +185,7 @@ def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> It
 
 
 def find(
-    administration: Administration, texts: Sequence[str], prefix: str, scope: Scope
+    administration: Administration, texts: Sequence[str], prefix: str, scope: AnyScope
 ) -> dict[str, list[Key]]:
     """Return the keys that each text of a user may mean; however many, the store is read once.
 
@@ -194,7 +203,7 @@ def find(
     wanted: list[_Wanted] = []
     for text in found:
         path = text.removeprefix(prefix)
-        key = parse_path(path)
+        key = parse_any_path(path)
         if key is not None:
             found[text] = {each.key for each in administration.measure([key])}
         else:
@@ -262,24 +271,30 @@ class ValkeyAdministration:
         self.codec = Codec(Unproven(prefix))
         self.close = close
 
-    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+    def keys(self, scope: AnyScope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
         from langchain_llmcache._valkey.entries import escape_glob
 
         pattern = escape_glob(self.prefix + "".join(f"{part}/" for part in scope.namespace))
-        pattern += "*/" if scope.model is None else f"*{escape_glob(scope.model)}/"
-        batches = self.transport.scan(f"{pattern}{digest}*")
-        while True:
-            with _translated("scan"):
-                names = run(_next(batches))
-            if names is None:
-                return
+        model = scope.model if isinstance(scope, Scope) else None
+        pattern += "*/" if model is None else f"*{escape_glob(model)}/"
+        for names in self.names(f"{pattern}{digest}*"):
             found = [self._key(name) for name in names]
             yield [
                 key
                 for key in found
                 if key is not None and scope.covers(key.space) and key.digest.startswith(digest)
             ]
+
+    def names(self, pattern: str) -> Iterator[list[bytes]]:
+        """Yield the keys of all servers that match a pattern, in batches; some more than once."""
+        batches = self.transport.scan(pattern)
+        while True:
+            with _translated("scan"):
+                names = run(_next(batches))
+            if names is None:
+                return
+            yield names
 
     def measure(self, keys: Sequence[Key]) -> list[Measured]:
         """Return size and time left of the entries that are there."""
@@ -288,7 +303,7 @@ class ValkeyAdministration:
             batch = keys[first : first + _BATCH]
             names = [self._name(key) for key in batch]
             # What a value is and how long it lives, one right after the other.
-            replies = self._together(
+            replies = self.together(
                 [words for name in names for words in (("PTTL", name), ("STRLEN", name))]
             )
             for key, left, size in zip(batch, replies[::2], replies[1::2], strict=True):
@@ -300,7 +315,7 @@ class ValkeyAdministration:
         """Yield the entries that are there, a few at a time; of larger ones the first ``most`` bytes."""
         for batch in _by_bytes(self.measure(keys), most):
             commands = [_reading(self._name(one.key), one.size, most) for one in batch]
-            for one, value in zip(batch, self._together(commands), strict=True):
+            for one, value in zip(batch, self.together(commands), strict=True):
                 if value:  # it may have gone meanwhile
                     yield Held(one.key, value, one.left, _cut(one.size, most))
 
@@ -311,14 +326,36 @@ class ValkeyAdministration:
             expiry = () if entry.left is None else ("PX", entry.left)
             only_new = () if replace else ("NX",)
             commands.append(("SET", self._name(entry.key), entry.value, *expiry, *only_new))
-        return sum(reply is not None for reply in self._together(commands))
+        return sum(reply is not None for reply in self.together(commands))
 
     def remove(self, keys: Sequence[Key]) -> int:
         """Remove entries; return how many there were."""
-        with _translated("delete"):
-            return run(_awaited(self.transport.unlink([self._name(key) for key in keys])))
+        removed = 0
+        for names in self._by_effort([self._name(key) for key in keys]):
+            with _translated("delete"):
+                removed += run(_awaited(self.transport.unlink(names)))
+        return removed
 
-    def _together(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _by_effort(self, names: Sequence[bytes]) -> Iterator[list[bytes]]:
+        """Yield keys in batches: a server frees large values at once, while its clients wait."""
+        for first in range(0, len(names), _FREED):
+            batch = names[first : first + _FREED]
+            with _translated("strlen"):
+                items = [(name, ("STRLEN", name)) for name in batch]
+                sizes = run(_awaited(self.transport.together(items)))
+            freed, total = [], 0
+            for name, size in zip(batch, sizes, strict=True):
+                # Without the permission to ask, or of another type: a middling one.
+                total += size if isinstance(size, int) else _FREED_BYTES // 20
+                freed.append(name)
+                if total >= _FREED_BYTES:
+                    yield freed
+                    freed, total = [], 0
+            if freed:
+                yield freed
+
+    def together(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Return the replies to commands about keys, sent together."""
         replies: list[Any] = []
         for first in range(0, len(commands), 2 * _BATCH):
             batch = commands[first : first + 2 * _BATCH]
@@ -335,7 +372,9 @@ class ValkeyAdministration:
 
     def _key(self, name: bytes) -> Key | None:
         text = name.decode("utf-8", "surrogateescape")
-        return parse_path(text.removeprefix(self.prefix)) if text.startswith(self.prefix) else None
+        return (
+            parse_any_path(text.removeprefix(self.prefix)) if text.startswith(self.prefix) else None
+        )
 
 
 def _by_bytes(found: Sequence[Measured], most: int | None) -> Iterator[list[Measured]]:
@@ -414,7 +453,7 @@ class SqliteAdministration:
         self.codec = Codec(Unproven(prefix))
         self._prefix = encode_part(prefix)
 
-    def keys(self, scope: Scope, digest: str = "") -> Iterator[list[Key]]:
+    def keys(self, scope: AnyScope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches."""
         last = -1
         while True:
@@ -511,4 +550,4 @@ class SqliteAdministration:
 
     def _key(self, space: str, name: str) -> Key | None:
         first, *parts = space.split(",")
-        return parse_path("/".join((*parts, name))) if first == self._prefix else None
+        return parse_any_path("/".join((*parts, name))) if first == self._prefix else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from langchain_llmcache.cache import LLMCache
 
 # The first part of the namespaces of results.
-_TOOLS: Final = "llmcache-tools"
+TOOLS: Final = "llmcache-tools"
 
 
 def results_of(cache: LLMCache) -> LangGraphCache[Any]:
@@ -24,4 +24,4 @@ def results_of(cache: LLMCache) -> LangGraphCache[Any]:
 def key_of_result(cache: LLMCache, tool: str, arguments: str) -> FullKey:
     """Return the key of what a tool says to these arguments, with all that sets keys apart."""
     key = cache._flow.key_of(arguments, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
-    return (_TOOLS, tool), key.digest
+    return (TOOLS, tool), key.digest
