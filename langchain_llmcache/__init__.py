@@ -16,6 +16,7 @@ from langchain_llmcache.errors import (
     UnsupportedOperationError,
 )
 from langchain_llmcache.events import CacheEvent
+from langchain_llmcache.imports import ImportReport
 from langchain_llmcache.options import cache_options
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "CacheOptions",
     "CacheStats",
     "ConfigurationError",
+    "ImportReport",
     "LLMCache",
     "LLMCacheError",
     "Latency",

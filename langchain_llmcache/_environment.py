@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from langchain_llmcache.errors import ConfigurationError
 
-_OF_EVERY_CACHE: Final = ("url", "elasticache", "prefix", "ttl", "namespace")
+_OF_EVERY_CACHE: Final = ("url", "elasticache", "prefix", "ttl", "namespace", "imported")
 # As arguments of ``from_elasticache``.
 _OF_ELASTICACHE: Final = {
     "user": "user",
@@ -38,6 +38,8 @@ def arguments_from(environ: Mapping[str, str]) -> dict[str, Any]:
     }
     if "ttl" in given:
         arguments["ttl"] = _ttl(given["ttl"])
+    if "imported" in given:
+        arguments["imported"] = _flag("LLMCACHE_IMPORTED", given["imported"])
     if "elasticache" in given:
         arguments["endpoint"] = given["elasticache"]
         arguments |= {new: given[name] for name, new in _OF_ELASTICACHE.items() if name in given}

@@ -7,6 +7,7 @@ import inspect
 import os
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,6 +47,7 @@ from langchain_llmcache._stores.open import (
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.url import UrlError
 from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationError
+from langchain_llmcache.imports import ImportReport
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as AwsCredentials
@@ -488,6 +490,50 @@ class LLMCache(BaseCache):
         parts = namespace_parts(namespace)
         _check_asyncio("aclear", "clear")
         return await self._flow.clear(self._opened.asynchronous, parts, model)
+
+    def import_from(
+        self,
+        other: object,
+        *,
+        ttl: Ttl = UNSET,
+        prefix: str = "redis",
+        dry_run: bool = False,
+        on_answer: Callable[[str], object] | None = None,
+    ) -> ImportReport:
+        """Take over the answers of another cache, which stays as it is.
+
+        What this cache has already is left alone. An answer that is not exactly one of
+        langchain-core's, or may be another model's, is counted and left.
+
+        Args:
+            other: An ``InMemoryCache``; a ``SQLAlchemyCache`` of langchain-community, such as its
+                ``SQLiteCache``; a ``RedisCache`` of langchain-community or langchain-redis. Or
+                where one is: a file of SQLite, ``sqlite:///path``, or the URL of a server.
+            ttl: How long the answers live; by default what is left of their own time, else as
+                the cache says.
+            prefix: Of langchain-redis, for a URL.
+            dry_run: Only count.
+            on_answer: Is called with what came of each answer, a name of ``ImportReport``.
+
+        Raises:
+            ConfigurationError: (a ``ValueError``) it is another kind of cache.
+            StoreError: if one of the stores failed. What was taken over until then stays.
+        """
+        from langchain_llmcache._stores.foreign import read_foreign
+
+        counts: Counter[str] = Counter()
+        usual = self._lifetime(ttl)
+        for answer in read_foreign(other, prefix=prefix):
+            if answer.llm_string is None and not dry_run:
+                self._flow.has_imports = True
+            own = ttl is UNSET and answer.left is not None
+            lifetime = (answer.left or 1) / 1000 if own else usual
+            side = self._opened.blocking
+            outcome = run(self._flow.take_over(side, answer, lifetime, dry_run=dry_run))
+            counts[outcome] += 1
+            if on_answer is not None:
+                on_answer(outcome)
+        return ImportReport(**counts)
 
     def ping(self) -> None:
         """Return if the store answers. For start-up checks: the cache itself never needs it.

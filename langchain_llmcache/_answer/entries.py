@@ -16,6 +16,9 @@ TAG: Final = b"llm2:"
 OLD_TAGS: Final = (b"llm1:",)
 NODE_TAG: Final = b"node1:"
 
+# When an answer was created that came from elsewhere, without a date.
+UNKNOWN_AGE: Final = 0.0
+
 # In the place of an entry: a caller is asking the model.
 LEASE: Final = b"lease:"
 
@@ -74,3 +77,7 @@ class StoredEntry(NamedTuple):
     created: float
     seconds: float | None
     generations: list[dict[str, Any]]
+
+    def age(self, now: float) -> float | None:
+        """Return the seconds since it was stored; None: it came from elsewhere, without a date."""
+        return None if self.created == UNKNOWN_AGE else max(0.0, now - self.created)

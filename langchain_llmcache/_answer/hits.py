@@ -34,7 +34,8 @@ def from_entry(
     path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
     to it. A tool call gets a new id in place of one that is ``taken`` in the conversation.
     """
-    age = round(max(0.0, now - entry.created), 3)
+    age = entry.age(now)
+    age = None if age is None else round(age, 3)
     for fields in entry.generations:
         message = fields.get("message")
         if message is None:

@@ -14,10 +14,12 @@ from langchain_llmcache._answer.binding import Unproven
 from langchain_llmcache._answer.entries import (
     NODE_TAG,
     OLD_TAGS,
+    UNKNOWN_AGE,
     CorruptEntryError,
     StoredEntry,
 )
 from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.hashed import IMPORTED
 from langchain_llmcache._request.key import NODES, Key, model_name, plain_parts
 from langchain_llmcache._stores.admin import Administration, Held
 from langchain_llmcache._stores.node_values import NodeSerializer
@@ -89,6 +91,8 @@ class Content(NamedTuple):
 
 def place_of(key: Key) -> Place:
     """Return what a key says."""
+    if key.space[-1] == IMPORTED:
+        return Place("model", "(imported)", plain_parts(key.space[:-1]))
     if NODES not in key.space:
         return Place("model", model_name(key.space[-1]), plain_parts(key.space[:-1]))
     border = key.space.index(NODES)
@@ -137,7 +141,7 @@ def _of_beginning(held: Held) -> Content:
         known: State = "readable" if held.value.startswith(NODE_TAG) else "sealed"
         return Content("old" if held.value.startswith(OLD_TAGS) else known)
     seconds = None if head[2] == b"null" else float(head[2])
-    return Content("readable", float(head[1]), seconds)
+    return Content("readable", float(head[1]) or None, seconds)
 
 
 # --- answers ---------------------------------------------------------------------------------
@@ -152,9 +156,8 @@ def _of_answer(entry: StoredEntry) -> Content:
         texts = [fields.get("text", "")] if message is None else _said(message["fields"])
         parts.append((f"answer {number} of {count}: {kind}", tuple(filter(None, texts))))
     tokens = tokens_of(entry.generations)
-    return Content(
-        "readable", entry.created, entry.seconds, tokens, tuple(parts), entry.generations
-    )
+    created = None if entry.created == UNKNOWN_AGE else entry.created
+    return Content("readable", created, entry.seconds, tokens, tuple(parts), entry.generations)
 
 
 def _said(fields: dict[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ from langchain_llmcache._answer.entries import LEASE, NODE_TAG, OLD_TAGS, TAG, C
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._cli.contents import Content, content_of
 from langchain_llmcache._cli.files import STDIO, check_target, reading, writing
+from langchain_llmcache._cli.foreign import import_answers
 from langchain_llmcache._cli.options import (
     Json,
     Model,
@@ -358,9 +359,12 @@ class _Import:
 @of_store
 def import_(
     file: Annotated[
-        Path,
-        typer.Argument(help="A file that export wrote, plain or gzip; - for the standard input."),
-    ],
+        Path | None,
+        typer.Argument(
+            help="A file that export wrote, plain or gzip; - for the standard input.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     choice: StoreChoice,
     namespace: Annotated[
@@ -371,6 +375,20 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CACHE",
+            help="In place of a file, another cache: a SQLite file of langchain-community, or the "
+            "URL of a server with a RedisCache of langchain-community or langchain-redis.",
+            show_default=False,
+        ),
+    ] = None,
+    source_prefix: Annotated[
+        str,
+        typer.Option("--from-prefix", metavar="TEXT", help="Prefix of langchain-redis's keys."),
+    ] = "redis",
     ttl: Annotated[
         str | None,
         typer.Option(
@@ -394,8 +412,23 @@ def import_(
     """Store the entries of a file, under the same keys: a new store answers as the old one did.
 
     A file is checked from beginning to end before anything is stored. Safe to repeat: interrupted,
-    the same command goes through all of it again.
+    the same command goes through all of it again. --from takes over the answers of another cache,
+    which stays as it is; what is there already is left alone.
     """
+    if (file is None) == (source is None):
+        fail("what to import? Give a file, or --from, one of them.", code=BAD_CONFIGURATION)
+    if file is None:
+        lifetime = _lifetime(ttl)
+        import_answers(
+            choice,
+            str(source),
+            prefix=source_prefix,
+            namespace=tuple(namespace or ()),
+            ttl=lifetime and (lifetime[0] and lifetime[0] / 1000,),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        return
     job = _Import(
         ended(choice.prefix),
         scope_of(namespace, None).namespace,

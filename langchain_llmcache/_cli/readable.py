@@ -51,7 +51,7 @@ def rows_of(held: Held, content: Content, now: float) -> Iterator[dict[str, Any]
 
 def _answers(content: Content) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
     """Yield text, tool calls and tokens of each answer."""
-    if not isinstance(content.data, list) or content.created is None:
+    if not _is_answer(content.data):
         # The result of a tool, or what a node wrote.
         is_message = isinstance(content.data, dict) and "content" in content.data
         text = text_of(content.data) if is_message else "\n".join(content.texts)
@@ -67,6 +67,13 @@ def _answers(content: Content) -> Iterator[tuple[dict[str, Any], tuple[int, int]
             for call in said.get("tool_calls") or ()
         ]
         yield {"text": text, "tool_calls": calls}, tokens_of([fields])
+
+
+def _is_answer(data: Any) -> bool:
+    """Tell whether these are the generations of a model."""
+    return isinstance(data, list) and all(
+        isinstance(each, dict) and "class" in each for each in data
+    )
 
 
 class JsonLines:

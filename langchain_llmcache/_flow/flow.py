@@ -17,7 +17,13 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
 from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import LEASE, CorruptEntryError, NewEntry, NotStorableError
+from langchain_llmcache._answer.entries import (
+    LEASE,
+    UNKNOWN_AGE,
+    CorruptEntryError,
+    NewEntry,
+    NotStorableError,
+)
 from langchain_llmcache._answer.flaws import flaw_of
 from langchain_llmcache._answer.origins import Origins
 from langchain_llmcache._answer.policy import Declined
@@ -40,6 +46,12 @@ from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import tokens_of
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.blocks import Options, current
+from langchain_llmcache._request.hashed import (
+    ForeignAnswer,
+    TakenOver,
+    hashed_names,
+    key_of_hashed,
+)
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
@@ -125,6 +137,8 @@ class Flow:
         self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
         # Another object after each store.
         self._stored: object = None
+        # Whether the store may hold answers of caches that keep hashes of requests only.
+        self.has_imports = settings.imported
 
     def abandon(self) -> None:
         """Let go of calls that never came back: they would keep the store's connections."""
@@ -159,7 +173,7 @@ class Flow:
                     return near
                 # Each caller looks first: one that finds an answer joins no flight.
                 stored = self._stored
-                found = await self._look(side, key, began, options.max_age)
+                found = await self._look_everywhere(side, key, prompt, asked, began)
                 if isinstance(found, list):
                     return found
                 if not options.write:
@@ -205,7 +219,7 @@ class Flow:
         try:
             if options.read:
                 near = self._look_near(key, began, options.max_age)
-                found = near or await self._look(side, key, began, options.max_age)
+                found = near or await self._look_everywhere(side, key, prompt, asked, began)
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
             pass_on(error)
             self._gate.failed("lookup", error, key)
@@ -241,6 +255,37 @@ class Flow:
         if isinstance(entry, CorruptEntryError):
             return await self._discard(side, key, entry)
         return entry
+
+    async def _look_everywhere(
+        self, side: Side, key: Key, prompt: str, asked: Asked, began: float
+    ) -> list[Generation] | bytes | Failed | None:
+        """Return the answer in the store, also one of another cache, or what is there instead."""
+        found = await self._look(side, key, began, current().max_age)
+        if found is None and self.has_imports:
+            return await self._look_among_imports(side, key, prompt, asked, began)
+        return found
+
+    async def _look_among_imports(
+        self, side: Side, key: Key, prompt: str, asked: Asked, began: float
+    ) -> list[Generation] | None:
+        """Return the answer that another cache gave to this request, known there by a hash only."""
+        llm_string, namespace = asked.llm_string, key.space[:-1]
+        try:
+            # The other cache knew no more of the model than this text: it has to be enough.
+            if self._keys.key(namespace, prompt, Asked(llm_string))[0] != key:
+                return None
+        except Uncacheable:
+            return None
+        for name in hashed_names(prompt, llm_string):
+            where = key_of_hashed(self._keys, namespace, name)
+            entry = await self._find(side, where)
+            if isinstance(entry, bytes):
+                answer = self._opened(key, entry, began, current().max_age, where=where)
+                if isinstance(answer, Exception):
+                    await self._discard(side, where, answer)
+                elif answer is not None:
+                    return answer
+        return None
 
     async def _find(self, side: Side, key: Key) -> bytes | Failed | None:
         """Return what the store holds under the key, if it can be asked and read."""
@@ -553,21 +598,23 @@ class Flow:
         max_age: float | None,
         *,
         is_copy: bool = False,
+        where: Key | None = None,
     ) -> list[Generation] | Exception | None:
         """Return the answer in an entry.
 
         Args:
-            key: Of the entry.
+            key: Of the request.
             entry: Its bytes.
             began: When the lookup began.
             max_age: How old an answer may be.
             is_copy: Whether it comes from the near cache: it is not kept for another while then.
+            where: The entry's own key, if it is another one.
 
         Returns:
             None if it is too old for this caller; an error if there is none in it.
         """
         try:
-            stored = self._codec.decode(entry, key=key)
+            stored = self._codec.decode(entry, key=where or key)
             now = self._now()
             if max_age is not None and now - stored.created > max_age:
                 return None
@@ -582,11 +629,13 @@ class Flow:
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             pass_on(error)
             return error
-        if self._near is not None and not is_copy:
+        if self._near is not None and not is_copy and where is None:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, tokens)
         options = current()
-        if self._note is not None and options.write and options.on_miss != "raise":
+        # (A replay has nothing but what is stored: a refused parse must not remove it.)
+        asks = options.write and options.on_miss != "raise"
+        if self._note is not None and where is None and asks:
             self._note(key, entry)
         return answer
 
@@ -686,6 +735,7 @@ class Flow:
         seconds: float | None,
         ttl: Ttl,
         options: Options,
+        created: float | None = None,
     ) -> tuple[bytes, int | None, NewEntry]:
         """Return the bytes to store, for how many milliseconds, and what was decided upon.
 
@@ -695,7 +745,10 @@ class Flow:
         """
         policy = self._settings.policy
         entry = self._codec.encode(
-            policy.to_store(generations), created=self._now(), seconds=seconds, key=key
+            policy.to_store(generations),
+            created=self._now() if created is None else created,
+            seconds=seconds,
+            key=key,
         )
         new = NewEntry(
             model,
@@ -710,6 +763,47 @@ class Flow:
         if self._settings.ttl_jitter:
             lifetime = jittered(lifetime, self._settings.ttl_jitter, self._draw)
         return entry, lifetime, new
+
+    async def take_over(
+        self, side: Side, answer: ForeignAnswer, ttl: Ttl, *, dry_run: bool
+    ) -> TakenOver:
+        """Store the answer of another cache, unless there is one already.
+
+        Args:
+            side: The entries and their caller.
+            answer: It.
+            ttl: How long it lives.
+            dry_run: Only tell what would come of it.
+
+        Raises:
+            StoreError: if the store could not do it.
+        """
+        if answer.generations is None:
+            return "unreadable"
+        options, model = current(), None
+        try:
+            namespace = self._namespace_of(options)
+            if answer.llm_string is None:
+                key = key_of_hashed(self._keys, namespace, answer.prompt)
+            else:
+                key, model = self._keys.key(namespace, answer.prompt, Asked(answer.llm_string))
+            # It is not known when it was given: so it is too old for any ``max_age``.
+            entry, lifetime, _ = self._entry(
+                key, model, answer.generations, None, ttl, options, UNKNOWN_AGE
+            )
+        except Uncacheable:
+            return "incomplete"
+        except Declined:
+            return "declined"
+        except Exception as error:  # noqa: BLE001 - whatever foreign objects lead to
+            pass_on(error)
+            return "unreadable"
+        there = await self._gate.administer("lookup", side.entries.get(key))
+        if there is not None and not there.startswith(LEASE):
+            return "kept"
+        if not dry_run:
+            await self._gate.administer("store", side.entries.put(key, entry, lifetime))
+        return "imported" if answer.llm_string is not None else "hashed"
 
     async def heal(self, side: Side, key: Key, head: bytes) -> None:
         """Remove an entry that was refused, if it still begins like that. Never raises."""

@@ -59,6 +59,8 @@ class CacheOptions(TypedDict, total=False):
         near: Keeps copies of hot entries in this process for a few seconds.
         heal: Removes what the model calls of a chain stored or hit when a parser refuses it, so
             that the next attempt asks the model.
+        imported: Looks, on a miss, among the answers that ``import_from`` or ``llmcache import
+            --from`` brought from a cache that keeps hashes of requests only (both RedisCaches).
         ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
             entry), so that what was stored together does not expire together.
         on_event: Is called with a ``CacheEvent`` for everything that happens; or several such
@@ -82,6 +84,7 @@ class CacheOptions(TypedDict, total=False):
     lease: float | None
     near: NearCache | None
     heal: bool
+    imported: bool
     ttl_jitter: float
     on_event: Listener | Sequence[Listener] | None
     prices: Prices | None
@@ -110,6 +113,7 @@ class Settings:
     lease: float | None = None
     near: NearCache | None = None
     heal: bool = True
+    imported: bool = False
     ttl_jitter: float = 0.0
     on_event: Listener | Sequence[Listener] | None = None
     prices: Prices | None = None
@@ -127,7 +131,7 @@ class Settings:
         if given.hit_usage not in ("keep", "zero"):
             msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
             raise ConfigurationError(msg)
-        for name in ("single_flight", "heal"):
+        for name in ("single_flight", "heal", "imported"):
             if not isinstance(getattr(given, name), bool):
                 msg = f"{name} is {getattr(given, name)!r}; expected True or False"
                 raise ConfigurationError(msg)

@@ -111,7 +111,7 @@ class Observer:
                 self._sum_up()
         mark_hit(entry, tokens, self._now)
         if self._listeners is not None:
-            age = max(0.0, self._now() - entry.created)
+            age = entry.age(self._now())
             saved = entry.seconds
             self._tell("hit", key, seconds=seconds, age=age, saved=saved, tokens=tokens, bytes=size)
 

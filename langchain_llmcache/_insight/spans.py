@@ -30,11 +30,13 @@ def mark_hit(entry: StoredEntry, tokens: tuple[int, int], now: Callable[[], floa
     with contextlib.suppress(Exception):  # a tracer is never in the way
         span = trace.get_current_span()
         if span.is_recording():
-            attributes = {
+            attributes: dict[str, float] = {
                 "llmcache.hit": True,
-                "llmcache.age": max(0.0, now() - entry.created),
                 "llmcache.saved.tokens": sum(tokens),
             }
+            age = entry.age(now())
+            if age is not None:
+                attributes["llmcache.age"] = age
             if entry.seconds is not None:
                 attributes["llmcache.saved.time"] = entry.seconds
             span.set_attributes(attributes)

@@ -8,7 +8,6 @@ shown: what is not exactly an object of langchain-core is no answer.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sqlite3
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
 from langchain_core import messages, outputs
@@ -24,6 +23,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._insight.errors import describe
+from langchain_llmcache._request.hashed import ForeignAnswer
 from langchain_llmcache._stores.open import file_of
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
@@ -49,29 +49,7 @@ _UNTOLD: Final = frozenset({"lc", "__lc_escaped__"})
 _BATCH: Final = 20
 
 
-class Foreign(NamedTuple):
-    """An answer of another cache.
-
-    Attributes:
-        prompt: Of the request; of a hashed one, what is known in its place (``hashed_names``).
-        llm_string: Of the request; None: the request is known by a hash only.
-        generations: The answer; None: it cannot be read.
-        left: Milliseconds that it still lives; None: it does not expire.
-    """
-
-    prompt: str
-    llm_string: str | None
-    generations: list[Generation] | None
-    left: int | None = None
-
-
-def hashed_names(prompt: str, llm_string: str) -> tuple[str, str]:
-    """Return how caches that keep hashes name a request: langchain-redis, community RedisCache."""
-    asked, model = _md5(prompt), _md5(llm_string)
-    return f"langchain-redis:{asked}:{model}", f"community:{_md5(prompt + llm_string)}"
-
-
-def read_foreign(source: object, *, prefix: str = "redis") -> Iterator[Foreign]:
+def read_foreign(source: object, *, prefix: str = "redis") -> Iterator[ForeignAnswer]:
     """Yield the answers of another cache.
 
     Args:
@@ -96,11 +74,6 @@ def read_foreign(source: object, *, prefix: str = "redis") -> Iterator[Foreign]:
         "over; expected an InMemoryCache, a SQLAlchemyCache such as SQLiteCache, a RedisCache of "
         "langchain-community or langchain-redis, or the URL of one"
     )
-
-
-def _md5(text: str) -> str:
-    data = text.encode("utf-8", "surrogatepass")
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 # --- what an answer looks like ---------------------------------------------------------------
@@ -163,9 +136,9 @@ def _with_true_usage(fields: dict[str, Any]) -> dict[str, Any]:
 # --- in this process -------------------------------------------------------------------------
 
 
-def _of_memory(cache: Any) -> Iterator[Foreign]:
+def _of_memory(cache: Any) -> Iterator[ForeignAnswer]:
     for (prompt, llm_string), generations in list(cache._cache.items()):  # noqa: SLF001 - no other way
-        yield Foreign(prompt, llm_string, _untouched(generations))
+        yield ForeignAnswer(prompt, llm_string, _untouched(generations))
 
 
 def _untouched(generations: Any) -> list[Generation] | None:
@@ -189,16 +162,16 @@ def _untouched(generations: Any) -> list[Generation] | None:
 _TABLES: Final = ("full_llm_cache", "full_md5_llm_cache")
 
 
-def _of_rows(rows: Iterable[Sequence[Any]]) -> Iterator[Foreign]:
+def _of_rows(rows: Iterable[Sequence[Any]]) -> Iterator[ForeignAnswer]:
     """Yield the answers of rows: prompt, llm_string, index, generation; those of one together."""
     for (prompt, llm_string), group in groupby(rows, key=lambda row: (row[0], row[1])):
         numbered = [(row[2], row[3]) for row in group]
         whole = [number for number, _ in numbered] == list(range(len(numbered)))
         answer = _answer([text for _, text in numbered]) if whole else None
-        yield Foreign(str(prompt), str(llm_string), answer)
+        yield ForeignAnswer(str(prompt), str(llm_string), answer)
 
 
-def _of_sqlalchemy(cache: Any) -> Iterator[Foreign]:
+def _of_sqlalchemy(cache: Any) -> Iterator[ForeignAnswer]:
     import sqlalchemy
 
     schema = cache.cache_schema
@@ -212,7 +185,7 @@ def _of_sqlalchemy(cache: Any) -> Iterator[Foreign]:
         raise StoreError(f"the other cache cannot be read: {type(error).__name__}") from error
 
 
-def _of_sqlite_file(path: str) -> Iterator[Foreign]:
+def _of_sqlite_file(path: str) -> Iterator[ForeignAnswer]:
     if not Path(path).is_file():
         raise StoreError(f"there is no file {path}")
     with _failing(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as file:
@@ -247,7 +220,7 @@ _Scan = Callable[[str], Iterable[list[bytes]]]
 _Send = Callable[[Sequence[tuple[Any, ...]]], Sequence[Any]]
 
 
-def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[Foreign]:
+def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[ForeignAnswer]:
     """Yield the answers on a server.
 
     Args:
@@ -272,7 +245,7 @@ def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[Foreign
                 known = "community" if prefix is None else "langchain-redis"
                 answer = _of_hash(value) if prefix is None else _of_json(value)
                 told = f"{known}:{_rest(name, start)}"
-                yield Foreign(told, None, answer, None if left < 0 else left)
+                yield ForeignAnswer(told, None, answer, None if left < 0 else left)
 
 
 _GONE: Final = -2
@@ -309,7 +282,7 @@ def _of_json(reply: Any) -> list[Generation] | None:
         return None
 
 
-def _of_client(client: Any, prefix: str | None) -> Iterator[Foreign]:
+def _of_client(client: Any, prefix: str | None) -> Iterator[ForeignAnswer]:
     """Yield the answers that a client of redis-py reaches."""
 
     def scan(pattern: str) -> Iterator[list[bytes]]:
@@ -336,7 +309,7 @@ def _of_client(client: Any, prefix: str | None) -> Iterator[Foreign]:
         raise StoreError(f"the other cache cannot be read: {describe(error)}") from error
 
 
-def _of_place(place: str, prefix: str) -> Iterator[Foreign]:
+def _of_place(place: str, prefix: str) -> Iterator[ForeignAnswer]:
     scheme, separator, _ = place.partition("://")
     if not separator:
         yield from _of_sqlite_file(place)
@@ -357,7 +330,7 @@ def _of_place(place: str, prefix: str) -> Iterator[Foreign]:
 
 _TIMEOUT: Final = 10.0
 
-_READERS: Final[dict[str, Callable[[Any], Iterator[Foreign]]]] = {
+_READERS: Final[dict[str, Callable[[Any], Iterator[ForeignAnswer]]]] = {
     "langchain_core.caches.InMemoryCache": _of_memory,
     "langchain_community.cache.InMemoryCache": _of_memory,
     "langchain_community.cache.SQLAlchemyCache": _of_sqlalchemy,

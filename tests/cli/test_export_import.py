@@ -414,12 +414,12 @@ def test_a_hundred_megabytes_need_no_more_memory_than_a_few_entries(
     store.close()
     file = tmp_path / "many.jsonl"
 
-    few = _peak("export", str(tmp_path / "few.jsonl"), "--url", server.url, "--model", "none")
-    exported = _peak("export", str(file), "--url", server.url)
+    few = peak("export", str(tmp_path / "few.jsonl"), "--url", server.url, "--model", "none")
+    exported = peak("export", str(file), "--url", server.url)
     with file.open("rb") as lines:
         assert sum(1 for _ in lines) >= 2_000
     server.flush()
-    imported = _peak("import", str(file), "--url", server.url)
+    imported = peak("import", str(file), "--url", server.url)
     with server.client() as client:
         assert client.dbsize() == 2_000
     # The file alone has more than a hundred megabytes.
@@ -428,7 +428,7 @@ def test_a_hundred_megabytes_need_no_more_memory_than_a_few_entries(
     assert imported - few < 40e6
 
 
-def _peak(*arguments: str) -> int:
+def peak(*arguments: str) -> int:
     """Run the command, and return the most bytes that it held."""
     report = (
         "import resource, sys\n"

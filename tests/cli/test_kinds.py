@@ -163,7 +163,7 @@ def test_each_is_exported_and_imported(filled: str, tmp_path: Path) -> None:
     with LLMCache.from_url(other, timeout=10, **options) as cache:
         builder = StateGraph(State)
 
-        def never(_: State) -> State:
+        def never(state: State) -> State:
             raise AssertionError
 
         never.__module__, never.__qualname__ = costly.__module__, costly.__qualname__
