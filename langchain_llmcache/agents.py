@@ -3,18 +3,18 @@
 For the model alone, ``set_llm_cache`` or ``with_cache`` do the same; the middleware also reaches
 models that other middleware chooses while the agent runs.
 
-Rules of this file: a tool's result is kept only if the tool was named; errors and commands never
-are; whatever is wrong with the cache, the tool runs.
+Rules of this file: a tool's result is kept only if the tool was named; errors, commands, and what
+came of an interrupt never are; whatever is wrong with the cache, the model and the tool run.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, get_type_hints
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_type_hints
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
@@ -26,13 +26,21 @@ from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache._request.blocks import current
-from langchain_llmcache._stores.tool_results import key_of_result, results_of
+from langchain_llmcache._signals import pass_on
+from langchain_llmcache._stores.tool_results import (
+    Results,
+    identity_of,
+    kept,
+    key_of_result,
+    results_of,
+)
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.streaming import with_cache
 
 try:
     from langchain.agents.middleware import AgentMiddleware
+    from langchain.agents.structured_output import StructuredOutputError
 except ImportError as error:
     _MISSING = 'agents need an extra: pip install "langchain-llmcache[agents]"'
     raise ImportError(_MISSING) from error
@@ -48,7 +56,11 @@ if TYPE_CHECKING:
 else:
     _Middleware = AgentMiddleware
 
-_MODELS_KEPT: Final = 16
+# Models, and tools, of which something is remembered: the object, what it told then, what was found.
+_KEPT: Final = 64
+_Known: TypeAlias = "OrderedDict[int, tuple[Any, Any, Any]]"
+# In the configuration of a step, as LangGraph itself calls it (1.0 to 1.2).
+_RESUMING: Final = "__pregel_resuming"
 
 
 class CacheMiddleware(_Middleware):
@@ -79,9 +91,10 @@ class CacheMiddleware(_Middleware):
             msg = f"cache is a {type(given).__qualname__}; expected {wanted}"
             raise ConfigurationError(msg)
         self._cache = cache
-        self._lifetimes = {name: _seconds(name, ttl) for name, ttl in (tools or {}).items()}
+        self._lifetimes = _lifetimes({} if tools is None else tools)
         self._lock = new_lock()
-        self._models: OrderedDict[int, tuple[BaseChatModel, BaseChatModel]] = OrderedDict()
+        self._models: _Known = OrderedDict()
+        self._tools: _Known = OrderedDict()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle what it was made of."""
@@ -92,16 +105,26 @@ class CacheMiddleware(_Middleware):
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
-        """Let the model of this step use the cache."""
-        return handler(request.override(model=self._cached(request.model)))
+        """Let the model of this step use the cache; what it says stays only if the agent takes it."""
+        try:
+            return handler(self._with_cache(request))
+        except StructuredOutputError as refusal:
+            if (cache := self._own()) is not None:
+                cache._heal_message(refusal.ai_message)  # noqa: SLF001 - of this package
+            raise
 
     async def awrap_model_call(
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
-        """Let the model of this step use the cache."""
-        return await handler(request.override(model=self._cached(request.model)))
+        """Let the model of this step use the cache; what it says stays only if the agent takes it."""
+        try:
+            return await handler(self._with_cache(request))
+        except StructuredOutputError as refusal:
+            if (cache := self._own()) is not None:
+                await cache._aheal_message(refusal.ai_message)  # noqa: SLF001 - of this package
+            raise
 
     def wrap_tool_call(
         self,
@@ -112,14 +135,19 @@ class CacheMiddleware(_Middleware):
         asked = self._asked(request)
         if asked is None:
             return handler(request)
-        cache, key = asked
+        results, key = asked
         options = current()
-        if options.read and (hit := _hit(results_of(cache).get([key]), request)):
-            return hit
-        result = handler(request)
-        if options.write and (kept := _kept(result)):
-            results_of(cache).set({key: (kept, self._lifetime(request))})
-        return result
+        with results.turns.turn((key, options)) as turn:
+            turn.result = turn.wait()
+            if turn.result is None and options.read:
+                turn.result = _found(results.store.get([key]))
+            if turn.result is not None:
+                return _as_answer(turn.result, request)
+            result = handler(request)
+            turn.result = kept(result)
+            if turn.result is not None and options.write:
+                results.store.set({key: (turn.result, self._lifetime(request))})
+            return result
 
     async def awrap_tool_call(
         self,
@@ -130,41 +158,77 @@ class CacheMiddleware(_Middleware):
         asked = self._asked(request)
         if asked is None:
             return await handler(request)
-        cache, key = asked
+        results, key = asked
         options = current()
-        if options.read and (hit := _hit(await results_of(cache).aget([key]), request)):
-            return hit
-        result = await handler(request)
-        if options.write and (kept := _kept(result)):
-            await results_of(cache).aset({key: (kept, self._lifetime(request))})
-        return result
+        with results.turns.turn((key, options)) as turn:
+            turn.result = await turn.await_()
+            if turn.result is None and options.read:
+                turn.result = _found(await results.store.aget([key]))
+            if turn.result is not None:
+                return _as_answer(turn.result, request)
+            result = await handler(request)
+            turn.result = kept(result)
+            if turn.result is not None and options.write:
+                await results.store.aset({key: (turn.result, self._lifetime(request))})
+            return result
+
+    def _with_cache(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        try:
+            return request.override(model=self._cached(request.model))
+        except ConfigurationError as error:  # a model that ``with_cache`` does not take
+            self._tell(f"an agent's model is not cached: {error}")
+            return request
+
+    def _tell(self, what: str) -> None:
+        if (cache := self._own()) is not None:
+            cache._observer.trouble("uncacheable", what)  # noqa: SLF001 - of this package
+
+    def _own(self) -> LLMCache | None:
+        """Return the cache that serves, if it is one of ours."""
+        cache = get_llm_cache() if self._cache is None else self._cache
+        return cache if isinstance(cache, LLMCache) else None
 
     def _cached(self, model: BaseChatModel) -> BaseChatModel:
         """Return the model with the cache: the same one each time, as it remembers its settings."""
-        with self._lock:
-            known = self._models.get(id(model))
-            if known is None or known[0] is not model:
-                known = self._models[id(model)] = (model, with_cache(model, self._cache))
-                while len(self._models) > _MODELS_KEPT:
-                    self._models.popitem(last=False)
-        return known[1]
+        cached: BaseChatModel = self._known(
+            self._models, model, (), lambda: with_cache(model, self._cache)
+        )
+        return cached
 
-    def _asked(self, request: ToolCallRequest) -> tuple[LLMCache, FullKey] | None:
+    def _identity(self, tool: BaseTool) -> str | None:
+        """Return what tells a tool; None if its results depend on more."""
+        told = (tool.name, tool.description, id(tool.args_schema))
+        identity: str | None = self._known(
+            self._tools, tool, told, lambda: None if depends_on_more(tool) else identity_of(tool)
+        )
+        return identity
+
+    def _known(self, known: _Known, thing: Any, told: Any, find: Callable[[], Any]) -> Any:
+        """Return what was found for an object, as long as it tells the same."""
+        with self._lock:
+            found = known.get(id(thing))
+            if found is None or found[0] is not thing or found[1] != told:
+                found = known[id(thing)] = (thing, told, find())
+                while len(known) > _KEPT:
+                    known.popitem(last=False)
+        return found[2]
+
+    def _asked(self, request: ToolCallRequest) -> tuple[Results, FullKey] | None:
         """Return where to look for a result, or None if that of this call is not kept."""
-        name = request.tool_call["name"]
-        cache = get_llm_cache() if self._cache is None else self._cache
-        if (
-            name not in self._lifetimes
-            or not isinstance(cache, LLMCache)
-            or request.tool is None
-            or depends_on_more(request.tool)
-        ):
+        name, cache, tool = request.tool_call["name"], self._own(), request.tool
+        if name not in self._lifetimes or cache is None or tool is None or _is_resumed(request):
             return None
         try:
-            arguments = json.dumps(request.tool_call["args"], sort_keys=True)
-        except (TypeError, ValueError):
+            identity = self._identity(tool)
+            if identity is None:
+                return None
+            key = key_of_result(cache, identity, name, request.tool_call["args"])
+            return results_of(cache), key
+        except Exception as error:  # noqa: BLE001 - a cache is never in the way
+            pass_on(error)
+            why = "its arguments or its schema are no plain JSON data"
+            self._tell(f"the result of a tool is not cached: {why} ({type(error).__name__})")
             return None
-        return cache, key_of_result(cache, name, arguments)
 
     def _lifetime(self, request: ToolCallRequest) -> Any:
         return self._lifetimes[request.tool_call["name"]]
@@ -172,8 +236,9 @@ class CacheMiddleware(_Middleware):
 
 def depends_on_more(tool: BaseTool) -> bool:
     """Tell whether a tool is given anything besides the arguments that the model chose."""
+    # (A JSON schema, as tools of MCP servers have, is what the model chooses, and no more.)
     chosen = _fields(tool.tool_call_schema)
-    if _fields(tool.get_input_schema()) - chosen:
+    if not isinstance(tool.args_schema, Mapping) and _fields(tool.get_input_schema()) - chosen:
         return True
     if isinstance(tool, (StructuredTool, Tool)):
         functions = [tool.func, tool.coroutine]
@@ -195,6 +260,10 @@ _GIVEN: Final = ("Injected", "RunnableConfig", "ToolRuntime")
 
 
 def _hints(function: Any) -> Mapping[str, Any]:
+    while isinstance(function, partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
     try:
         return get_type_hints(function, include_extras=True)
     except Exception:  # noqa: BLE001 - names that are not imported
@@ -210,32 +279,36 @@ def _fields(schema: Any) -> frozenset[str]:
     return frozenset(fields)
 
 
-def _hit(found: Mapping[Any, Any], request: ToolCallRequest) -> ToolMessage | None:
-    """Return a stored result as the answer to this call."""
+def _is_resumed(request: ToolCallRequest) -> bool:
+    """Tell whether the step goes on after an interrupt: what a human said belongs to this thread."""
+    config: Any = getattr(request.runtime, "config", None) or {}
+    return bool((config.get("configurable") or {}).get(_RESUMING))
+
+
+def _found(found: Mapping[Any, Any]) -> ToolMessage | None:
     message = next(iter(found.values()), None)
-    if not isinstance(message, ToolMessage):
-        return None
-    metadata = {**message.response_metadata, MARKER: {"hit": True}}
-    return message.model_copy(
-        update={
-            "tool_call_id": request.tool_call["id"],
-            "id": None,
-            "response_metadata": metadata,
-        }
-    )
+    return message if isinstance(message, ToolMessage) else None
 
 
-def _kept(result: object) -> ToolMessage | None:
-    """Return what is kept of a result: nothing of an error or of a command."""
-    if not isinstance(result, ToolMessage) or result.status == "error":
-        return None
-    return result.model_copy(update={"tool_call_id": "", "id": None})
+def _as_answer(result: ToolMessage, request: ToolCallRequest) -> ToolMessage:
+    """Return a result as the answer to this call."""
+    answer = result.model_copy(deep=True)
+    answer.tool_call_id = request.tool_call["id"] or ""
+    answer.response_metadata[MARKER] = {"hit": True}
+    return answer
 
 
 def _made_again(
     cls: type[CacheMiddleware], cache: BaseCache | None, tools: dict[str, float]
 ) -> CacheMiddleware:
     return cls(cache, tools=tools)
+
+
+def _lifetimes(tools: object) -> dict[str, float]:
+    if not isinstance(tools, Mapping) or not all(isinstance(name, str) for name in tools):
+        msg = f"tools is {tools!r}; expected {{name: seconds, or a timedelta}}"
+        raise ConfigurationError(msg)
+    return {name: _seconds(name, ttl) for name, ttl in tools.items()}
 
 
 def _seconds(name: str, ttl: object) -> float:

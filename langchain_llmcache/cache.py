@@ -668,6 +668,14 @@ class LLMCache(BaseCache):
             self._observer.trouble("uncacheable", said)
         return asked
 
+    def _heal_message(self, message: BaseMessage) -> None:
+        """Remove the entry of a message that an agent refused, if it is known. Never raises."""
+        run(self._flow.heal_message(self._opened.blocking, message))
+
+    async def _aheal_message(self, message: BaseMessage) -> None:
+        """Remove the entry of a message that an agent refused, if it is known. Never raises."""
+        await self._flow.heal_message(self._opened.asynchronous, message)
+
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.
         milliseconds = to_milliseconds(DEFAULT_TTL if callable(self._ttl) else self._ttl)

@@ -7,6 +7,7 @@ wait is the caller's; whatever goes wrong with a lookup or an update stays in he
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections.abc import Callable, Hashable, Sequence
@@ -814,6 +815,12 @@ class Flow:
                 self._observer.count("healed", key)
         finally:
             self._forget_copy(key)
+
+    async def heal_message(self, side: Side, message: object) -> None:
+        """Remove the entry of a message that was refused, if it is known. Never raises."""
+        if self._note is not None:
+            with contextlib.suppress(ConfigurationError):
+                await self.heal(side, self._origins.of(message), b"")
 
     # --- administration ---
 

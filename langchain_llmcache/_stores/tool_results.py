@@ -1,27 +1,133 @@
-"""Where an ``LLMCache`` keeps results of tools, and under which key."""
+"""Where an ``LLMCache`` keeps results of tools, and under which keys.
+
+A result belongs to one tool: its name alone says little, because two agents may each have a
+``search`` of their own.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
+from langchain_core.messages import ToolMessage
 from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.cache.base import FullKey
 
 from langchain_llmcache._request.asking import Asked
+from langchain_llmcache._stores.turns import Turns
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
     from langchain_llmcache.cache import LLMCache
 
 # The first part of the namespaces of results.
 TOOLS: Final = "llmcache-tools"
+# Characters of a tool's name in its namespace, for those who look at keys.
+_NAME_SHOWN: Final = 64
+# Values of which a function may have been made, and which tell it from its like.
+_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None))
 
 
-def results_of(cache: LLMCache) -> LangGraphCache[Any]:
-    """Return a LangGraph cache in the same store that never raises, even if that is the user's."""
-    return cache._opened.nodes(cache._guard())  # noqa: SLF001 - a part of the cache
+class Results(NamedTuple):
+    """Results of tools in the store of one cache.
+
+    Attributes:
+        store: A LangGraph cache that never raises, even if the store is the user's own.
+        turns: Of equal calls at once.
+    """
+
+    store: LangGraphCache[Any]
+    turns: Turns
 
 
-def key_of_result(cache: LLMCache, tool: str, arguments: str) -> FullKey:
-    """Return the key of what a tool says to these arguments, with all that sets keys apart."""
-    key = cache._flow.key_of(arguments, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
-    return (TOOLS, tool), key.digest
+_known: Final[WeakKeyDictionary[LLMCache, Results]] = WeakKeyDictionary()
+
+
+def results_of(cache: LLMCache) -> Results:
+    """Return where the results are that a cache keeps."""
+    results = _known.get(cache)
+    if results is None:
+        settings = cache._flow._settings  # noqa: SLF001 - a part of the cache, as the next line
+        store = cache._opened.nodes(cache._guard())  # noqa: SLF001
+        turns = Turns(settings.max_wait if settings.single_flight else 0.0)
+        results = _known[cache] = Results(store, turns)
+    return results
+
+
+def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> FullKey:
+    """Return the key of what a tool says to these arguments, with all that sets keys apart.
+
+    Args:
+        cache: Where the result is kept.
+        tool: Tells the tool, see ``identity_of``.
+        name: What the model calls it.
+        arguments: What the model gives it.
+
+    Raises:
+        Exception: if the arguments are no JSON data.
+    """
+    text = json.dumps(arguments, sort_keys=True)
+    key = cache._flow.key_of(text, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
+    return (TOOLS, name[:_NAME_SHOWN]), key.digest
+
+
+def identity_of(tool: BaseTool) -> str:
+    """Return what tells a tool: where its code stands, and what the model is told of it.
+
+    Raises:
+        Exception: if its schema is no JSON data.
+    """
+    schema: Any = tool.tool_call_schema
+    if not isinstance(schema, Mapping):
+        schema = schema.model_json_schema()
+    code = [list(_code(each)) for each in _functions(tool)]
+    told = json.dumps([tool.name, tool.description, schema, code], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _functions(tool: BaseTool) -> list[Callable[..., Any]]:
+    given = [getattr(tool, "func", None), getattr(tool, "coroutine", None)]
+    return [each for each in given if callable(each)] or [type(tool)]
+
+
+def _code(function: Any) -> Iterator[str]:
+    """Yield where a function stands, and the plain values that it was made with."""
+    function = inspect.unwrap(function)
+    while isinstance(function, partial):
+        yield from _told([*function.args, *function.keywords.items()])
+        function = inspect.unwrap(function.func)
+    owner = getattr(function, "__self__", None)
+    if owner is not None:
+        yield f"{type(owner).__module__}.{type(owner).__qualname__}"
+    yield str(getattr(function, "__module__", ""))
+    yield str(getattr(function, "__qualname__", type(function).__qualname__))
+    yield from _told([_content(cell) for cell in getattr(function, "__closure__", None) or ()])
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
+
+
+def _told(values: list[Any]) -> Iterator[str]:
+    """Yield plain values, as text. What can change, or has no text, is not asked."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _told(list(value))
+        elif type(value) in _PLAIN:
+            yield f"{type(value).__name__} {value!r}"
+
+
+def kept(result: object) -> ToolMessage | None:
+    """Return what is kept of a result: nothing of an error or of a command."""
+    if not isinstance(result, ToolMessage) or result.status == "error":
+        return None
+    return result.model_copy(update={"tool_call_id": "", "id": None})

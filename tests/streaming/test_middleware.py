@@ -15,7 +15,13 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, InjectedToolCallId, ToolException, tool
+from langchain_core.tools import (
+    BaseTool,
+    InjectedToolCallId,
+    StructuredTool,
+    ToolException,
+    tool,
+)
 from langgraph.types import Command
 
 from langchain_llmcache import LLMCache
@@ -372,9 +378,29 @@ class ConfiguredTool(PlainTool):
         return customer + str(config)
 
 
+async def remote(**arguments: Any) -> str:
+    """Depend on the arguments, as a tool of an MCP server does."""
+    return str(arguments)
+
+
+async def remote_with_config(config: RunnableConfig, **arguments: Any) -> str:
+    """Depend on the config."""
+    return str(config) + str(arguments)
+
+
+def of_json(coroutine: Any) -> BaseTool:
+    """Return a tool whose arguments are told by a JSON schema."""
+    schema = {"type": "object", "properties": {"customer": {"type": "string"}}}
+    return StructuredTool(
+        name=coroutine.__name__, description="", args_schema=schema, coroutine=coroutine
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "more"),
     [
+        (of_json(remote), False),
+        (of_json(remote_with_config), True),
         (with_state, True),
         (with_runtime, True),
         (with_config, True),
