@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from valkey.asyncio import Valkey as AsyncValkey
     from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 
+    from langchain_llmcache._valkey.topology import AddressRemap
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -121,6 +122,7 @@ class LLMCache(BaseCache):
                 None, prefix=DEFAULT_PREFIX, timeout=settings.timeout, serde=None
             )
         self._recipe = Recipe("", options) if store is None else None
+        self._opened.bound(settings.max_entry_bytes)
         default = DEFAULT_TTL if self._opened.ttl is None else self._opened.ttl
         self._ttl = checked_ttl(default if settings.ttl is UNSET else settings.ttl)
         self._store: LangGraphCache[Any] | None = None
@@ -163,6 +165,7 @@ class LLMCache(BaseCache):
         serde: SerializerProtocol | None = None,
         cluster: bool | None = None,
         read_from_replicas: bool = False,
+        address_remap: AddressRemap | None = None,
         **options: Unpack[CacheOptions],
     ) -> Self:
         """Return a cache in the store of a URL; nothing is connected before it is used.
@@ -175,6 +178,9 @@ class LLMCache(BaseCache):
             cluster: Whether the server belongs to a cluster; None: it is found out on first use.
             read_from_replicas: Lets lookups in a cluster ask replicas too, which may not have
                 the newest answers yet.
+            address_remap: Turns an address (host and port) that a cluster's nodes tell of each
+                other into one that can be reached from here, behind NAT or with Docker; as
+                valkey-py's ``ValkeyCluster`` takes it.
             options: See ``CacheOptions``.
 
         Raises:
@@ -188,6 +194,7 @@ class LLMCache(BaseCache):
             serde=serde,
             cluster=cluster,
             read_from_replicas=read_from_replicas,
+            address_remap=address_remap,
         )
         return cls._made(
             opened,
@@ -198,6 +205,7 @@ class LLMCache(BaseCache):
             serde=serde,
             cluster=cluster,
             read_from_replicas=read_from_replicas,
+            address_remap=address_remap,
         )
 
     @classmethod

@@ -25,6 +25,7 @@ EventKind: TypeAlias = Literal[
     "corrupt",
     "denied",
     "error",
+    "shed",
     "skipped",
     "heal",
     "delete",
@@ -41,8 +42,9 @@ class CacheEvent:
         kind: What happened, in the words of ``CacheStats``: ``hit``, ``miss``, ``wait``
             (a caller began to wait for another's answer; a hit or a miss follows), ``bypass``
             (not looked up, ``read=False``), ``store``, ``declined``, ``refused``,
-            ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``skipped`` (the breaker is
-            open), ``heal`` (an entry was removed because a parser refused its answer), ``delete``, ``clear``, ``breaker`` (it changed its state).
+            ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``shed`` (too much at once),
+            ``skipped`` (the breaker is open), ``heal`` (an entry was removed because a parser
+            refused its answer), ``delete``, ``clear``, ``breaker`` (it changed its state).
         time: When, Unix seconds.
         namespace: Of the request or of the command, outermost part first.
         model: The model's name, where the request tells.

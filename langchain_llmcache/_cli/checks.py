@@ -17,7 +17,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -38,7 +37,7 @@ from langchain_llmcache._stores.admin import (
     ValkeyAdministration,
     each_once,
 )
-from langchain_llmcache._valkey.entries import SWAP_SCRIPT, escape_glob
+from langchain_llmcache._valkey.entries import SWAP_SCRIPT
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache.errors import StoreError
 
@@ -549,11 +548,8 @@ def checked_at() -> str:
 
 
 async def _together(store: ValkeyAdministration, items: Sequence[Any]) -> list[Any]:
-    return await store.transport.together(items)
+    return await store.router.together(items)
 
 
 async def _everywhere(store: ValkeyAdministration, *command: Any) -> dict[str, Any]:
-    # Whether it is a cluster is found out by keys under the prefix: others may be forbidden.
-    with suppress(ResponseError):
-        await anext(store.transport.scan(f"{escape_glob(store.prefix)}*"), None)
-    return await store.transport.everywhere(*command)
+    return await store.router.everywhere(*command)

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._flow.breaker import Breaker
-from langchain_llmcache._flow.ports import Entries, PartlyDownError, Refused
+from langchain_llmcache._flow.ports import Entries, Overloaded, PartlyDownError, Refused
 from langchain_llmcache._insight.errors import advice_for, describe, is_of_the_caller, with_advice
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
@@ -85,7 +85,7 @@ class Gate:
         self.failed(action, error, key)
         if isinstance(error, Refused):
             self._breaker.succeeded()
-        elif not isinstance(error, PartlyDownError) and not is_of_the_caller(error):
+        elif not isinstance(error, (PartlyDownError, Overloaded)) and not is_of_the_caller(error):
             self._breaker.failed()
         return FAILED
 
@@ -112,5 +112,7 @@ class Gate:
         said = consequence.get(action, "going on")
         if isinstance(error, Refused):
             self._observer.failed("denied", f"{action} refused, {said}", error, key)
+        elif isinstance(error, Overloaded):
+            self._observer.failed("shed", f"{action} given up, {said}", error, key)
         else:
             self._observer.failed("errors", f"{action} failed, {said}", error, key)

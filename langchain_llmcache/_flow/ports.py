@@ -119,6 +119,10 @@ class PartlyDownError(ConnectionError):
     """A part of the store does not answer; others do, so there is no reason to leave it alone."""
 
 
+class Overloaded(Exception):  # noqa: N818 - not the store's failure
+    """Too much was asked of the store at once; it answers, and is not to be left alone."""
+
+
 class Refused(Exception):  # noqa: N818 - the server's answer, not its failure
     """The server understood, and said no: it is there, and other commands may work."""
 

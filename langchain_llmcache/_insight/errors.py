@@ -163,6 +163,15 @@ _TABLE: Final = tuple(
             "correct the host in the URL, or the name service",
         ),
         (
+            r"\w+Error: .*as the cluster names a node, was never reached",
+            "unreachable-node",
+            "the cluster names an address that cannot be reached from here (NAT, Docker)",
+            (
+                "have the node announce another (cluster-announce-ip), or translate it: "
+                "LLMCache.from_url(..., address_remap=...)"
+            ),
+        ),
+        (
             r"NotTheStoreError: gevent",
             "gevent",
             "green threads are patched by halves",
@@ -207,7 +216,7 @@ def hint_for(error: BaseException) -> str | None:
     return REACHING if any(_UNREACHED.search(str(each)) for each in chain(error)) else None
 
 
-_NOT_THE_STORE: Final = "NotTheStoreError"
+_OWN_ERRORS: Final = frozenset({"ConfigurationError", "NotTheStoreError", "Overloaded"})
 # As Python says that a caller has no event loop, or that its process is ending.
 _OF_THE_CALLER: Final = re.compile(
     "no running event loop|no event loop of asyncio|event loop is closed|different (event )?loop"
@@ -250,7 +259,7 @@ def describe(error: BaseException) -> str:
         name = type(each).__name__
         if (
             isinstance(each, OSError)
-            or name == _NOT_THE_STORE
+            or name in _OWN_ERRORS
             or (type(each).__module__ in _QUOTED_MODULES and name != "InvalidResponse")
         ):
             own = name in _OWN_WORDS and each.__cause__ is None

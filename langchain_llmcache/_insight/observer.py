@@ -54,6 +54,7 @@ _KIND_OF: Final[dict[str, EventKind]] = {
     "corrupt": "corrupt",
     "denied": "denied",
     "errors": "error",
+    "shed": "shed",
     "skipped": "skipped",
     "healed": "heal",
 }

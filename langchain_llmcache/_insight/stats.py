@@ -34,6 +34,8 @@ class CacheStats:
         denied: Operations that the server refused (no permission, no memory, a replica); each
             was a miss or a lost store.
         errors: Operations that the store failed; likewise.
+        shed: Operations given up because too many were under way at once: the store answered, but
+            not to these in time; likewise.
         skipped: Operations not tried because the breaker was open; likewise.
         healed: Entries removed because a parser had refused their answers.
         breaker: State of the breaker: ``closed`` (all is well), ``open`` or ``half-open``.
@@ -65,6 +67,7 @@ class CacheStats:
     corrupt: int = 0
     denied: int = 0
     errors: int = 0
+    shed: int = 0
     skipped: int = 0
     healed: int = 0
     breaker: State = "closed"

@@ -32,7 +32,7 @@ from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import LLMCacheError, StoreError, UnsupportedOperationError
 
 if TYPE_CHECKING:
-    from langchain_llmcache._valkey.entries import BulkTransport
+    from langchain_llmcache._valkey.router import Router
     from langchain_llmcache._valkey.settings import ConnectionSettings
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ def open_administration(
             msg = f"there is no file {path}"
             raise StoreError(msg)
         return SqliteAdministration(SqliteStore(path=path, timeout=timeout), opened.prefix)
-    return ValkeyAdministration(store.transport, opened.prefix, opened.close)
+    return ValkeyAdministration(store.router, opened.prefix, opened.close)
 
 
 def administer_server(settings: ConnectionSettings, prefix: str) -> Administration:
@@ -163,7 +163,7 @@ def administer_server(settings: ConnectionSettings, prefix: str) -> Administrati
     """
     opened = open_server(settings, prefix=prefix, serde=None)
     store: Any = opened.blocking.entries
-    return ValkeyAdministration(store.transport, opened.prefix, opened.close)
+    return ValkeyAdministration(store.router, opened.prefix, opened.close)
 
 
 def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> Iterator[list[Key]]:
@@ -260,20 +260,20 @@ class ValkeyAdministration:
     """A server or a cluster.
 
     Args:
-        transport: Of threads.
+        router: Of threads.
         prefix: What all keys begin with.
         close: Closes the connections.
     """
 
-    def __init__(self, transport: BulkTransport, prefix: str, close: Any) -> None:
-        self.transport = transport
+    def __init__(self, router: Router, prefix: str, close: Any) -> None:
+        self.router = router
         self.prefix = prefix
         self.codec = Codec(Unproven(prefix))
         self.close = close
 
     def keys(self, scope: AnyScope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches; some more than once."""
-        from langchain_llmcache._valkey.entries import escape_glob
+        from langchain_llmcache._valkey.commands import escape_glob
 
         pattern = escape_glob(self.prefix + "".join(f"{part}/" for part in scope.namespace))
         model = scope.model if isinstance(scope, Scope) else None
@@ -288,7 +288,9 @@ class ValkeyAdministration:
 
     def names(self, pattern: str) -> Iterator[list[bytes]]:
         """Yield the keys of all servers that match a pattern, in batches; some more than once."""
-        batches = self.transport.scan(pattern)
+        from langchain_llmcache._valkey.commands import scan
+
+        batches = scan(self.router, pattern)
         while True:
             with _translated("scan"):
                 names = run(_next(batches))
@@ -330,10 +332,12 @@ class ValkeyAdministration:
 
     def remove(self, keys: Sequence[Key]) -> int:
         """Remove entries; return how many there were."""
+        from langchain_llmcache._valkey.commands import unlink
+
         removed = 0
         for names in self._by_effort([self._name(key) for key in keys]):
             with _translated("delete"):
-                removed += run(_awaited(self.transport.unlink(names)))
+                removed += run(_awaited(unlink(self.router, names)))
         return removed
 
     def _by_effort(self, names: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -342,7 +346,7 @@ class ValkeyAdministration:
             batch = names[first : first + _FREED]
             with _translated("strlen"):
                 items = [(name, ("STRLEN", name)) for name in batch]
-                sizes = run(_awaited(self.transport.together(items)))
+                sizes = run(_awaited(self.router.together(items)))
             freed, total = [], 0
             for name, size in zip(batch, sizes, strict=True):
                 # Without the permission to ask, or of another type: a middling one.
@@ -361,7 +365,7 @@ class ValkeyAdministration:
             batch = commands[first : first + 2 * _BATCH]
             with _translated(str(batch[0][0])):
                 answers = run(
-                    _awaited(self.transport.together([(words[1], words) for words in batch]))
+                    _awaited(self.router.together([(words[1], words) for words in batch]))
                 )
             for words, reply in zip(batch, answers, strict=True):
                 replies.append(_checked(words[0], reply))

@@ -228,7 +228,7 @@ def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[Foreign
         send: Sends commands.
         prefix: Of langchain-redis; None: community's RedisCache, whose keys have none.
     """
-    from langchain_llmcache._valkey.entries import escape_glob
+    from langchain_llmcache._valkey.commands import escape_glob
 
     if prefix is None:
         start, form, command = "", _ONE_HASH, "HGETALL"

@@ -17,7 +17,7 @@ from langchain_llmcache._flow.ports import run
 from langchain_llmcache._request.key import AnyScope, Key, encode_part
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
 from langchain_llmcache._stores.own import OwnStore
-from langchain_llmcache._stores.threads import Threads
+from langchain_llmcache._threads import Threads
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache.errors import UnsupportedOperationError
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 
     from langchain_llmcache._valkey.settings import ConnectionSettings
+    from langchain_llmcache._valkey.topology import AddressRemap
 
 DEFAULT_PREFIX = "llm_cache:"
 _MEMORY_OPTIONS = {"max_entries": POSITIVE, "max_bytes": POSITIVE}
@@ -53,6 +54,7 @@ class Opened:
         aclose: Releases the rest, on the running loop.
         name: Scheme, host and port, or the like; nothing confidential.
         ttl: The store's own default TTL, seconds, if it has one.
+        bound: Is told how many bytes an entry may have; a larger one need not be read.
         evictions: Returns how many entries its bounds have pushed out, where it tells.
     """
 
@@ -65,6 +67,7 @@ class Opened:
     aclose: Callable[[], Awaitable[None]]
     name: str
     ttl: float | None = None
+    bound: Callable[[int | None], None] = lambda _: None
     evictions: Callable[[], int] = int
 
 
@@ -76,6 +79,7 @@ def open_url(
     serde: SerializerProtocol | None,
     cluster: bool | None = None,
     read_from_replicas: bool = False,
+    address_remap: AddressRemap | None = None,
 ) -> Opened:
     """Return the store of a URL; None means ``memory://``.
 
@@ -95,7 +99,14 @@ def open_url(
     if cluster and parts.scheme == "unix":
         msg = "cluster=True needs a host: the nodes of a cluster cannot be reached by a socket"
         raise ConfigurationError(msg)
-    settings = replace(settings, cluster=ClusterSettings(cluster, read_from_replicas))
+    remap: object = address_remap
+    if remap is not None and not callable(remap):
+        msg = f"address_remap is a {type(address_remap).__name__}; expected a function of (host, port)"
+        raise ConfigurationError(msg)
+    settings = replace(
+        settings,
+        cluster=ClusterSettings(cluster, read_from_replicas, remap=address_remap),
+    )
     return open_server(settings, prefix=prefix, serde=serde, store=None)
 
 
@@ -223,13 +234,13 @@ def open_server(
     prefix = _checked_prefix(prefix) if store is None else ended(prefix)
     from langchain_llmcache._valkey.entries import ValkeyEntries
     from langchain_llmcache._valkey.green import check_patches
-    from langchain_llmcache._valkey.open import open_transports
+    from langchain_llmcache._valkey.open import open_routers
 
     check_patches()
-    transports = open_transports(settings)
+    routers = open_routers(settings, prefix)
     seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
-    blocking = ValkeyEntries(transports.blocking, prefix, seal)
-    asynchronous = ValkeyEntries(transports.asynchronous, prefix, seal)
+    blocking = ValkeyEntries(routers.blocking, prefix, seal)
+    asynchronous = ValkeyEntries(routers.asynchronous, prefix, seal)
 
     def nodes(guard: Guard) -> NodeCache:
         return NodeCache(blocking, asynchronous, guard, serializer_in(serde))
@@ -240,14 +251,18 @@ def open_server(
 
         return ValkeyStore(settings.client(), prefix, nodes(guard))
 
+    def bound(largest: int | None) -> None:
+        blocking.largest = asynchronous.largest = largest
+
     return Opened(
         prefix=prefix,
         blocking=Side(blocking, BlockingCaller()),
         asynchronous=Side(asynchronous, AsyncCaller()),
+        bound=bound,
         store=as_own if store is None else lambda _: store,
         nodes=nodes,
-        close=transports.close,
-        aclose=transports.aclose,
+        close=routers.close,
+        aclose=routers.aclose,
         name=_name(settings.name, prefix),
         ttl=getattr(store, "ttl", None),
     )

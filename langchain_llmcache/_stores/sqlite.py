@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_llmcache._forks import is_held_here
 from langchain_llmcache._stores.node_values import NodeSerializer
 from langchain_llmcache._stores.own import OwnStore
-from langchain_llmcache._stores.threads import Threads
+from langchain_llmcache._threads import Threads
 
 # Every so many writes look for expired rows, for keys that are not asked for again.
 _PURGE_EVERY: Final = 16

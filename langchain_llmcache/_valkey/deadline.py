@@ -7,30 +7,54 @@ keep an operation for ever.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from typing import Any
+from typing import Any, Final
 
 from valkey.connection import AbstractConnection
 
+from langchain_llmcache._valkey.sizes import FIRST_LINE, check_size
+
+# Bytes from which on it is worth a look how many there will be.
+_MANY: Final = 16_384
+
 
 class _Deadline:
-    """A moment that a connection and its socket share."""
+    """A moment that a connection and its socket share, and how much may come until then."""
 
-    __slots__ = ("at",)
+    __slots__ = ("arrived", "at", "largest", "start")
 
     def __init__(self) -> None:
-        self.at = float("inf")
+        self.begin(float("inf"), None)
+
+    def begin(self, at: float, largest: int | None) -> None:
+        """Begin an operation."""
+        self.at = at
+        self.largest = largest
+        self.arrived = 0
+        self.start = b""
 
     def remaining(self) -> float:
-        """Return the seconds that are left.
+        """Return the seconds that are left, and 0 if there are none.
 
-        Raises:
-            TimeoutError: if there are none.
+        With 0 a socket gives what has come already: if this thread was kept from looking, that
+        is no silence of the server.
         """
-        seconds = self.at - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError("deadline")
-        return seconds
+        return max(0.0, self.at - time.monotonic())
+
+    def check(self, data: Any, count: int) -> None:
+        """Refuse to read more than may come."""
+        if self.largest is None:
+            return
+        if self.arrived == 0:
+            self.start = bytes(data[:FIRST_LINE])
+        self.arrived += count
+        if self.arrived >= _MANY:
+            check_size(self.start, self.arrived, self.largest)
+
+
+# What a socket without any time left says.
+_NOTHING_THERE: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class _DeadlineSocket:
@@ -44,15 +68,28 @@ class _DeadlineSocket:
 
     def recv_into(self, buffer: Any) -> int:
         self._sock.settimeout(self._deadline.remaining())
-        return self._sock.recv_into(buffer)
+        try:
+            count = self._sock.recv_into(buffer)
+        except _NOTHING_THERE:
+            raise TimeoutError("deadline") from None
+        self._deadline.check(buffer, count)
+        return count
 
     def recv(self, size: int) -> bytes:
         self._sock.settimeout(self._deadline.remaining())
-        return self._sock.recv(size)
+        try:
+            data = self._sock.recv(size)
+        except _NOTHING_THERE:
+            raise TimeoutError("deadline") from None
+        self._deadline.check(data, len(data))
+        return data
 
     def sendall(self, data: bytes) -> None:
         self._sock.settimeout(self._deadline.remaining())
-        self._sock.sendall(data)
+        try:
+            self._sock.sendall(data)
+        except _NOTHING_THERE:
+            raise TimeoutError("deadline") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -65,9 +102,9 @@ class DeadlineConnection(AbstractConnection):
         self._deadline = _Deadline()
         super().__init__(**arguments)
 
-    def set_deadline(self, at: float) -> None:
-        """End every wait by ``at`` (``time.monotonic()``)."""
-        self._deadline.at = at
+    def set_deadline(self, at: float, largest: int | None = None) -> None:
+        """End every wait by ``at`` (``time.monotonic()``), and read no value of more bytes."""
+        self._deadline.begin(at, largest)
 
     def _connect(self) -> Any:
         sock = super()._connect()  # type: ignore[safe-super]

@@ -1,10 +1,10 @@
-"""Valkey, natively: the commands, written once, over a blocking or an asyncio transport."""
+"""Entries of a cache in Valkey: the commands, written once, for threads and for event loops."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Final
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
@@ -12,7 +12,10 @@ from langchain_llmcache._answer.entries import LEASE, CorruptEntryError
 from langchain_llmcache._answer.seal import Seal
 from langchain_llmcache._flow.ports import Refused
 from langchain_llmcache._request.key import AnyScope, Key
-from langchain_llmcache._valkey.commands import Command
+from langchain_llmcache._valkey import commands
+from langchain_llmcache._valkey.commands import escape_glob, remove_matching
+from langchain_llmcache._valkey.router import Router
+from langchain_llmcache._valkey.sizes import TooLargeError
 
 # Of a value that is not a lease, only that it is none: it may be large.
 SWAP_SCRIPT: Final = """
@@ -24,59 +27,33 @@ elseif ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return there
 """
-_GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]^-"})
-
-
-class Transport(Protocol):
-    """Sends commands to one server or a cluster; each returns or raises within the deadline.
-
-    Names are whole keys, bytes. Any of these may raise what valkey-py raises.
-    """
-
-    async def get(self, name: bytes) -> bytes | None:
-        """Return the value of a key. Many at once may travel together."""
-
-    async def call(self, command: str, name: bytes, *arguments: Any) -> Any:
-        """Return the reply to a command about one key."""
-
-    async def eval(self, script: str, name: bytes, *arguments: Any) -> Any:
-        """Run a script about one key."""
-
-    async def unlink(self, names: Sequence[bytes]) -> int:
-        """Remove keys, however many; return how many there were."""
-
-    def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
-        """Yield the keys that match, of all servers, in batches; some more than once."""
-
-
-@runtime_checkable
-class BulkTransport(Transport, Protocol):
-    """For administration: a transport of threads."""
-
-    async def together(self, items: Sequence[tuple[bytes, Command]]) -> list[Any]:
-        """Return the replies to commands about keys, sent together; refusals are among them."""
-
-    async def everywhere(self, *command: Any) -> dict[str, Any]:
-        """Return each server's reply to a command about no key; refusals are among them."""
+# Bytes that a seal may add to an entry.
+_SEALING: Final = 1024
 
 
 class ValkeyEntries:
-    """One key for each entry: ``GET``, ``SET … PX``, ``UNLINK``, ``SCAN``; nothing else.
+    """One key for each entry.
 
     Args:
-        transport: Blocking or asyncio.
+        router: The way to the server, of threads or of event loops.
         prefix: What all keys begin with.
         seal: Seals entries (encryption); None stores them as they are.
+
+    Attributes:
+        largest: Bytes that an entry may have; a value that is larger is not read. None: any number.
     """
 
-    def __init__(self, transport: Transport, prefix: str, seal: Seal | None = None) -> None:
-        self.transport = self._transport = transport
+    def __init__(self, router: Router, prefix: str, seal: Seal | None = None) -> None:
+        self.router = self._router = router
+        self.largest: int | None = None
         self.prefix = self._prefix = prefix
         self._seal = seal
 
     async def get(self, key: Key) -> bytes | None:
         try:
-            stored = await self._transport.get(self._name(key))
+            stored = await commands.get(self._router, self._name(key), self._bound)
+        except TooLargeError as error:
+            raise CorruptEntryError(str(error)) from error
         except ResponseError as error:  # as in translated, which takes longer
             if str(error).startswith("WRONGTYPE"):
                 raise CorruptEntryError("another kind of value than a string") from error
@@ -86,27 +63,32 @@ class ValkeyEntries:
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
         if self._seal is not None:
             entry = self._seal.wrap(entry)
-        expiry = () if ttl is None else ("PX", ttl)
         with translated():
-            await self._transport.call("SET", self._name(key), entry, *expiry)
+            await commands.put(self._router, self._name(key), entry, ttl)
 
     async def delete(self, key: Key) -> bool:
         with translated():
-            return bool(await self._transport.unlink([self._name(key)]))
+            name = self._name(key)
+            return bool(await self._router.send(name, ("UNLINK", name)))
 
     async def claim(self, key: Key, lease: bytes, milliseconds: int) -> bytes | None:
         # One command decides, on any topology, without a script: Valkey 7 and later.
         with translated():
             name = self._name(key)
-            there = await self._transport.call("SET", name, lease, "NX", "GET", "PX", milliseconds)
-            return self._opened(there)
+            claim = ("SET", name, lease, "NX", "GET", "PX", milliseconds)
+            return self._opened(await self._router.send(name, claim))
 
     async def swap(
         self, key: Key, lease: bytes, other: bytes | None, milliseconds: int | None
     ) -> bytes | None:
         with translated():
-            there: bytes | None = await self._transport.eval(
-                SWAP_SCRIPT, self._name(key), lease, other or b"", milliseconds or b""
+            there: bytes | None = await commands.evaluate(
+                self._router,
+                SWAP_SCRIPT,
+                self._name(key),
+                lease,
+                other or b"",
+                milliseconds or b"",
             )
             return there
 
@@ -116,7 +98,7 @@ class ValkeyEntries:
             return sum(
                 [
                     await remove_matching(
-                        self._transport, start + glob, lambda name: self._belongs(name, scope)
+                        self._router, start + glob, lambda name: self._belongs(name, scope)
                     )
                     for glob in scope.globs(escape_glob)
                 ]
@@ -125,7 +107,13 @@ class ValkeyEntries:
     async def ping(self) -> None:
         # A lookup of a key that nobody has: it needs no more rights than the cache itself.
         with translated():
-            await self._transport.get(f"{self._prefix}ping".encode())
+            await commands.get(self._router, f"{self._prefix}ping".encode())
+
+    @property
+    def _bound(self) -> int | None:
+        """Bytes that a value may have."""
+        # (What seals an entry may also write it as text.)
+        return None if self.largest is None else 2 * self.largest + _SEALING
 
     def _name(self, key: Key) -> bytes:
         return f"{self._prefix}{key.path}".encode("utf-8", "surrogatepass")
@@ -150,25 +138,3 @@ def translated() -> Iterator[None]:
         yield
     except ResponseError as error:
         raise Refused(str(error)) from error
-
-
-def escape_glob(text: str) -> str:
-    """Return the pattern that matches ``text`` itself and nothing else."""
-    return text.translate(_GLOB)
-
-
-async def remove_matching(
-    transport: Transport, pattern: str, wanted: Callable[[bytes], bool]
-) -> int:
-    """Remove the keys that match ``pattern`` and are wanted, in batches, blocking nobody for long.
-
-    Returns how many there were.
-
-    Keys that are written meanwhile may stay.
-    """
-    removed = 0
-    async for names in transport.scan(pattern):
-        found = [name for name in names if wanted(name)]
-        if found:
-            removed += await transport.unlink(found)
-    return removed

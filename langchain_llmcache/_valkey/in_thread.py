@@ -20,8 +20,10 @@ __all__ = ["in_thread", "start_thread", "timeout"]
 T = TypeVar("T")
 
 
-async def in_thread(call: Callable[[], T]) -> T:
+async def in_thread(call: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
     """Return what a blocking call returns.
+
+    What comes when it is not waited for any more is given to ``discard``.
 
     Not with ``asyncio.to_thread``: ``asyncio.run`` waits for its threads, and this one may
     hang in a name server or a metadata service.
@@ -31,6 +33,8 @@ async def in_thread(call: Callable[[], T]) -> T:
 
     def settle(result: T | None, error: BaseException | None) -> None:
         if future.done():
+            if error is None and discard is not None:
+                discard(result)  # type: ignore[arg-type]
             return
         if error is not None:
             future.set_exception(error)
@@ -46,7 +50,8 @@ async def in_thread(call: Callable[[], T]) -> T:
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:  # the loop is closed: nobody waits any more
-            return
+            if error is None and discard is not None:
+                discard(result)  # type: ignore[arg-type]
 
     start_thread(work, "llmcache-wait")
     return await future

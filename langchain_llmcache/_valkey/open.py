@@ -1,23 +1,20 @@
-"""From connection settings to transports: one server, a cluster, or whatever it turns out to be."""
+"""From connection settings to both ways to a store. Nothing is connected here."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from langchain_llmcache._valkey.aio import AsyncTransport, ThreadTransport
-from langchain_llmcache._valkey.detect import AutoTransport, Finding
-from langchain_llmcache._valkey.entries import Transport
-from langchain_llmcache._valkey.router import AsyncClusterTransport, BlockingClusterTransport
+from langchain_llmcache._valkey.aio import LoopNodes
+from langchain_llmcache._valkey.router import Nodes, Router
 from langchain_llmcache._valkey.settings import ConnectionSettings
-from langchain_llmcache._valkey.sync import BlockingTransport
+from langchain_llmcache._valkey.sync import SyncNodes, ThreadNodes
 from langchain_llmcache._valkey.topology import Address, Topology
 
 
 @dataclass(frozen=True)
-class Transports:
-    """Both halves of a way to a store.
+class Routers:
+    """Both ways to a store.
 
     Attributes:
         blocking: For threads.
@@ -26,65 +23,51 @@ class Transports:
         aclose: Releases the rest, on the running loop.
     """
 
-    blocking: Transport
-    asynchronous: Transport
+    blocking: Router
+    asynchronous: Router
     close: Callable[[], None]
     aclose: Callable[[], Awaitable[None]]
 
 
-class _OfLoops(Transport, Protocol):
-    async def close(self) -> None: ...
+def open_routers(settings: ConnectionSettings, prefix: str) -> Routers:
+    """Return the ways to where these settings lead.
 
-    def abandon(self) -> None: ...
-
-
-def open_transports(settings: ConnectionSettings) -> Transports:
-    """Return the transports for these settings. Nothing is connected."""
-    wanted = settings.cluster.enabled
-    single = BlockingTransport(settings)
-    if wanted is False or "host" not in settings.arguments:
-        # Unix sockets and others' connection classes lead to one server.
-        return _both(settings, [single], single, lambda: AsyncTransport(settings))
-    seeds = settings.cluster.seeds or (
-        Address(settings.arguments["host"], int(settings.arguments["port"])),
-    )
-    topology = Topology(seeds, settings.cluster.remap)
-    cluster = BlockingClusterTransport(settings, topology)
-    if wanted:
-        return _both(
-            settings, [cluster], cluster, lambda: AsyncClusterTransport(settings, topology)
-        )
-    finding = Finding()
-    return _both(
-        settings,
-        [single, cluster],
-        AutoTransport(single, cluster, finding),
-        lambda: AutoTransport(
-            AsyncTransport(settings), AsyncClusterTransport(settings, topology), finding
-        ),
-    )
-
-
-def _both(
-    settings: ConnectionSettings,
-    of_threads: list[BlockingTransport | BlockingClusterTransport],
-    blocking: Transport,
-    make_asynchronous: Callable[[], _OfLoops],
-) -> Transports:
+    Args:
+        settings: How to make connections.
+        prefix: What all keys begin with.
+    """
+    topology = _topology(settings)
+    of_threads = SyncNodes(settings)
     # A connection class without an asyncio counterpart is used from threads.
-    asynchronous = None if settings.asynchronous is None else make_asynchronous()
+    of_loops = ThreadNodes(of_threads) if settings.asynchronous is None else LoopNodes(settings)
+
+    def router(nodes: Nodes) -> Router:
+        return Router(
+            topology,
+            nodes,
+            timeout=settings.timeout,
+            prefix=prefix,
+            read_from_replicas=settings.cluster.read_from_replicas,
+        )
 
     def close() -> None:
-        for transport in of_threads:
-            transport.close()
+        of_threads.close()
         if settings.credentials is not None:
             settings.credentials.close()
-        if asynchronous is not None:
-            asynchronous.abandon()
+        of_loops.abandon()
 
     async def aclose() -> None:
-        if asynchronous is not None:
-            await asynchronous.close()
+        await of_loops.close()
         close()
 
-    return Transports(blocking, asynchronous or ThreadTransport(blocking), close, aclose)
+    return Routers(router(of_threads), router(of_loops), close, aclose)
+
+
+def _topology(settings: ConnectionSettings) -> Topology:
+    """Return what is known before anything was asked."""
+    if "host" not in settings.arguments:
+        # Unix sockets and others' connection classes lead to one server.
+        return Topology((), is_cluster=False)
+    here = Address(settings.arguments["host"], int(settings.arguments["port"]))
+    cluster = settings.cluster
+    return Topology(cluster.seeds or (here,), cluster.remap, is_cluster=cluster.enabled)

@@ -1,16 +1,25 @@
-"""One object for each event loop, closed with its loop.
+"""One object for each event loop, which lives and dies with its loop.
 
-What holds asyncio connections lives and dies with a loop. A loop that ends in an orderly way
-(``asyncio.run`` does) closes the asynchronous generators that were begun on it: one is begun for
-each object, and its end closes the object. What a carelessly closed loop left behind is
-abandoned when the next loop comes along.
+What holds asyncio connections cannot outlive their loop. Nothing here holds a loop, or what
+belongs to it: an open connection is registered with its loop, and so the loop holds the
+connection, and that holds the object. A loop that is dropped without being closed is collected,
+and all of it with the loop.
+
+A loop that ends in an orderly way (``asyncio.run`` does) closes the asynchronous generators that
+were begun on it; the object is announced as one of those. What a carelessly closed loop left
+behind is abandoned when the next loop comes along, and what a cache left behind that was dropped
+itself is let go on its loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncGenerator, Callable
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from langchain_llmcache._forks import new_lock
@@ -19,8 +28,13 @@ from langchain_llmcache._forks import new_lock
 class OfLoop(Protocol):
     """What can be kept for a loop."""
 
-    async def close(self) -> None:
-        """Release everything, on the loop."""
+    closed: bool
+
+    async def aclose(self) -> None:
+        """Release everything, on the loop. May be called again."""
+
+    def let_go(self) -> None:
+        """Release everything, on the loop, without waiting."""
 
     def abandon(self) -> None:
         """Release what can be released without the loop, which is closed."""
@@ -29,42 +43,41 @@ class OfLoop(Protocol):
 T = TypeVar("T", bound=OfLoop)
 
 
+@dataclass
+class _Kept(Generic[T]):
+    """The objects of one process, by the addresses of their loops."""
+
+    process: int = field(default_factory=os.getpid)
+    # An address is used again: the loop itself is compared.
+    of_loops: dict[int, tuple[weakref.ref[asyncio.AbstractEventLoop], weakref.ref[T]]] = field(
+        default_factory=dict
+    )
+
+
 class PerLoop(Generic[T]):
     """The objects of all loops of this process, made when a loop first asks.
 
     Args:
-        make: Makes the object of a loop; called on that loop.
+        make: Makes the object of a loop; called on that loop. The object must not hold what
+            holds this.
     """
 
     def __init__(self, make: Callable[[asyncio.AbstractEventLoop], T]) -> None:
         self._make = make
-        # Loops are found by address, and an address is used again: the loop itself is compared.
-        self._kept: dict[int, tuple[asyncio.AbstractEventLoop, T, AsyncGenerator[None, None]]] = {}
+        self._kept: _Kept[T] = _Kept()
         self._lock = new_lock()
-        self._process = os.getpid()
-        self._of_parent: list[object] = []
+        self._of_parent: list[T] = []
+        weakref.finalize(self, _let_go, self._kept).atexit = False
 
-    async def get(self) -> T:
+    def get(self) -> T:
         """Return the object of the running loop."""
         loop = asyncio.get_running_loop()
-        kept = self._kept.get(id(loop))
-        if kept is not None and kept[0] is loop and self._process == os.getpid():
-            return kept[1]
-        with self._lock:
-            self._check_process()
-            self._sweep()
-            made = self._make(loop)
-            end = self._until_shutdown(made)
-            self._kept[id(loop)] = (loop, made, end)
-        await anext(end)
-        return made
-
-    def here(self) -> T | None:
-        """Return the object of the running loop if there is one already."""
-        loop = asyncio.get_running_loop()
-        kept = self._kept.get(id(loop))
-        known = kept is not None and kept[0] is loop and self._process == os.getpid()
-        return kept[1] if known and kept is not None else None
+        kept = self._kept.of_loops.get(id(loop))
+        if kept is not None and kept[0]() is loop and self._kept.process == os.getpid():
+            made = kept[1]()
+            if made is not None and not made.closed:
+                return made
+        return self._new(loop)
 
     async def close(self) -> None:
         """Close the object of the running loop, and abandon those of closed loops."""
@@ -72,9 +85,10 @@ class PerLoop(Generic[T]):
         with self._lock:
             self._check_process()
             self._sweep()
-            kept = self._kept.get(id(loop))
-        if kept is not None and kept[0] is loop:
-            await kept[2].aclose()
+            kept = self._kept.of_loops.get(id(loop))
+        made = None if kept is None or kept[0]() is not loop else kept[1]()
+        if made is not None:
+            await made.aclose()
 
     def abandon(self) -> None:
         """Abandon the objects of closed loops; those of running ones cannot be closed from here."""
@@ -82,26 +96,47 @@ class PerLoop(Generic[T]):
             self._check_process()
             self._sweep()
 
-    async def _until_shutdown(self, made: T) -> AsyncGenerator[None, None]:
-        loop = asyncio.get_running_loop()
-        try:
-            yield
-        finally:
-            with self._lock:
-                kept = self._kept.get(id(loop))
-                if kept is not None and kept[1] is made:
-                    del self._kept[id(loop)]
-            await made.close()
+    def _new(self, loop: asyncio.AbstractEventLoop) -> T:
+        with self._lock:
+            self._check_process()
+            self._sweep()
+            made = self._make(loop)
+            self._kept.of_loops[id(loop)] = (weakref.ref(loop), weakref.ref(made))
+        begin = sys.get_asyncgen_hooks().firstiter
+        if begin is not None:
+            # All that a loop wants of a generator is that it can be closed.
+            begin(made)  # type: ignore[arg-type]
+        return made
 
     def _sweep(self) -> None:
-        for address, (loop, made, _) in list(self._kept.items()):
-            if loop.is_closed():
-                del self._kept[address]
-                made.abandon()
+        for address, (loop_ref, made_ref) in list(self._kept.of_loops.items()):
+            loop, made = loop_ref(), made_ref()
+            if loop is None or made is None or loop.is_closed():
+                del self._kept.of_loops[address]
+                if made is not None:
+                    made.abandon()
 
     def _check_process(self) -> None:
-        if self._process != os.getpid():
+        if self._kept.process != os.getpid():
             # After a fork the sockets are the parent's. They are kept, because a connection
             # that is collected says goodbye to its server, in the parent's name.
-            self._of_parent.append(self._kept)
-            self._kept, self._process = {}, os.getpid()
+            self._of_parent += [
+                made for _, ref in self._kept.of_loops.values() if (made := ref()) is not None
+            ]
+            self._kept.process = os.getpid()
+            self._kept.of_loops.clear()
+
+
+def _let_go(kept: _Kept[T]) -> None:
+    """Close what belonged to a cache that nobody holds any more."""
+    if kept.process != os.getpid():
+        return
+    for loop_ref, made_ref in list(kept.of_loops.values()):
+        loop, made = loop_ref(), made_ref()
+        if loop is None or made is None:
+            continue
+        if loop.is_closed():
+            made.abandon()
+            continue
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            loop.call_soon_threadsafe(made.let_go)

@@ -1,49 +1,42 @@
-"""A Valkey Cluster: each command goes to the node that has its key, wherever that is by now.
+"""What is sent where, and what is done about the answer: written once, for threads and loops.
+
+A single server is a router with one shard, which nothing is asked about; at the first MOVED or
+CROSSSLOT it turns out to be a cluster. There each command goes to the node that has its key,
+wherever that is by now.
 
 Over the connections of this package, not valkey-py's ``ValkeyCluster``, whose asyncio client
 forgets its start nodes when a cluster of one endpoint stalls and never recovers (valkey-py
 issue 327), loses connections to calls that are cancelled, may let an AttributeError out
 while slots move, and multiplies timeouts by its attempts; and which needs COMMAND, and drops
 ``ssl_check_hostname``. Here the start nodes are kept (``Topology``), an exchange outlives
-whoever waits for it (``Operations``), and one deadline holds over all attempts.
-
-The decisions are written once (``Router``), for threads and for event loops (``Nodes``).
+whoever waits for it, and one deadline holds over all attempts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
-from valkey.connection import AbstractConnection
 from valkey.crc import key_slot
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import NoPermissionError, ReadOnlyError, ResponseError, ValkeyError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
-from langchain_llmcache._flow.ports import PartlyDownError
-from langchain_llmcache._forks import new_lock
-from langchain_llmcache._valkey import commands
-from langchain_llmcache._valkey.aio import (
-    READ_BATCH,
-    AsyncPool,
-    Operations,
-    Read,
-    Reads,
-    answering,
-)
-from langchain_llmcache._valkey.commands import Command
-from langchain_llmcache._valkey.in_thread import timeout
-from langchain_llmcache._valkey.per_loop import PerLoop
-from langchain_llmcache._valkey.settings import ConnectionSettings
-from langchain_llmcache._valkey.sync import BlockingPool
+from langchain_llmcache._flow.ports import Overloaded, PartlyDownError
+from langchain_llmcache._signals import pass_on
+from langchain_llmcache._valkey.sizes import Suspects, TooLargeError
 from langchain_llmcache._valkey.topology import Address, Shard, Topology
+
+# The words of a command, its name first.
+Command: TypeAlias = tuple[Any, ...]
+# The key that a command is about, and the command.
+Item: TypeAlias = tuple[bytes, Command]
 
 # How often one command is sent on: redirections, and nodes that went away.
 _TURNS: Final = 8
@@ -56,99 +49,230 @@ _REST: Final = 1.0
 _LATELY: Final = 2.0
 # Nodes asked for a view of the cluster that covers all slots.
 _VIEWS: Final = 3
-# Scans of a cluster whose slots move meanwhile.
-_SCANS: Final = 10
-_UNLINK_BATCH: Final = 500
 
 _SLOTS: Final = ("CLUSTER", "SLOTS")
 _ASKING: Final = ("ASKING",)
 # (asyncio's is another class before Python 3.11.)
 _TIMEOUTS: Final = (ValkeyTimeoutError, TimeoutError, asyncio.TimeoutError)
-_FAILURES: Final = (ValkeyError, OSError, *_TIMEOUTS)
+_FAILURES: Final = (ValkeyError, OSError, Overloaded, *_TIMEOUTS)
 _REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "TRYAGAIN"})
 _UNFIT: Final = frozenset({"CLUSTERDOWN", "MASTERDOWN"})
 
 
 class Nodes(Protocol):
-    """Connections to the nodes of a cluster. Deadlines are in terms of ``now``."""
+    """Connections to nodes. A node that is None is where the settings lead.
 
-    def now(self) -> float:
-        """Return seconds that never go back."""
+    Deadlines are in terms of ``time.monotonic``.
+    """
 
-    async def exchange(
-        self, node: Address, commands: Sequence[Command], deadline: float
-    ) -> list[Any]:
-        """Send commands together and return their replies, refusals among them."""
+    def exchange(
+        self,
+        node: Address | None,
+        commands: Sequence[Command],
+        deadline: float,
+        largest: int | None = None,
+    ) -> Awaitable[list[Any]]:
+        """Send commands together and return their replies, refusals among them.
+
+        A reply of more than ``largest`` bytes is not read, but raises ``TooLargeError``.
+        """
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
-    def alone(self, deadline: float) -> AbstractAsyncContextManager[None]:
-        """Keep others out of the block."""
+    async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
+        """Do this work, or wait for the same work that is being done already."""
 
     async def retain(self, nodes: set[Address]) -> None:
         """Close the connections to all other nodes."""
 
 
 class Router:
-    """What is sent where, and what is done about the answer.
+    """The way to a server or a cluster.
 
     Args:
-        topology: What is known about the cluster; others may share it.
+        topology: What is known about it; others may share it.
         nodes: The connections.
-        settings: Of them the timeout, for all attempts together, and what is said of replicas.
+        timeout: Seconds for an operation, all attempts together.
+        prefix: What all keys begin with, and so what the user may touch.
+        read_from_replicas: Whether reads may go to any node of a shard.
     """
 
-    def __init__(self, topology: Topology, nodes: Nodes, settings: ConnectionSettings) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        nodes: Nodes,
+        *,
+        timeout: float,
+        prefix: str,
+        read_from_replicas: bool = False,
+    ) -> None:
         self._topology = topology
         self._nodes = nodes
-        self._timeout = settings.timeout
-        self._turn = itertools.count() if settings.cluster.read_from_replicas else None
-        self._asked_at = float("-inf")
+        self._timeout = timeout
+        self._prefix = prefix
+        self._turn = itertools.count() if read_from_replicas else None
+        self._asked_at = self._learned_at = float("-inf")
+        self._suspects = Suspects()
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether the cluster is known."""
-        return self._topology.known
+    # -- one command about one key, or many of them
 
-    def deadline(self) -> float:
-        """Return when an operation that begins now ends."""
-        return self._nodes.now() + self._timeout
+    async def send(
+        self, name: bytes, command: Command, *, read: bool = False, largest: int | None = None
+    ) -> Any:
+        """Return the reply to a command about a key.
 
-    async def prepare(self, deadline: float) -> None:
+        Args:
+            name: The key.
+            command: The command's words.
+            read: Whether a replica will do.
+            largest: Bytes that the reply may have; None: any number.
+
+        Raises:
+            TooLargeError: if it has more.
+        """
+        if largest is None:
+            return await self._send(name, command, read=read, largest=None)
+        if name in self._suspects:
+            await self._check_size(name, largest)
+        try:
+            return await self._send(name, command, read=read, largest=largest)
+        except (PartlyDownError, *_TIMEOUTS):
+            self._suspects.add(name)
+            raise
+
+    async def _check_size(self, name: bytes, largest: int) -> None:
+        """Ask for the size of a value that did not come in time, before it is asked for again."""
+        try:
+            size = await self._send(name, ("STRLEN", name), read=True, largest=None)
+        except ResponseError as error:
+            self._suspects.cleared(name, for_good=isinstance(error, NoPermissionError))
+            return
+        self._suspects.cleared(name)
+        if size > largest:
+            raise TooLargeError(f"a value of {size} bytes, where at most {largest} are expected")
+
+    async def _send(self, name: bytes, command: Command, *, read: bool, largest: int | None) -> Any:
+        deadline = time.monotonic() + self._timeout
+        if not self._topology.is_cluster:
+            [reply] = await self._nodes.exchange(None, (command,), deadline, largest)
+            if not isinstance(reply, Exception):
+                return reply
+            if not self._topology.reveals_cluster(reply):
+                raise reply
+        await self._prepare(deadline)
+        node = self._node_of(name, read=read)
+        [reply] = await self._send_to(node, [(name, command)], deadline, largest)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def together(self, items: Sequence[Item]) -> list[Any]:
+        """Return the replies to commands about keys, sent together; refusals are among them."""
+        deadline = time.monotonic() + self._timeout
+        if not self._topology.is_cluster:
+            commands = [command for _, command in items]
+            replies = await self._nodes.exchange(None, commands, deadline)
+            if not any(map(self._topology.reveals_cluster, replies)):
+                return replies
+        await self._prepare(deadline)
+        replies = [None] * len(items)
+        for node, indices in self._by_node(items).items():
+            batch = [items[index] for index in indices]
+            answers = await self._send_to(node, batch, time.monotonic() + self._timeout)
+            for index, answer in zip(indices, answers, strict=True):
+                replies[index] = answer
+        return replies
+
+    # -- all of it
+
+    async def everywhere(self, *command: Any) -> dict[str, Any]:
+        """Return each primary's reply to a command about no key; refusals are among them."""
+        with contextlib.suppress(NoPermissionError):  # it stays unknown
+            await self._find_out()
+        await self._learn_anew()
+        deadline = time.monotonic() + self._timeout
+        replies = {}
+        for node in self.primaries():
+            [replies["" if node is None else str(node)]] = await self._exchange(
+                node, [command], deadline
+            )
+        return replies
+
+    async def ask(self, node: Address | None, *command: Any) -> Any:
+        """Return one node's reply to a command about no key."""
+        [reply] = await self._exchange(node, [command], time.monotonic() + self._timeout)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def primaries(self) -> Sequence[Address | None]:
+        """Return the nodes that serve keys, as far as is known."""
+        return self._topology.primaries() if self._topology.is_cluster else [None]
+
+    async def survey(self) -> int:
+        """Learn who serves what by now; return a number that differs when that has changed.
+
+        Raises:
+            ConnectionError: (valkey-py's) a part of the cluster is served by nobody.
+        """
+        await self._find_out()
+        if not await self._learn_anew():
+            return 0
+        if uncovered := self._topology.uncovered():
+            raise ValkeyConnectionError(f"{uncovered} slots of the cluster are served by nobody")
+        return self._topology.changes
+
+    async def _learn_anew(self) -> bool:
+        """Learn who serves what by now, if it is a cluster; tell whether it is."""
+        if self._topology.is_cluster:
+            now = time.monotonic()
+            await self._learn(now + self._timeout, since=now)
+        return bool(self._topology.is_cluster)
+
+    async def _find_out(self) -> None:
+        # One node of a cluster would list its own keys and give no sign. UNLINK of two keys
+        # in different slots makes it: keys that nobody has, and a right that clearing needs.
+        # (A replica of a cluster redirects; one that refuses to write belongs to none.)
+        if self._topology.is_cluster is not None:
+            return
+        deadline = time.monotonic() + self._timeout
+        [reply] = await self._nodes.exchange(
+            None, [("UNLINK", *two_keys_of_nobody(self._prefix))], deadline
+        )
+        if self._topology.reveals_cluster(reply):
+            return
+        if isinstance(reply, Exception) and not isinstance(reply, ReadOnlyError):
+            raise reply
+        self._topology.is_cluster = False
+
+    # -- the nodes of a cluster
+
+    async def _prepare(self, deadline: float) -> None:
         """Learn the cluster, if that was not done yet."""
         if not self._topology.known:
             await self._learn(deadline, since=float("-inf"))
 
-    def node_of(self, name: bytes, *, read: bool) -> Address | None:
+    def _node_of(self, name: bytes, *, read: bool) -> Address | None:
         """Return the node for a key; None if nobody serves it."""
         shard = self._topology.shard(key_slot(name))
         if shard is None:
             return None
         return shard[0] if self._turn is None or not read else shard[next(self._turn) % len(shard)]
 
-    async def send(self, name: bytes, command: Command, *, read: bool = False) -> Any:
-        """Return the reply to a command about a key."""
-        deadline = self.deadline()
-        await self.prepare(deadline)
-        node = self.node_of(name, read=read)
-        [reply] = await self.send_together(node, [(name, command)], deadline)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+    def _by_node(self, items: Sequence[Item]) -> dict[Address | None, list[int]]:
+        """Return at which places there are the commands for each node."""
+        of_node: defaultdict[Address | None, list[int]] = defaultdict(list)
+        for index, (name, _) in enumerate(items):
+            of_node[self._node_of(name, read=False)].append(index)
+        return of_node
 
-    def _in_perspective(self, problem: Exception, node: Address | None) -> Exception:
-        """Tell the failure of one part of the cluster from that of all of it."""
-        if isinstance(problem, ResponseError) or not self._topology.others_answer(
-            node, self._nodes.now() - _LATELY
-        ):
-            return problem
-        apart = PartlyDownError(f"a part of the cluster: {str(problem) or type(problem).__name__}")
-        apart.__cause__ = problem
-        return apart
-
-    async def send_together(
-        self, node: Address | None, items: Sequence[tuple[bytes, Command]], deadline: float
+    async def _send_to(
+        self,
+        node: Address | None,
+        items: Sequence[Item],
+        deadline: float,
+        largest: int | None = None,
     ) -> list[Any]:
         """Send commands about keys of one node; what it has no answer to goes on by itself.
 
@@ -158,82 +282,22 @@ class Router:
         try:
             if node is None:
                 raise ValkeyConnectionError("a part of the cluster is served by nobody")
-            replies = await self._exchange(node, [command for _, command in items], deadline)
+            replies = await self._exchange(
+                node, [command for _, command in items], deadline, largest
+            )
         except _FAILURES as error:
+            pass_on(error)
             replies = [error] * len(items)
         for index, (name, command) in enumerate(items):
             if isinstance(replies[index], Exception):
                 try:
                     replies[index] = await self._send_on(
-                        key_slot(name), command, node, replies[index], deadline
+                        key_slot(name), command, node, replies[index], deadline, largest
                     )
                 except _FAILURES as error:
+                    pass_on(error)
                     replies[index] = self._in_perspective(error, node)
         return replies
-
-    async def together(self, items: Sequence[tuple[bytes, Command]]) -> list[Any]:
-        """Return the replies to commands about keys; in place of one, what came of it."""
-        await self.prepare(self.deadline())
-        of_node: defaultdict[Address | None, list[int]] = defaultdict(list)
-        for index, (name, _) in enumerate(items):
-            of_node[self.node_of(name, read=False)].append(index)
-        replies: list[Any] = [None] * len(items)
-        for node, indices in of_node.items():
-            batch = [items[index] for index in indices]
-            answers = await self.send_together(node, batch, self.deadline())
-            for index, answer in zip(indices, answers, strict=True):
-                replies[index] = answer
-        return replies
-
-    async def everywhere(self, command: Command) -> dict[str, Any]:
-        """Return each primary's reply to a command about no key; refusals are among them."""
-        await self._learn(self.deadline(), since=self._nodes.now())
-        replies = {}
-        for node in self._topology.primaries():
-            [replies[str(node)]] = await self._exchange(node, [command], self.deadline())
-        return replies
-
-    async def unlink(self, names: Sequence[bytes]) -> int:
-        """Remove keys; return how many there were."""
-        await self.prepare(self.deadline())
-        # One command for each key: many keys in one would have to share a slot.
-        of_node: defaultdict[Address | None, list[tuple[bytes, Command]]] = defaultdict(list)
-        for name in names:
-            of_node[self.node_of(name, read=False)].append((name, ("UNLINK", name)))
-        removed = 0
-        for node, items in of_node.items():
-            for first in range(0, len(items), _UNLINK_BATCH):
-                batch = items[first : first + _UNLINK_BATCH]
-                for reply in await self.send_together(node, batch, self.deadline()):
-                    if isinstance(reply, Exception):
-                        raise reply
-                    removed += reply
-        return removed
-
-    async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
-        """Yield the keys that match, of all primaries, and again while slots move."""
-        for _ in range(_SCANS):
-            await self._learn(self.deadline(), since=self._nodes.now())
-            if uncovered := self._topology.uncovered():
-                raise ValkeyConnectionError(
-                    f"{uncovered} slots of the cluster are served by nobody"
-                )
-            changes = self._topology.changes
-            for node in self._topology.primaries():
-
-                async def send(*command: Any, node: Address = node) -> Any:
-                    [reply] = await self._exchange(node, [command], self.deadline())
-                    if isinstance(reply, Exception):
-                        raise reply
-                    return reply
-
-                async for names in commands.scan(send, pattern):
-                    yield names
-            await self._learn(self.deadline(), since=self._nodes.now())
-            # A slot that moves from a node still to be scanned to one already done is missed.
-            if self._topology.changes == changes:
-                return
-        raise ValkeyConnectionError("the slots of the cluster kept moving")
 
     async def _send_on(
         self,
@@ -242,6 +306,7 @@ class Router:
         node: Address | None,
         problem: Exception,
         deadline: float,
+        largest: int | None,
     ) -> Any:
         """Follow redirections, and find who took over from a node that is gone.
 
@@ -270,9 +335,10 @@ class Router:
                 raise problem
             try:
                 replies = await self._exchange(
-                    node, [_ASKING, command] if asking else [command], deadline
+                    node, [_ASKING, command] if asking else [command], deadline, largest
                 )
             except _FAILURES as error:
+                pass_on(error)
                 problem = error
                 continue
             if not isinstance(replies[-1], Exception):
@@ -281,63 +347,90 @@ class Router:
         raise problem
 
     async def _exchange(
-        self, node: Address, commands: Sequence[Command], deadline: float
+        self,
+        node: Address | None,
+        commands: Sequence[Command],
+        deadline: float,
+        largest: int | None = None,
     ) -> list[Any]:
-        if self._topology.is_resting(node, self._nodes.now(), _REST):
+        if node is None:
+            return await self._nodes.exchange(None, commands, deadline, largest)
+        if self._topology.is_resting(node, time.monotonic(), _REST):
             raise ValkeyConnectionError(f"{node} did not answer in time lately")
         try:
-            replies = await self._nodes.exchange(node, commands, deadline)
-        except _TIMEOUTS:
-            self._topology.was_silent(node, self._nodes.now(), _REST)
+            replies = await self._nodes.exchange(node, commands, deadline, largest)
+        except (ValkeyConnectionError, OSError, *_TIMEOUTS) as error:
+            if isinstance(error, _TIMEOUTS):
+                self._topology.was_silent(node, time.monotonic(), _REST)
+            if self._topology.was_never_reached(node):
+                raise _never_reached(node, error) from error
             raise
-        self._topology.has_answered(node, self._nodes.now())
+        self._topology.has_answered(node, time.monotonic())
         return replies
+
+    def _in_perspective(self, problem: Exception, node: Address | None) -> Exception:
+        """Tell the failure of one part of the cluster from that of all of it."""
+        if isinstance(problem, (ResponseError, Overloaded)) or not self._topology.others_answer(
+            node, time.monotonic() - _LATELY
+        ):
+            return problem
+        apart = PartlyDownError(f"a part of the cluster: {str(problem) or type(problem).__name__}")
+        apart.__cause__ = problem
+        return apart
+
+    # -- learning
 
     async def _learn_quietly(self, deadline: float, *, after: float) -> None:
         """Learn the cluster anew if that was not just tried. What is known stays if it fails."""
-        now = self._nodes.now()
+        now = time.monotonic()
         if now - self._asked_at >= after:
             try:
                 await self._learn(deadline, since=now)
-            except _FAILURES:
-                return
+            except _FAILURES as error:
+                pass_on(error)
 
     async def _learn(self, deadline: float, *, since: float) -> None:
-        """Learn the cluster, unless somebody else did so since.
+        """Learn the cluster, unless that was begun after ``since``. Many share one answer.
 
         Raises:
             Exception: what the last node said, or its silence.
         """
-        async with self._nodes.alone(deadline):
-            if self._asked_at > since and self._topology.known:
+        while not (self._topology.known and self._learned_at > since):
+            await self._nodes.share(lambda: self._ask_for_slots(deadline), deadline)
+            if since == float("-inf"):
                 return
-            self._asked_at = self._nodes.now()
-            best: list[Shard | None] | None = None
-            views = 0
-            problem: Exception = ValkeyConnectionError("no node of the cluster can be reached")
-            for node in self._topology.candidates():
-                # Half of what is left, so that the next one has a chance if this one is silent.
-                now = self._nodes.now()
-                if now >= deadline:
-                    break
-                try:
-                    reply = await self._nodes.exchange(node, [_SLOTS], (now + deadline) / 2)
-                except _FAILURES as error:
-                    problem = error
-                    continue
-                if isinstance(reply[0], ResponseError):
-                    problem = _explained(reply[0], node)
-                    continue
-                shards = self._topology.parse(reply[0], node)
-                views += 1
-                if best is None or shards.count(None) < best.count(None):
-                    best = shards
-                if None not in best or views == _VIEWS:
-                    break
-            if best is None:
-                raise problem
-            self._topology.learn(best)
-            await self._nodes.retain(self._topology.nodes())
+
+    async def _ask_for_slots(self, deadline: float) -> None:
+        began = self._asked_at = time.monotonic()
+        best: list[Shard | None] | None = None
+        views = 0
+        problem: Exception = ValkeyConnectionError("no node of the cluster can be reached")
+        for node in self._topology.candidates():
+            # Half of what is left, so that the next one has a chance if this one is silent.
+            now = time.monotonic()
+            if now >= deadline:
+                break
+            try:
+                reply = await self._nodes.exchange(node, [_SLOTS], (now + deadline) / 2)
+            except _FAILURES as error:
+                pass_on(error)
+                never = self._topology.was_never_reached(node)
+                problem = _never_reached(node, error) if never else error
+                continue
+            if isinstance(reply[0], ResponseError):
+                problem = _explained(reply[0], node)
+                continue
+            shards = self._topology.parse(reply[0], node)
+            views += 1
+            if best is None or shards.count(None) < best.count(None):
+                best = shards
+            if None not in best or views == _VIEWS:
+                break
+        if best is None:
+            raise problem
+        self._topology.learn(best)
+        self._learned_at = began
+        await self._nodes.retain(self._topology.nodes())
 
 
 def _is_unfit(problem: Exception, word: str) -> bool:
@@ -347,6 +440,12 @@ def _is_unfit(problem: Exception, word: str) -> bool:
     return isinstance(problem, (ValkeyConnectionError, OSError)) and not isinstance(
         problem, _TIMEOUTS
     )
+
+
+def _never_reached(node: Address, error: Exception) -> Exception:
+    """Say of a node that only the cluster knows where it is."""
+    kind = ValkeyTimeoutError if isinstance(error, _TIMEOUTS) else ValkeyConnectionError
+    return kind(f"{node}, as the cluster names a node, was never reached: {error}")
 
 
 def _explained(refusal: ResponseError, node: Address) -> ResponseError:
@@ -360,274 +459,13 @@ def _explained(refusal: ResponseError, node: Address) -> ResponseError:
     return refusal
 
 
-def _at(settings: ConnectionSettings, node: Address) -> ConnectionSettings:
-    where = {"host": node.host, "port": node.port}
-    return replace(
-        settings,
-        arguments={**settings.arguments, **where},
-        async_arguments={**settings.async_arguments, **where},
-    )
-
-
-# ---------------------------------------------------------------------------- threads
-
-
-class _BlockingNodes:
-    """Blocking connections to each node, shared by all threads."""
-
-    def __init__(self, settings: ConnectionSettings) -> None:
-        self._settings = settings
-        self._pools: dict[Address, BlockingPool] = {}
-        self._lock = new_lock()
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    async def exchange(
-        self, node: Address, commands: Sequence[Command], deadline: float
-    ) -> list[Any]:
-        pool = self._pools.get(node)
-        if pool is None:
-            pool = self._pools.setdefault(node, BlockingPool(_at(self._settings, node)))
-        return pool.exchange(commands, deadline)
-
-    async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251 - never on a loop
-
-    @asynccontextmanager
-    async def alone(self, deadline: float) -> AsyncIterator[None]:
-        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise ValkeyTimeoutError("Timeout learning the cluster")
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    async def retain(self, nodes: set[Address]) -> None:
-        for node in self._pools.keys() - nodes:
-            self._pools.pop(node).close()
-
-    def close(self) -> None:
-        for pool in list(self._pools.values()):
-            pool.close()
-
-
-class BlockingClusterTransport:
-    """A cluster, for any thread.
-
-    Args:
-        settings: How to make connections; host and port are each node's own.
-        topology: What is known about the cluster.
-    """
-
-    def __init__(self, settings: ConnectionSettings, topology: Topology) -> None:
-        self._nodes = _BlockingNodes(_for_nodes(settings))
-        self._router = Router(topology, self._nodes, settings)
-
-    async def get(self, name: bytes) -> bytes | None:
-        """Return the value of a key."""
-        value: bytes | None = await self._router.send(name, ("GET", name), read=True)
-        return value
-
-    async def call(self, command: str, name: bytes, *arguments: Any) -> Any:
-        """Return the reply to a command about one key."""
-        return await self._router.send(name, (command, name, *arguments))
-
-    async def eval(self, script: str, name: bytes, *arguments: Any) -> Any:
-        """Run a script about one key."""
-        return await self._router.send(name, ("EVAL", script, 1, name, *arguments))
-
-    async def together(self, items: Sequence[tuple[bytes, Command]]) -> list[Any]:
-        """Return the replies to commands about keys; in place of one, what came of it."""
-        return await self._router.together(items)
-
-    async def everywhere(self, *command: Any) -> dict[str, Any]:
-        """Return each primary's reply to a command about no key; refusals are among them."""
-        return await self._router.everywhere(command)
-
-    async def unlink(self, names: Sequence[bytes]) -> int:
-        """Remove keys, however many; return how many there were."""
-        return await self._router.unlink(names)
-
-    def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
-        """Yield the keys that match, of all nodes, in batches; some more than once."""
-        return self._router.scan(pattern)
-
-    def close(self) -> None:
-        """Close the idle connections. A later operation opens new ones."""
-        self._nodes.close()
-
-
-# ---------------------------------------------------------------------------- event loops
-
-
-class _LoopCluster:
-    """A cluster, for one event loop."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, settings: ConnectionSettings, topology: Topology
-    ) -> None:
-        self._loop = loop
-        self._settings = settings
-        self._pools: dict[Address, AsyncPool] = {}
-        self._operations = Operations(loop)
-        self._learning = asyncio.Lock()
-        self._reads = Reads(loop, self._depart)
-        self.router = Router(topology, self, settings)
-
-    def get(self, name: bytes) -> asyncio.Future[bytes | None]:
-        """Return the value of a key, later."""
-        return self._reads.ask(name)
-
-    async def close(self) -> None:
-        """Let what is under way end, and close all connections."""
-        await self._operations.end()
-        for pool in list(self._pools.values()):
-            await pool.close()
-
-    def abandon(self) -> None:
-        """Close the sockets without the loop, which is closed."""
-        for pool in self._pools.values():
-            pool.abandon()
-
-    # -- nodes
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    async def exchange(
-        self, node: Address, commands: Sequence[Command], deadline: float
-    ) -> list[Any]:
-        operation = self._exchange(node, commands, deadline)
-        return await asyncio.shield(self._operations.begin(operation))
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    @asynccontextmanager
-    async def alone(self, deadline: float) -> AsyncIterator[None]:
-        async with timeout(max(0.0, deadline - self._loop.time())):
-            await self._learning.acquire()
-        try:
-            yield
-        finally:
-            self._learning.release()
-
-    async def retain(self, nodes: set[Address]) -> None:
-        for node in self._pools.keys() - nodes:
-            await self._pools.pop(node).close(wait=False)
-
-    async def _exchange(
-        self, node: Address, commands: Sequence[Command], deadline: float
-    ) -> list[Any]:
-        pool = self._pools.get(node)
-        if pool is None:
-            pool = self._pools[node] = AsyncPool(_at(self._settings, node))
-        async with timeout(max(0.0, deadline - self._loop.time())):
-            return await pool.exchange(commands)
-
-    # -- reads of one turn of the loop
-
-    def _depart(self, reads: list[Read]) -> None:
-        if self.router.is_ready:
-            for node, batch in self._by_node(reads):
-                self._operations.begin(self._read(node, batch))
-        else:
-            self._operations.begin(self._read_first(reads))
-
-    async def _read_first(self, reads: list[Read]) -> None:
-        deadline = self.router.deadline()
-        with answering(reads) as answers:
-            await self.router.prepare(deadline)
-            replies = {}
-            for node, batch in self._by_node(reads):
-                gets = [(name, ("GET", name)) for name, _ in batch]
-                for (name, _), reply in zip(
-                    batch, await self.router.send_together(node, gets, deadline), strict=True
-                ):
-                    replies[name] = reply
-            answers.extend(replies[name] for name, _ in reads)
-
-    async def _read(self, node: Address | None, reads: list[Read]) -> None:
-        gets = [(name, ("GET", name)) for name, _ in reads]
-        with answering(reads) as answers:
-            answers.extend(await self.router.send_together(node, gets, self.router.deadline()))
-
-    def _by_node(self, reads: list[Read]) -> Iterable[tuple[Address | None, list[Read]]]:
-        of_node: defaultdict[Address | None, list[Read]] = defaultdict(list)
-        for read in reads:
-            of_node[self.router.node_of(read[0], read=True)].append(read)
-        for node, batch in of_node.items():
-            for first in range(0, len(batch), READ_BATCH):
-                yield node, batch[first : first + READ_BATCH]
-
-
-class AsyncClusterTransport:
-    """A cluster, in any number of event loops.
-
-    Args:
-        settings: How to make connections; host and port are each node's own.
-        topology: What is known about the cluster.
-    """
-
-    def __init__(self, settings: ConnectionSettings, topology: Topology) -> None:
-        settings = _for_nodes(settings)
-        self._loops = PerLoop(lambda loop: _LoopCluster(loop, settings, topology))
-
-    async def get(self, name: bytes) -> bytes | None:
-        """Return the value of a key. Those asked for in one turn of the loop travel together."""
-        here = self._loops.here() or await self._loops.get()
-        return await here.get(name)
-
-    async def call(self, command: str, name: bytes, *arguments: Any) -> Any:
-        """Return the reply to a command about one key."""
-        return await (await self._loops.get()).router.send(name, (command, name, *arguments))
-
-    async def eval(self, script: str, name: bytes, *arguments: Any) -> Any:
-        """Run a script about one key."""
-        command = ("EVAL", script, 1, name, *arguments)
-        return await (await self._loops.get()).router.send(name, command)
-
-    async def unlink(self, names: Sequence[bytes]) -> int:
-        """Remove keys, however many; return how many there were."""
-        return await (await self._loops.get()).router.unlink(names)
-
-    async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
-        """Yield the keys that match, of all nodes, in batches; some more than once."""
-        async for names in (await self._loops.get()).router.scan(pattern):
-            yield names
-
-    async def close(self) -> None:
-        """Close the connections of the running loop. A later operation opens new ones."""
-        await self._loops.close()
-
-    def abandon(self) -> None:
-        """Close the sockets of closed loops."""
-        self._loops.abandon()
-
-
-# ---------------------------------------------------------------------------- replicas
-
-
-def _for_nodes(settings: ConnectionSettings) -> ConnectionSettings:
-    """Return settings whose connections may read from replicas, if that is wanted."""
-    if not settings.cluster.read_from_replicas:
-        return settings
-    return replace(
-        settings,
-        arguments={**settings.arguments, "valkey_connect_func": _begin_readonly},
-        async_arguments={**settings.async_arguments, "valkey_connect_func": _async_begin_readonly},
-    )
-
-
-def _begin_readonly(connection: AbstractConnection) -> None:
-    # Without READONLY a replica redirects reads to its primary.
-    connection.on_connect()
-    connection.send_command("READONLY", check_health=False)
-    connection.read_response()
-
-
-async def _async_begin_readonly(connection: Any) -> None:
-    await connection.on_connect()
-    await connection.send_command("READONLY", check_health=False)
-    await connection.read_response()
+def two_keys_of_nobody(prefix: str) -> list[bytes]:
+    """Return two keys under the prefix that do not exist, in different slots where it allows."""
+    start = prefix.encode("utf-8", "surrogatepass")
+    first = start + uuid.uuid4().hex.encode()
+    second = first
+    for _ in range(100):  # a prefix with {a hash tag} has all its keys in one slot
+        second = start + uuid.uuid4().hex.encode()
+        if key_slot(second) != key_slot(first):
+            break
+    return [first, second]

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from valkey import Valkey
@@ -26,12 +26,12 @@ from valkey.connection import (
 from valkey.exceptions import AuthenticationError, ReadOnlyError, ResponseError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
+from langchain_llmcache._valkey.addresses import by_name
 from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadline
-from langchain_llmcache._valkey.dns import without_executor
 from langchain_llmcache._valkey.green import check_later_patches
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
-from langchain_llmcache._valkey.topology import ClusterSettings
+from langchain_llmcache._valkey.topology import Address, ClusterSettings
 from langchain_llmcache._valkey.url import (
     FLAG,
     NUMBER,
@@ -144,10 +144,25 @@ class ConnectionSettings:
         database = f"/{self.arguments['db']}" if self.arguments.get("db") else ""
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{database}"
 
+    def at(self, node: Address | None) -> ConnectionSettings:
+        """Return the same settings for a node of a cluster; None: for where these lead."""
+        if node is None:
+            return self
+        own: dict[str, Any] = {"host": node.host, "port": node.port}
+        async_own = dict(own)
+        if self.cluster.read_from_replicas:
+            own["valkey_connect_func"] = _begin_readonly
+            async_own["valkey_connect_func"] = _async_begin_readonly
+        return replace(
+            self,
+            arguments={**self.arguments, **own},
+            async_arguments={**self.async_arguments, **async_own},
+        )
+
     def connection(self) -> DeadlineConnection:
         """Return a new blocking connection, not yet connected."""
         check_later_patches()
-        return with_deadline(self.blocking)(**self.arguments, **self._own())
+        return with_deadline(by_name(self.blocking))(**self.arguments, **self._own())
 
     def async_connection(self) -> aio.AbstractConnection:
         """Return a new asyncio connection, not yet connected."""
@@ -156,7 +171,8 @@ class ConnectionSettings:
             raise TypeError(msg)
         # The deadline is kept around whole operations; a timer for each write costs more than it.
         own = {**self._own(), "socket_timeout": None}
-        return without_executor(self.asynchronous)(**self.async_arguments, **own)
+        made: aio.AbstractConnection = by_name(self.asynchronous)(**self.async_arguments, **own)
+        return made
 
     def connect(self, connection: AbstractConnection) -> None:
         """Connect and authenticate."""
@@ -275,12 +291,25 @@ def _check_tls(arguments: dict[str, Any]) -> None:
 def _refusing() -> Iterator[None]:
     """Make a refusal while connecting (SELECT, CLIENT SETNAME, HELLO) what it is: no connection.
 
-    FailoverProbe a refusal means that the server is there and other commands may work.
+    Elsewhere a refusal means that the server is there and other commands may work.
     """
     try:
         yield
     except ResponseError as error:
         raise ValkeyConnectionError(str(error)) from error
+
+
+def _begin_readonly(connection: AbstractConnection) -> None:
+    # Without READONLY a replica redirects reads to its primary.
+    connection.on_connect()
+    connection.send_command("READONLY", check_health=False)
+    connection.read_response()
+
+
+async def _async_begin_readonly(connection: Any) -> None:
+    await connection.on_connect()
+    await connection.send_command("READONLY", check_health=False)
+    await connection.read_response()
 
 
 class FailoverProbe:

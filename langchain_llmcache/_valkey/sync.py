@@ -1,237 +1,146 @@
-"""Blocking connections to one server, shared by all threads; every operation has a deadline."""
+"""Nodes for threads: blocking connections, shared by all of them; and threads for loops."""
 
 from __future__ import annotations
 
-import os
+import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
-from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey's is meant
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
+from valkey.exceptions import ValkeyError
 
-from langchain_llmcache._valkey import commands
-from langchain_llmcache._valkey.commands import Command
-from langchain_llmcache._valkey.deadline import DeadlineConnection
-from langchain_llmcache._valkey.in_thread import start_thread
-from langchain_llmcache._valkey.settings import (
-    ConnectionSettings,
-    FailoverProbe,
-    is_worth_a_fresh_connection,
-)
+from langchain_llmcache._flow.ports import run
+from langchain_llmcache._forks import new_lock, tell_of_forks
+from langchain_llmcache._signals import pass_on
+from langchain_llmcache._threads import Threads
+from langchain_llmcache._valkey.aio import Sharing
+from langchain_llmcache._valkey.router import Command
+from langchain_llmcache._valkey.settings import ConnectionSettings
+from langchain_llmcache._valkey.sync_pool import SyncPool
+from langchain_llmcache._valkey.topology import Address
 
-# Idle connections kept for the next operation; more are made when more are needed at once.
-_IDLE_KEPT: Final = 32
+_THREADS: Final = 32
 
 
-class BlockingPool:
-    """Connections to one server: one for each exchange that is under way.
+class _Learning:
+    """Work that one thread does for all that need its outcome."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.error: Exception | None = ValkeyConnectionError("learning the cluster was interrupted")
+
+
+class SyncNodes:
+    """Connections of threads.
 
     Args:
-        settings: How to make connections.
+        settings: How to make connections; a node's are the same, but for host and port.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
-        self._idle: list[DeadlineConnection] = []
-        self._process = os.getpid()
-        self._elsewhere = FailoverProbe()
+        self._pools: dict[Address | None, SyncPool] = {}
+        self._lock = new_lock()
+        self._learning: _Learning | None = None
+        tell_of_forks(self)
 
-    def exchange(self, commands: Sequence[Command], deadline: float) -> list[Any]:
-        """Send commands together, over one connection, and return their replies.
-
-        Args:
-            commands: Each is sent even if an earlier one fails, and perhaps twice: a kept
-                connection may turn out to be dead.
-            deadline: Of all of it, ``time.monotonic()``.
-
-        Returns:
-            The replies in order; a refusal of the server is a ``ResponseError`` among them.
-        """
-        if self._process != os.getpid():
-            # After a fork the sockets are the parent's: they are dropped, not shut down.
-            self._idle, self._process = [], os.getpid()
-        kept = self._kept()
-        if kept is not None:
-            try:
-                return self._exchange(kept, commands, deadline, last=self._elsewhere.was_tried())
-            except Exception as error:
-                if not is_worth_a_fresh_connection(error):
-                    raise
-                # Most likely its idle neighbours are no better.
-                self.close()
-        try:
-            replies = self._exchange(self._connected(deadline), commands, deadline, last=True)
-        except ValkeyConnectionError as error:
-            raise self._settings.with_hint(error) from error.__cause__
-        self._elsewhere.see(replies)
-        return replies
-
-    def close(self) -> None:
-        """Close the idle connections. A later exchange opens new ones."""
-        while self._idle:
-            try:
-                self._idle.pop().disconnect()
-            except IndexError:  # another thread took it
-                return
-
-    def _kept(self) -> DeadlineConnection | None:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:  # another thread took it
-                break
-            if not self._settings.is_too_old(connection):
-                return connection
-            connection.disconnect()
-        return None
-
-    def _exchange(
+    async def exchange(
         self,
-        connection: DeadlineConnection,
+        node: Address | None,
         commands: Sequence[Command],
         deadline: float,
-        *,
-        last: bool,
+        largest: int | None = None,
     ) -> list[Any]:
-        connection.set_deadline(deadline)
+        pool = self._pools.get(node)
+        if pool is None:
+            pool = self._pools.setdefault(node, SyncPool(self._settings.at(node)))
+        return pool.exchange(commands, deadline, largest)
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - never on a loop
+
+    async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
+        with self._lock:
+            learning = self._learning
+            is_mine = learning is None
+            if learning is None:
+                learning = self._learning = _Learning()
+        if is_mine:
+            self._do(work, learning)
+        elif not learning.over.wait(max(0.0, deadline - time.monotonic())):
+            raise ValkeyTimeoutError("Timeout learning the cluster")
+        if learning.error is not None:
+            raise learning.error
+
+    def _do(self, work: Callable[[], Coroutine[Any, Any, None]], learning: _Learning) -> None:
         try:
-            for command in commands:
-                packed = connection.pack_command(*command)
-                connection.send_packed_command(packed, check_health=False)
-            replies = [_reply(connection, last=last) for _ in commands]
-        except BaseException:
-            # A reply may still be on its way: nobody else must read it.
-            connection.disconnect()
-            raise
-        self._release(connection)
-        return replies
+            run(work())
+            learning.error = None
+        except (ValkeyError, OSError) as error:
+            pass_on(error)
+            learning.error = error
+        finally:
+            self._learning = None
+            learning.over.set()
 
-    def _release(self, connection: DeadlineConnection) -> None:
-        if len(self._idle) < _IDLE_KEPT:
-            self._idle.append(connection)
-        else:
-            connection.disconnect()
+    async def retain(self, nodes: set[Address]) -> None:
+        for node in self._pools.keys() - nodes:
+            self._pools.pop(node).close()
 
-    def _connected(self, deadline: float) -> DeadlineConnection:
-        """Return a new connection, or raise by the deadline.
-
-        Looking up a name cannot be interrupted, and an address that does not answer is followed
-        by the next one: so a thread connects, and whoever needs the connection waits no longer
-        than it may. A connection that comes too late serves somebody else.
-        """
-        attempt = _Attempt(self._settings, deadline, self._release)
-        start_thread(attempt.run, "llmcache-connect")
-        return attempt.result(deadline - time.monotonic())
-
-
-class BlockingTransport:
-    """A server, for any thread.
-
-    Args:
-        settings: How to make connections.
-    """
-
-    def __init__(self, settings: ConnectionSettings) -> None:
-        self._timeout = settings.timeout
-        self._pool = BlockingPool(settings)
-
-    async def get(self, name: bytes) -> bytes | None:
-        """Return the value of a key."""
-        reply: bytes | None = self._send("GET", name)
-        return reply
-
-    async def call(self, command: str, name: bytes, *arguments: Any) -> Any:
-        """Return the reply to a command about one key."""
-        return self._send(command, name, *arguments)
-
-    async def eval(self, script: str, name: bytes, *arguments: Any) -> Any:
-        """Run a script about one key."""
-        return self._send("EVAL", script, 1, name, *arguments)
-
-    async def together(self, items: Sequence[tuple[bytes, Command]]) -> list[Any]:
-        """Return the replies to commands about keys, sent together; refusals are among them."""
-        commands = [command for _, command in items]
-        return self._pool.exchange(commands, time.monotonic() + self._timeout)
-
-    async def everywhere(self, *command: Any) -> dict[str, Any]:
-        """Return each server's reply to a command about no key; refusals are among them."""
-        [reply] = self._pool.exchange([command], time.monotonic() + self._timeout)
-        return {"": reply}
-
-    async def unlink(self, names: Sequence[bytes]) -> int:
-        """Remove keys; return how many there were."""
-        return await commands.unlink(self._call, names)
-
-    def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
-        """Yield the keys that match, in batches."""
-        return commands.scan(self._call, pattern)
+    def forget_other_threads(self) -> None:
+        """Give up what another thread was about to learn: in a child there is no such thread."""
+        self._learning = None
 
     def close(self) -> None:
         """Close the idle connections. A later operation opens new ones."""
-        self._pool.close()
-
-    async def _call(self, *command: Any) -> Any:
-        return self._send(*command)
-
-    def _send(self, *command: Any) -> Any:
-        [reply] = self._pool.exchange([command], time.monotonic() + self._timeout)
-        if isinstance(reply, ResponseError):
-            raise reply
-        return reply
+        for pool in list(self._pools.values()):
+            pool.close()
 
 
-def _reply(connection: DeadlineConnection, *, last: bool) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        if not last and is_worth_a_fresh_connection(error):
-            raise
-        return error  # the server's answer; the conversation itself is intact
+class ThreadNodes:
+    """The nodes of threads, for event loops: asyncio has no such connections.
 
+    Args:
+        nodes: Of threads.
+    """
 
-class _Attempt:
-    """A connection in the making, and who wants it."""
+    def __init__(self, nodes: SyncNodes) -> None:
+        self._nodes = nodes
+        self._sharing = Sharing()
+        # Not the loop's default ones, which are the application's.
+        self._threads = Threads("llmcache-wait", _THREADS)
 
-    def __init__(
+    async def exchange(
         self,
-        settings: ConnectionSettings,
+        node: Address | None,
+        commands: Sequence[Command],
         deadline: float,
-        release: Callable[[DeadlineConnection], None],
-    ) -> None:
-        self._settings = settings
-        self._connection = settings.connection()
-        self._connection.set_deadline(deadline)
-        self._release = release
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._given_up = False
-        self._error: BaseException | None = None
+        largest: int | None = None,
+    ) -> list[Any]:
+        # To wait for a thread is no failure of the server.
+        seconds = deadline - time.monotonic()
 
-    def run(self) -> None:
-        """Connect, in a thread of its own."""
-        try:
-            self._settings.connect(self._connection)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            self._error = error
-            self._connection.disconnect()
-        with self._lock:
-            self._over.set()
-            late = self._given_up and self._error is None
-        if late:
-            self._release(self._connection)
+        def work() -> list[Any]:
+            end = time.monotonic() + seconds
+            return run(self._nodes.exchange(node, commands, end, largest))
 
-    def result(self, seconds: float) -> DeadlineConnection:
-        """Return the connection, or raise after so many seconds."""
-        if not self._over.wait(max(0.0, seconds)):
-            with self._lock:
-                self._given_up = not self._over.is_set()
-            if self._given_up:
-                raise TimeoutError("Timeout connecting to server")
-        if self._error is not None:
-            try:
-                raise self._error
-            finally:
-                self._error = None  # no reference cycle through its traceback
-        return self._connection
+        return await self._threads.call(work, None)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
+        await self._sharing.do(work)
+
+    async def retain(self, nodes: set[Address]) -> None:
+        await self._nodes.retain(nodes)
+
+    async def close(self) -> None:
+        """Do nothing: the connections belong to the nodes of threads."""
+
+    def abandon(self) -> None:
+        """End the threads; the connections belong to the nodes of threads."""
+        self._threads.close()

@@ -1,4 +1,4 @@
-"""Who serves which part of a cluster, as far as is known. No input or output here.
+"""Who serves what: one server, or the nodes of a cluster, as far as is known. No I/O here.
 
 Threads and event loops share one: it changes by replacing whole values only.
 """
@@ -10,9 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from valkey.exceptions import ResponseError
+
+from langchain_llmcache.errors import ConfigurationError
+
 SLOTS: Final = 16_384
 # Deadlines missed in a row before a node is left alone.
 _PATIENCE: Final = 2
+# How the node of a cluster gives itself away: by redirecting, or by refusing two keys at once.
+_OF_A_CLUSTER: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
 
 
 class Address(NamedTuple):
@@ -27,7 +33,7 @@ class Address(NamedTuple):
 
 # The nodes of one slot, its primary first.
 Shard: TypeAlias = tuple[Address, ...]
-Remap: TypeAlias = Callable[[tuple[str, int]], tuple[str, int]]
+AddressRemap: TypeAlias = Callable[[tuple[str, int]], tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -44,18 +50,26 @@ class ClusterSettings:
     enabled: bool | None = None
     read_from_replicas: bool = False
     seeds: tuple[Address, ...] = ()
-    remap: Remap | None = None
+    remap: AddressRemap | None = None
 
 
 class Topology:
-    """The slots of a cluster, and the nodes that do not answer.
+    """One server, until it turns out to be a cluster: its slots, and nodes that do not answer.
 
     Args:
         seeds: Where the cluster was said to be. They are never forgotten, whatever it says.
         remap: Turns an address that nodes tell into one that can be reached from here.
+        is_cluster: True: it is one; False: it is a single server; None: to be found out.
     """
 
-    def __init__(self, seeds: Sequence[Address], remap: Remap | None = None) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[Address],
+        remap: AddressRemap | None = None,
+        *,
+        is_cluster: bool | None = True,
+    ) -> None:
+        self.is_cluster = is_cluster
         self._seeds = tuple(seeds)
         self._remap = remap
         self._shards: list[Shard | None] = [None] * SLOTS
@@ -63,6 +77,12 @@ class Topology:
         self._answered: dict[Address, float] = {}
         self.changes = 0
         self.known = False
+
+    def reveals_cluster(self, reply: object) -> bool:
+        """Tell whether this reply shows that the server belongs to a cluster; if so, note it."""
+        if self.is_cluster is None and _is_of_a_cluster(reply):
+            self.is_cluster = True
+        return bool(self.is_cluster)
 
     # -- slots
 
@@ -141,6 +161,10 @@ class Topology:
         if self._silent:
             self._silent.pop(node, None)
 
+    def was_never_reached(self, node: Address) -> bool:
+        """Tell whether the cluster named a node that has not answered even once."""
+        return node not in self._seeds and node not in self._answered
+
     def others_answer(self, node: Address | None, since: float) -> bool:
         """Tell whether any other node answered since."""
         return any(at >= since for other, at in self._answered.copy().items() if other != node)
@@ -149,4 +173,16 @@ class Topology:
         name = host.decode() if isinstance(host, bytes) else host
         # No name, or "?": the node does not know its own, so it is the one we know it by.
         address = Address(name if name and name != "?" else asked.host, int(port))
-        return address if self._remap is None else Address(*self._remap(address))
+        if self._remap is None:
+            return address
+        told = self._remap(address)
+        try:
+            host, number = told
+            return Address(str(host), int(number))
+        except (TypeError, ValueError) as error:
+            msg = "address_remap returned something else than a pair of host and port"
+            raise ConfigurationError(msg) from error
+
+
+def _is_of_a_cluster(reply: object) -> bool:
+    return isinstance(reply, ResponseError) and str(reply).partition(" ")[0] in _OF_A_CLUSTER

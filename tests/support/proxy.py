@@ -93,13 +93,17 @@ class FaultProxy:
         open: Connections open now.
     """
 
-    def __init__(self, upstream: int, fault: Fault | None = None) -> None:
+    def __init__(
+        self, upstream: int, fault: Fault | None = None, *, host: str = HOST, port: int = 0
+    ) -> None:
         self.upstream = upstream
         self.accepted = 0
-        self.port = 0
+        self.port = port
+        self._host = host
         self._fault: Fault = fault or Pass()
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._thread = LoopThread()
         try:
             self._thread.run(self._apply())
@@ -141,6 +145,14 @@ class FaultProxy:
         """Reset the open connections, once."""
         self._thread.run(self._reset_all())
 
+    def forget(self, share: float = 1.0) -> int:
+        """Forget a share of the open connections, as a NAT or a load balancer does.
+
+        What is said over them disappears, without a reset; new connections work. Returns how
+        many were forgotten.
+        """
+        return self._thread.run(self._forget(share))
+
     def close(self) -> None:
         """Stop listening and cut every connection."""
         self.fault = Refuse()
@@ -168,7 +180,7 @@ class FaultProxy:
         for _ in range(50):
             port = self.port or free_port()
             try:
-                self._listener = await asyncio.start_server(self._serve, HOST, port)
+                self._listener = await asyncio.start_server(self._serve, self._host, port)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
@@ -182,6 +194,12 @@ class FaultProxy:
         for writer in list(self._clients):
             _reset(writer)
         await asyncio.sleep(0)
+
+    async def _forget(self, share: float) -> int:
+        known = sorted(self._clients - self._forgotten, key=id)
+        forgotten = known[: round(share * len(known))]
+        self._forgotten.update(forgotten)
+        return len(forgotten)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -197,29 +215,35 @@ class FaultProxy:
         pumps: list[asyncio.Task[None]] = []
         try:
             pumps = [
-                asyncio.create_task(self._requests(reader, server_writer)),
+                asyncio.create_task(self._requests(reader, server_writer, writer)),
                 asyncio.create_task(self._replies(server_reader, writer)),
             ]
             # One side has closed: the conversation is over.
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._clients.discard(writer)
+            self._forgotten.discard(writer)
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
             writer.close()
             server_writer.transport.abort()
 
-    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        client: asyncio.StreamWriter,
+    ) -> None:
         while data := await reader.read(65_536):
-            if not isinstance(self._fault, BlackHole):
+            if not isinstance(self._fault, BlackHole) and client not in self._forgotten:
                 writer.write(data)
                 await writer.drain()
 
     async def _replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             fault = self._fault
-            if isinstance(fault, BlackHole):
+            if isinstance(fault, BlackHole) or writer in self._forgotten:
                 continue
             if isinstance(fault, Truncate):
                 writer.write(data[: fault.after])
@@ -250,9 +274,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 class HangingListener:
     """A listener whose accept queue is full: connects neither succeed nor fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = HOST, port: int = 0) -> None:
         self._listener = socket.socket()
-        self._listener.bind((HOST, 0))
+        self._listener.bind((host, port))
         self._listener.listen(0)
         self.port: int = self._listener.getsockname()[1]
         self._fillers: list[socket.socket] = []
@@ -261,7 +285,7 @@ class HangingListener:
             filler = socket.socket()
             filler.setblocking(False)
             with contextlib.suppress(BlockingIOError):
-                filler.connect((HOST, self.port))
+                filler.connect((host, self.port))
             self._fillers.append(filler)
 
     @property

@@ -152,13 +152,8 @@ def test_every_region_is_understood() -> None:
 def settings(endpoint: str, **options: Any) -> ConnectionSettings:
     """Return the settings that come of an endpoint and options."""
     cache = LLMCache.from_elasticache(endpoint, **options)
-    nodes: Any = cache._opened.blocking.entries
-    transport = nodes._transport
-    found: ConnectionSettings = (
-        transport._nodes._settings
-        if hasattr(transport, "_nodes")
-        else (getattr(transport, "_single", transport))._pool._settings
-    )
+    entries: Any = cache._opened.blocking.entries
+    found: ConnectionSettings = entries.router._nodes._settings
     return found
 
 

@@ -1,0 +1,593 @@
+"""The way of one event loop to one server: what is asked in one turn of the loop travels together.
+
+Reads become one MGET, where the server is no node of a cluster; everything else goes out in one
+pipeline. What does not fit under way waits for its turn.
+
+The deadline judges the server, and nothing else. A timer that fires late, because the
+application kept its loop busy, looks once more; an operation that waits behind others is no
+failure of the server, and is told from one (``Overloaded``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
+from typing import Any, Final
+
+from valkey.connection import PythonRespSerializer
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import InvalidResponse, NoPermissionError, ReadOnlyError
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
+
+from langchain_llmcache._flow.ports import Overloaded
+from langchain_llmcache._valkey.addresses import distrust
+from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
+from langchain_llmcache._valkey.router import Command
+from langchain_llmcache._valkey.settings import ConnectionSettings, FailoverProbe
+from langchain_llmcache._valkey.sizes import TooLargeError
+
+# Keys of one MGET. A longer one would keep the server from its other clients.
+_READ_BATCH: Final = 128
+# Bytes that the reply to one MGET should have, and may have if values are larger than was thought.
+_READ_BYTES: Final = 2**20
+_READ_BYTES_AT_MOST: Final = 16 * 2**20
+# Of a value, before any was seen; and how much of the last estimate remains after smaller ones.
+_FIRST_ESTIMATE: Final = 4096
+_REMAINS: Final = 0.75
+# Seconds by which a timer may be late without the loop having been busy.
+_LATE: Final = 0.02
+# Of the timeout: the time between two looks while replies still come in.
+_LOOK_AGAIN: Final = 0.05
+
+
+class Ask:
+    """Commands that travel together, and who waits for their replies."""
+
+    __slots__ = (
+        "alone",
+        "began",
+        "commands",
+        "deadline",
+        "future",
+        "largest",
+        "replies",
+        "resent",
+        "weight",
+    )
+
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        deadline: float,
+        largest: int | None,
+        future: asyncio.Future[list[Any]],
+    ) -> None:
+        self.began = time.monotonic()
+        self.commands = commands
+        self.deadline = deadline
+        self.largest = largest
+        self.future = future
+        self.replies: list[Any] = []
+        self.weight = 0
+        self.resent = False
+        self.alone = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this is one GET."""
+        return len(self.commands) == 1 and self.commands[0][0] == "GET"
+
+    @property
+    def done(self) -> bool:
+        return self.future.done()
+
+    def take(self, reply: Any) -> bool:
+        self.replies.append(reply)
+        if len(self.replies) < len(self.commands):
+            return False
+        if not self.future.done():
+            self.future.set_result(self.replies)
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits what went wrong."""
+        if not self.future.done():
+            self.future.set_exception(another(error))
+            self.future.exception()  # seen, even if nobody waits for it any more
+
+
+class Reads:
+    """Reads that travel as one command. Many may want the same, and it may be large."""
+
+    def __init__(self, asks: dict[bytes, list[Ask]], estimate: int, line: Line) -> None:
+        self.asks = asks
+        self.weight = (estimate + 64) * len(asks)
+        self.deadline = min(each.deadline for of_name in asks.values() for each in of_name)
+        sizes = [each.largest for of_name in asks.values() for each in of_name]
+        bound = None if None in sizes else max(size for size in sizes if size is not None)
+        self.largest = _READ_BYTES_AT_MOST if bound is not None and len(asks) > 1 else bound
+        self._line = line
+
+    @property
+    def command(self) -> Command:
+        """The command to send."""
+        return ("GET" if len(self.asks) == 1 else "MGET", *self.asks)
+
+    @property
+    def done(self) -> bool:
+        return all(each.done for of_name in self.asks.values() for each in of_name)
+
+    def take(self, reply: Any) -> bool:
+        values = [reply] if len(self.asks) == 1 else reply
+        if isinstance(values, Exception):
+            values = [values] * len(self.asks)
+        elif not isinstance(values, list) or len(values) != len(self.asks):
+            values = [InvalidResponse("not as many values as keys")] * len(self.asks)
+        self._line.learn_sizes(values)
+        for of_name, value in zip(self.asks.values(), values, strict=True):
+            for each in of_name:
+                each.take(value)
+        return True
+
+
+class Line:
+    """Connections of one loop to one server; one of them, as long as nothing goes wrong.
+
+    Args:
+        loop: The loop.
+        settings: How to make connections.
+        gathers: Whether several keys may stand in one command.
+        owner: What lives as long as anything here is on the loop.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: ConnectionSettings,
+        *,
+        gathers: bool,
+        owner: object,
+    ) -> None:
+        self._loop = loop
+        self._owner = owner
+        self._settings = settings
+        self._timeout = settings.timeout
+        self._gathers = gathers
+        self._waiting: deque[Ask] = deque()
+        self._wire: Wire | None = None
+        # Connections that are not used for anything new, but still owe replies.
+        self._leaving: list[Wire] = []
+        self._connecting: asyncio.Task[None] | None = None
+        # An attempt that took too long for its first callers, and may still serve others.
+        self._late: asyncio.Task[None] | None = None
+        self._connect_began = 0.0
+        self._in_making: Any = None
+        self._probe = FailoverProbe()
+        self._estimate = _FIRST_ESTIMATE
+        self._has_turn = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
+        self._when_idle: asyncio.Future[None] | None = None
+
+    # -- asking
+
+    def exchange(
+        self, commands: Sequence[Command], deadline: float, largest: int | None
+    ) -> asyncio.Future[list[Any]]:
+        """Return the replies to commands, later."""
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        self._waiting.append(Ask(commands, deadline, largest, future))
+        if self._timer is None or deadline < self._wakes_at:
+            self._wake_at(deadline, self._look)
+        self._take_turn()
+        return future
+
+    def _take_turn(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            # Runs when all that is ready in this turn of the loop has asked.
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._has_turn = False
+        self._send()
+        self._check_idle()
+
+    def _send(self) -> None:
+        """Send what waits, as much of it as there is room for."""
+        wire = self._usable_wire()
+        if wire is None:
+            if self._waiting:
+                self._connect()
+            return
+        chunks: list[bytes] = []
+        reads: dict[bytes, list[Ask]] = {}
+        while self._waiting and wire.has_room:
+            ask = self._waiting.popleft()
+            if ask.done:  # cancelled
+                continue
+            if not ask.is_read:
+                chunks += self._packed(wire, ask)
+                continue
+            reads.setdefault(ask.commands[0][1], []).append(ask)
+            if ask.alone or len(reads) >= self._batch:
+                chunks += self._gathered(wire, reads)
+                reads = {}
+        if reads:
+            chunks += self._gathered(wire, reads)
+        if chunks:
+            wire.write(chunks)
+
+    def _usable_wire(self) -> Wire | None:
+        wire = self._wire
+        if wire is not None and self._settings.is_too_old(wire.connection):
+            self._leave(wire)
+        return self._wire
+
+    def _packed(self, wire: Wire, ask: Ask) -> list[bytes]:
+        chunks = [chunk for command in ask.commands for chunk in _pack(*command)]
+        ask.weight = sum(map(len, chunks))
+        wire.add(ask)
+        return chunks
+
+    def _gathered(self, wire: Wire, asks: dict[bytes, list[Ask]]) -> list[bytes]:
+        reads = Reads(asks, self._estimate, self)
+        wire.add(reads)
+        return _pack(*reads.command)
+
+    @property
+    def _batch(self) -> int:
+        """How many keys to ask for at once."""
+        if not self._gathers:
+            return 1
+        return min(_READ_BATCH, max(1, _READ_BYTES // self._estimate))
+
+    def learn_sizes(self, values: Sequence[Any]) -> None:
+        """Note how large values are, so that no reply becomes too large."""
+        size = sum(len(value) for value in values if isinstance(value, bytes)) // len(values)
+        self._estimate = max(size, int(self._estimate * _REMAINS), 1)
+
+    # -- what comes back
+
+    def refuses(self, wire: Wire, reply: Exception) -> bool:
+        first = wire.sent[0]
+        if (
+            isinstance(reply, NoPermissionError)
+            and isinstance(first, Reads)
+            and len(first.asks) > 1
+        ):
+            # Some are granted GET only, or not for all keys. So each asks for itself.
+            self._gathers = False
+            self._put_back([wire.drop_first()])
+            return True
+        if isinstance(reply, ReadOnlyError):
+            return self._looks_elsewhere(wire, reply)
+        return False
+
+    def _looks_elsewhere(self, wire: Wire, reply: ReadOnlyError) -> bool:
+        """Ask again over a new connection: after a failover, the name may lead elsewhere."""
+        first = wire.sent[0]
+        if not isinstance(first, Ask) or first.resent or self._is_new(wire, first):
+            self._probe.see([reply])
+            return False
+        if self._probe.was_tried():
+            return False
+        first.resent = True
+        self._put_back([wire.drop_first()])
+        if wire is self._wire:
+            self._leave(wire)
+        return True
+
+    def heard(self, wire: Wire) -> None:
+        if wire is not self._wire and not wire.sent:
+            wire.close()
+            self._forget(wire)
+        if self._waiting:
+            self._send()
+        self._check_idle()
+
+    def lost(self, wire: Wire, error: Exception) -> None:
+        self._forget(wire)
+        sent = list(wire.sent)
+        wire.sent.clear()
+        if isinstance(error, TooLargeError) and sent:
+            self._set_apart(sent.pop(0), error)
+            self._put_back(sent)
+        elif isinstance(error, ValkeyConnectionError):
+            # The server may have closed it while it was idle: what was sent is sent once more.
+            again = [each for each in _asks(sent) if not (each.resent or self._is_new(wire, each))]
+            _fail((ask for ask in _asks(sent) if ask not in again), self._settings.with_hint(error))
+            for each in again:
+                each.resent = True
+            self._put_back(again)
+        else:
+            _fail(_asks(sent), error)
+        self._take_turn()
+
+    def _set_apart(self, first: Sent, error: TooLargeError) -> None:
+        """Deal with a value that is too large, or with many that are together."""
+        if isinstance(first, Reads) and len(first.asks) > 1:
+            self._estimate = max(self._estimate, _READ_BYTES)
+            for each in _asks([first]):
+                each.alone = True
+            self._put_back([first])
+        else:
+            _fail(_asks([first]), error)
+
+    def _is_new(self, wire: Wire, ask: Ask) -> bool:
+        """Tell whether a connection is younger than what was asked over it."""
+        return wire.began > ask.began
+
+    def _put_back(self, sent: Iterable[Sent]) -> None:
+        """Send this again, before anything else."""
+        asks = [each for each in _asks(sent) if not each.done]
+        for each in asks:
+            each.replies = []
+        self._waiting.extendleft(reversed(asks))
+        self._take_turn()
+
+    # -- connections
+
+    def _connect(self) -> None:
+        if self._connecting is None:
+            self._connect_began = time.monotonic()
+            # A connection outlives the call that needed it, and so must not hold its context.
+            self._connecting = Context().run(self._loop.create_task, self._connected())
+
+    async def _connected(self) -> None:
+        this = asyncio.current_task()
+        try:
+            connection = await self._connection()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+            if this is self._connecting:
+                self._connecting = None
+                self._fail_waiting(error)
+        else:
+            wire = wire_of(connection, self)
+            if self._wire is None:
+                self._wire = wire
+            else:  # another attempt was quicker
+                wire.close()
+        finally:
+            if this is self._connecting:
+                self._connecting = None
+        self._take_turn()
+
+    async def _connection(self) -> Any:
+        began = time.monotonic()
+        try:
+            return await self._attempt()
+        except (ValkeyConnectionError, ValkeyTimeoutError):
+            if time.monotonic() - began < self._timeout + _LATE:
+                raise
+            # The loop was busy for longer than a connection may take: that was no attempt.
+            return await self._attempt()
+
+    async def _attempt(self) -> Any:
+        connection = self._in_making = self._settings.async_connection()
+        try:
+            await self._settings.async_connect(connection)
+        except BaseException as error:
+            await connection.disconnect(nowait=True)
+            if isinstance(error, ValkeyConnectionError):
+                raise self._settings.with_hint(error) from error.__cause__
+            raise
+        return connection
+
+    def _leave(self, wire: Wire) -> None:
+        """Use a connection for nothing new."""
+        self._wire = None
+        if wire.sent:
+            self._leaving.append(wire)
+        else:
+            wire.close()
+
+    def _forget(self, wire: Wire) -> None:
+        if wire is self._wire:
+            self._wire = None
+        elif wire in self._leaving:
+            self._leaving.remove(wire)
+
+    @property
+    def _wires(self) -> list[Wire]:
+        return self._leaving if self._wire is None else [*self._leaving, self._wire]
+
+    def _fail_waiting(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        _fail(waiting, error)
+
+    # -- time
+
+    def _wake_at(self, when: float, then: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = when
+        seconds = max(0.0, when - time.monotonic())
+        self._timer = self._loop.call_later(seconds, then, context=Context())
+
+    def _look(self) -> None:
+        """Find out whether anything is late, or only this timer is."""
+        self._timer = None
+        now = time.monotonic()
+        due = self._first_deadline()
+        if due is None:
+            return
+        late = now - self._wakes_at
+        if due > now:
+            self._wake_at(due, self._look)
+        elif late > _LATE:
+            # The loop was busy. What that kept from coming in gets the time back.
+            self._wake_at(now + min(late, self._timeout), self._look_closely)
+        else:
+            self._look_closely()
+
+    def _look_closely(self) -> None:
+        """Let the loop read once more what has come, before anything is called late."""
+        counts = {id(wire): wire.count for wire in self._wires}
+        # (After two turns the selector was asked, and what it told has run.)
+        self._timer = self._loop.call_later(
+            0, self._loop.call_soon, self._loop.call_soon, self._judge, counts
+        )
+
+    def _judge(self, counts: dict[int, int]) -> None:
+        self._timer = None
+        if any(wire.count != counts.get(id(wire)) for wire in self._wires):
+            # It is this process that is busy.
+            self._wake_at(time.monotonic() + self._timeout * _LOOK_AGAIN, self._look)
+            return
+        now = time.monotonic()
+        if self._connecting is not None and self._is_over(self._connect_began, now):
+            self._takes_too_long(self._connecting)
+        for wire in self._wires:
+            if wire.sent and self._is_over(wire.since, now):
+                self._is_silent(wire, now)
+        self._shed(now)
+        self._take_turn()
+        due = self._first_deadline()
+        if due is not None:
+            self._wake_at(max(due, now + self._timeout * _LOOK_AGAIN), self._look)
+
+    def _first_deadline(self) -> float | None:
+        dues = [wire.since + self._timeout for wire in self._wires if wire.sent]
+        dues += [each.deadline for wire in self._wires for each in wire.sent if not each.done][:1]
+        if self._connecting is not None:
+            dues.append(self._connect_began + self._timeout)
+        dues += [ask.deadline for ask in self._waiting]
+        return min(dues, default=None)
+
+    def _is_over(self, began: float, now: float) -> bool:
+        # (What is due in a moment is due: what was asked was sent a moment later.)
+        return now >= began + self._timeout * (1 - _LOOK_AGAIN)
+
+    def _takes_too_long(self, connecting: asyncio.Task[None]) -> None:
+        """Let no one wait for this attempt any longer; the next caller begins another."""
+        distrust(self._in_making)
+        if self._late is not None:
+            self._late.cancel()
+        self._late, self._connecting = connecting, None
+        self._loop.call_later(self._timeout, connecting.cancel)
+
+    def _is_silent(self, wire: Wire, now: float) -> None:
+        """Give up a connection over which no reply has come in time."""
+        wire.close()
+        self._forget(wire)
+        distrust(wire.connection)
+        where = wire.connection._host_error()  # noqa: SLF001 - as valkey-py says it
+        error = ValkeyTimeoutError(f"Timeout reading from {where}")
+        sent = list(wire.sent)
+        wire.sent.clear()
+        if wire.is_partial:
+            # It is the first reply that takes too long. The others were not even begun.
+            _fail(_asks(sent[:1]), error)
+            self._put_back(sent[1:])
+            return
+        _fail(_asks(sent), error)
+        _fail((ask for ask in self._waiting if ask.deadline <= now), error)
+
+    def _shed(self, now: float) -> None:
+        """Give up what could not be sent, or answered, in time; the oldest first."""
+        waiting = list(self._waiting)
+        self._waiting = deque(ask for ask in waiting if ask.deadline > now)
+        sent = [each for wire in self._wires for each in wire.sent]
+        since = max((wire.since for wire in self._wires), default=0.0)
+        for ask in [*waiting, *_asks(sent)]:
+            if ask.deadline <= now and not ask.done:
+                ask.fail(self._verdict(ask, since, now))
+
+    def _verdict(self, ask: Ask, since: float, now: float) -> Exception:
+        """Return what is to blame: the server, if it was silent for half of the time."""
+        if not self._wires:
+            return ValkeyTimeoutError("Timeout connecting to server")
+        if now - since >= (now - ask.began) / 2:
+            return ValkeyTimeoutError("Timeout reading from server")
+        return Overloaded("too much at once: its turn did not come in time")
+
+    # -- the end
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._waiting or self._connecting or any(wire.sent for wire in self._wires))
+
+    def _check_idle(self) -> None:
+        if self._when_idle is not None and not self._when_idle.done() and not self._is_busy:
+            self._when_idle.set_result(None)
+
+    async def aclose(self) -> None:
+        """Let what is under way end, and close all connections."""
+        if self._is_busy:
+            self._when_idle = self._when_idle or self._loop.create_future()
+            await asyncio.shield(self._when_idle)
+        wires = list(self._wires)
+        self.let_go()
+        for wire in wires:
+            await wire.closed(self._timeout)
+
+    def let_go(self) -> None:
+        """Close all connections without waiting."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for attempt in (self._connecting, self._late):
+            if attempt is not None:
+                attempt.cancel()
+        for wire in list(self._wires):
+            wire.close()
+            self._forget(wire)
+
+    def abandon(self) -> None:
+        """Close the sockets without the loop, which is closed."""
+        for wire in self._wires:
+            wire.abandon()
+        self._wire = None
+        self._leaving = []
+
+
+def another(error: Exception) -> Exception:
+    """Return the same error as another object: one that is raised in many places only grows."""
+    try:
+        same = copy.copy(error)
+    except TypeError:  # its class takes other arguments
+        return error
+    same.__cause__ = error.__cause__
+    return same
+
+
+def _asks(sent: Iterable[Sent]) -> list[Ask]:
+    """Return what was asked for by whatever was sent."""
+    asks: list[Ask] = []
+    for each in sent:
+        if isinstance(each, Reads):
+            asks += [ask for of_name in each.asks.values() for ask in of_name]
+        elif isinstance(each, Ask):
+            asks.append(each)
+    return asks
+
+
+def _fail(asks: Iterable[Ask], error: Exception) -> None:
+    for ask in asks:
+        ask.fail(error)
+
+
+def _packer() -> Callable[..., list[bytes]]:
+    """Return valkey-py's fastest way to write a command."""
+    try:
+        from valkey.connection import LibvalkeyRespSerializer
+
+        LibvalkeyRespSerializer().pack("PING")
+    except (ImportError, NameError):  # without libvalkey
+
+        def encode(value: Any) -> bytes:
+            return value if isinstance(value, bytes) else str(value).encode()
+
+        pack = PythonRespSerializer(6000, encode).pack
+    else:
+        pack = LibvalkeyRespSerializer().pack
+    result: Callable[..., list[bytes]] = pack
+    return result
+
+
+_pack = _packer()

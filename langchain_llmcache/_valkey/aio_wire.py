@@ -1,0 +1,290 @@
+"""One connection of an event loop: commands go out, and replies come back in their order.
+
+valkey-py connects and authenticates. Then replies are read where their bytes arrive, without a
+task that waits for them, if that can be: with libvalkey, over a transport of the loop's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Any, Final, Protocol
+
+from valkey._parsers.libvalkey import NOT_ENOUGH_DATA
+from valkey.asyncio.connection import AbstractConnection
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
+
+from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
+
+# Bytes under way, of requests and of the replies that are expected, before others wait.
+_ROOM: Final = 4 * 2**20
+# Bytes of an incomplete reply, from which on it is worth a look how many there will be.
+_MANY: Final = 65_536
+
+
+class Sent(Protocol):
+    """What was sent, and waits for a reply, or for several.
+
+    Attributes:
+        weight: Bytes of the request, and of what is expected to come.
+        deadline: When whoever waits wants to hear, ``time.monotonic()``.
+        largest: Bytes that a reply may have; None: any number.
+    """
+
+    weight: int
+    deadline: float
+    largest: int | None
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def take(self, reply: Any) -> bool:
+        """Take the next reply; tell whether it was the last."""
+
+
+class Owner(Protocol):
+    """Whoever sends over a connection."""
+
+    def refuses(self, wire: Wire, reply: Exception) -> bool:
+        """Tell whether an error is no answer to what was asked; then it was dealt with."""
+
+    def heard(self, wire: Wire) -> None:
+        """Go on, after whatever came."""
+
+    def lost(self, wire: Wire, error: Exception) -> None:
+        """Hear that the connection is of no use any more."""
+
+
+class Wire:
+    """A connection, and what is under way on it.
+
+    Attributes:
+        connection: Of valkey-py.
+        sent: What waits for replies, in their order.
+        began: When it was ready, ``time.monotonic()``.
+        since: When the server began with the first of ``sent``, as far as can be seen.
+        is_partial: Whether a part of the first reply is here.
+        count: How often anything came.
+    """
+
+    def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
+        self.connection = connection
+        self.sent: deque[Sent] = deque()
+        self.began = self.since = time.monotonic()
+        self.is_partial = False
+        self.count = 0
+        self.is_open = True
+        self._owner = owner
+        self._writer: Any = connection._writer  # noqa: SLF001 - valkey-py has no public way
+        self._weight = 0
+        self._is_paused = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be sent now."""
+        return not self.sent or (self._weight < _ROOM and not self._is_paused)
+
+    def add(self, sent: Sent) -> None:
+        """Expect replies to this, which is written next."""
+        if not self.sent:
+            self.since = time.monotonic()
+        self._weight += sent.weight
+        self.sent.append(sent)
+
+    def drop_first(self) -> Sent:
+        """Expect no reply to the first any more, because it is here or the wire is closed."""
+        first = self.sent.popleft()
+        self._weight -= first.weight
+        return first
+
+    def write(self, chunks: list[bytes]) -> None:
+        """Send packed commands."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the connection, without waiting for it."""
+        raise NotImplementedError
+
+    async def closed(self, seconds: float) -> None:
+        """Wait until it is closed, and no longer than so many seconds."""
+
+    def abandon(self) -> None:
+        """Close the socket without the loop, which is closed: its transport no longer can."""
+        self.is_open = False
+        self.connection._reader = self.connection._writer = None  # noqa: SLF001
+        sock = getattr(self._writer.get_extra_info("socket"), "_sock", None)
+        if sock is not None:
+            sock.close()
+
+    def _take(self, reply: Any) -> bool:
+        """Give a reply to whoever asked; tell whether the connection can still be used."""
+        if not self.sent:
+            unasked = InvalidResponse("a reply to no question")
+            self._end(reply if isinstance(reply, ValkeyError) else unasked)
+        elif isinstance(reply, ValkeyConnectionError):
+            self._end(reply)
+        elif isinstance(reply, Exception) and self._owner.refuses(self, reply):
+            pass
+        elif self.sent[0].take(reply):
+            self.drop_first()
+        self.since = time.monotonic()
+        return self.is_open
+
+    def _end(self, error: Exception) -> None:
+        if self.is_open:
+            self.close()
+            self._owner.lost(self, error)
+
+
+class DirectWire(Wire, asyncio.Protocol):
+    """A connection whose bytes are taken from the loop's transport as they arrive."""
+
+    def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
+        super().__init__(connection, owner)
+        self._loop = asyncio.get_running_loop()
+        parser: Any = connection._parser  # noqa: SLF001
+        self._reader = parser._reader  # noqa: SLF001
+        # (What is dropped while it is connected complains.)
+        connection._reader = connection._writer = None  # noqa: SLF001
+        self._transport: Any = self._writer.transport
+        self._gone: asyncio.Future[None] | None = None
+        # Of a reply that is not here in full: its beginning, where that is known, and its bytes.
+        self._start = b""
+        self._arrived = 0
+        self._transport.set_protocol(self)
+
+    @staticmethod
+    def serves(connection: AbstractConnection) -> bool:
+        """Tell whether this connection has what is needed."""
+        reader = getattr(connection._parser, "_reader", None)  # noqa: SLF001
+        transport = getattr(connection._writer, "transport", None)  # noqa: SLF001
+        return hasattr(reader, "gets") and hasattr(transport, "set_protocol")
+
+    def write(self, chunks: list[bytes]) -> None:
+        self._transport.write(b"".join(chunks))
+
+    def close(self) -> None:
+        self.is_open = False
+        if self._gone is None:
+            self._gone = self._loop.create_future()
+            self._transport.close()
+
+    async def closed(self, seconds: float) -> None:
+        if self._gone is not None and not self._gone.done():
+            await asyncio.wait([self._gone], timeout=seconds)
+            self._transport.abort()
+
+    # -- of the loop
+
+    def data_received(self, data: bytes) -> None:
+        if not self.is_open:
+            return
+        self.count += 1
+        reader, was_partial = self._reader, self.is_partial
+        try:
+            reader.feed(data)
+            while (reply := reader.gets(False)) is not NOT_ENOUGH_DATA:  # noqa: FBT003
+                was_partial = True  # what follows does not begin with these bytes
+                self._arrived = 0
+                if not self._take(reply):
+                    return
+            self.is_partial = reader.has_data()
+            if self.is_partial:
+                self._check(data if not was_partial else b"", len(data))
+        except (InvalidResponse, TooLargeError) as error:
+            self._end(error)
+            return
+        self._owner.heard(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        where = self.connection._host_error()  # noqa: SLF001
+        said = (
+            "Connection closed by server."
+            if exc is None
+            else f"Error while reading from {where} : {exc.args}"
+        )
+        self._end(ValkeyConnectionError(said))
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._owner.heard(self)
+
+    def _check(self, start: bytes, count: int) -> None:
+        """Look at how much of a reply has come that is not here yet in full, and how it begins."""
+        if self._arrived == 0:
+            self._start = start[:FIRST_LINE]
+        self._arrived += count
+        if self._arrived >= _MANY and self.sent and self.sent[0].largest is not None:
+            check_size(self._start, self._arrived, self.sent[0].largest)
+
+
+class TaskWire(Wire):
+    """Any other connection: a task reads what was asked for."""
+
+    def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
+        super().__init__(connection, owner)
+        self._reading: asyncio.Task[None] | None = None
+        parser: Any = connection._parser  # noqa: SLF001
+        if hasattr(parser, "_stream"):
+            parser._stream = _Measured(parser._stream, self)  # noqa: SLF001
+
+    def write(self, chunks: list[bytes]) -> None:
+        self._writer.writelines(chunks)
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    def close(self) -> None:
+        self.is_open = False
+        self.connection._close()  # noqa: SLF001
+        if self._reading is not None and self._reading is not asyncio.current_task():
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        try:
+            while self.sent and self._take(await self._reply()):
+                self._owner.heard(self)
+        except (ValkeyError, OSError, TooLargeError) as error:
+            self._end(error)
+        except BaseException:
+            self._end(ValkeyConnectionError("interrupted"))
+            raise
+        finally:
+            self._reading = None
+
+    async def _reply(self) -> Any:
+        try:
+            return await self.connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return error
+        finally:
+            self.count += 1
+
+
+class _Measured:
+    """The stream of valkey-py's own parser, which asks for as many bytes as a reply announces."""
+
+    def __init__(self, stream: Any, wire: Wire) -> None:
+        self._stream = stream
+        self._wire = wire
+
+    async def readexactly(self, count: int) -> Any:
+        sent = self._wire.sent
+        if sent and sent[0].largest is not None and count > sent[0].largest + FIRST_LINE:
+            raise TooLargeError(f"a value of {count} bytes, where {sent[0].largest} are expected")
+        return await self._stream.readexactly(count)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def wire_of(connection: AbstractConnection, owner: Owner) -> Wire:
+    """Return a wire over a connection that valkey-py has made."""
+    return (DirectWire if DirectWire.serves(connection) else TaskWire)(connection, owner)

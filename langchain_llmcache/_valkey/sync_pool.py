@@ -1,0 +1,203 @@
+"""Blocking connections to one server, shared by all threads; every operation has a deadline."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey's is meant
+
+from langchain_llmcache._signals import pass_on
+from langchain_llmcache._valkey.addresses import distrust
+from langchain_llmcache._valkey.deadline import DeadlineConnection
+from langchain_llmcache._valkey.in_thread import start_thread
+from langchain_llmcache._valkey.router import Command
+from langchain_llmcache._valkey.settings import (
+    ConnectionSettings,
+    FailoverProbe,
+    is_worth_a_fresh_connection,
+)
+
+# Idle connections kept for the next operation; more are made when more are needed at once.
+_IDLE_KEPT: Final = 32
+# Seconds by which a thread may be late without having been kept from looking.
+_LATE: Final = 0.02
+
+
+class SyncPool:
+    """Connections to one server: one for each exchange that is under way.
+
+    Args:
+        settings: How to make connections.
+    """
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+        self._idle: list[DeadlineConnection] = []
+        self._process = os.getpid()
+        self._probe = FailoverProbe()
+
+    def exchange(
+        self, commands: Sequence[Command], deadline: float, largest: int | None = None
+    ) -> list[Any]:
+        """Send commands together, over one connection, and return their replies.
+
+        Args:
+            commands: Each is sent even if an earlier one fails, and perhaps twice: a kept
+                connection may turn out to be dead.
+            deadline: Of all of it, ``time.monotonic()``.
+            largest: Bytes that the reply to a single command may have.
+
+        Returns:
+            The replies in order; a refusal of the server is a ``ResponseError`` among them.
+        """
+        if self._process != os.getpid():
+            # After a fork the sockets are the parent's: they are dropped, not shut down.
+            self._idle, self._process = [], os.getpid()
+        kept = self._kept()
+        if kept is not None:
+            try:
+                last = self._probe.was_tried()
+                return self._exchange(kept, commands, deadline, largest, last=last)
+            except (TimeoutError, ValkeyConnectionError, ResponseError) as error:
+                pass_on(error)
+                # Most likely its idle neighbours are no better: where a connection was cut
+                # silently, each of them would cost another deadline.
+                self.close()
+                if not is_worth_a_fresh_connection(error):
+                    raise
+        try:
+            fresh = self._connected(deadline)
+            replies = self._exchange(fresh, commands, deadline, largest, last=True)
+        except ValkeyConnectionError as error:
+            raise self._settings.with_hint(error) from error.__cause__
+        self._probe.see(replies)
+        return replies
+
+    def close(self) -> None:
+        """Close the idle connections. A later exchange opens new ones."""
+        while self._idle:
+            try:
+                self._idle.pop().disconnect()
+            except IndexError:  # another thread took it
+                return
+
+    def _kept(self) -> DeadlineConnection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread took it
+                break
+            if not self._settings.is_too_old(connection):
+                return connection
+            connection.disconnect()
+        return None
+
+    def _exchange(
+        self,
+        connection: DeadlineConnection,
+        commands: Sequence[Command],
+        deadline: float,
+        largest: int | None,
+        *,
+        last: bool,
+    ) -> list[Any]:
+        connection.set_deadline(deadline, largest)
+        try:
+            for command in commands:
+                packed = connection.pack_command(*command)
+                connection.send_packed_command(packed, check_health=False)
+            replies = [_reply(connection, last=last) for _ in commands]
+        except BaseException as error:
+            # A reply may still be on its way: nobody else must read it.
+            connection.disconnect()
+            if isinstance(error, TimeoutError):
+                distrust(connection)
+            raise
+        self._release(connection)
+        return replies
+
+    def _release(self, connection: DeadlineConnection) -> None:
+        if len(self._idle) < _IDLE_KEPT:
+            self._idle.append(connection)
+        else:
+            connection.disconnect()
+
+    def _connected(self, deadline: float) -> DeadlineConnection:
+        """Return a new connection, or raise by the deadline.
+
+        Looking up a name cannot be interrupted: so a thread connects, and whoever needs the
+        connection waits no longer than it may. A connection that comes too late serves another
+        caller.
+        """
+        attempt = _Attempt(self._settings, deadline, self._release)
+        start_thread(attempt.run, "llmcache-connect")
+        return attempt.result(deadline)
+
+
+def _reply(connection: DeadlineConnection, *, last: bool) -> Any:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        if not last and is_worth_a_fresh_connection(error):
+            raise
+        return error  # the server's answer; the conversation itself is intact
+
+
+class _Attempt:
+    """A connection in the making, and who wants it."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        deadline: float,
+        release: Callable[[DeadlineConnection], None],
+    ) -> None:
+        self._settings = settings
+        self._connection = settings.connection()
+        # One that comes too late for its first caller may still serve another.
+        self._connection.set_deadline(deadline + settings.timeout)
+        self._release = release
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._given_up = False
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Connect, in a thread of its own."""
+        try:
+            self._settings.connect(self._connection)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._error = error
+            self._connection.disconnect()
+        with self._lock:
+            self._over.set()
+            late = self._given_up and self._error is None
+        if late:
+            self._release(self._connection)
+
+    def result(self, deadline: float) -> DeadlineConnection:
+        """Return the connection, or raise by the deadline."""
+        if not self._is_over(deadline):
+            with self._lock:
+                self._given_up = not self._over.is_set()
+            if self._given_up:
+                distrust(self._connection)
+                raise TimeoutError("Timeout connecting to server")
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # no reference cycle through its traceback
+        return self._connection
+
+    def _is_over(self, deadline: float) -> bool:
+        if self._over.wait(max(0.0, deadline - time.monotonic())):
+            return True
+        # If this thread was kept from looking, so was the one that connects.
+        late = time.monotonic() - deadline
+        return late > _LATE and self._over.wait(min(late, self._settings.timeout))

@@ -1,0 +1,447 @@
+"""What networks do: connections are forgotten, a name has several addresses, some lead nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, StoreError
+from langchain_llmcache._valkey import addresses
+from tests.support.certificates import Certificates
+from tests.support.patience import PATIENT
+from tests.support.proxy import BlackHole, FaultProxy, HangingListener, Pass, Refuse
+from tests.support.servers import (
+    HOST,
+    Server,
+    StartCluster,
+    StartServer,
+    ValkeyClusterServers,
+    ValkeyServer,
+)
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
+
+Halves = Callable[[LLMCache], Half]
+
+# Seconds: long enough for a reply on a busy machine, and short enough to be waited for a few times.
+TIMEOUT = 1.0
+# Lookups, after which something has to have happened.
+MANY = 200
+
+
+async def first_hit(half: Half, prompt: str = PROMPT) -> int:
+    """Look up until there is a hit; return how many lookups that took."""
+    for number in range(1, MANY):
+        if await half.lookup(prompt, LLM_STRING) is not None:
+            return number
+        await asyncio.sleep(0.02)
+    raise AssertionError("no hit at all")
+
+
+async def make_connections(half: Half, kind: str, count: int) -> None:
+    """Use a cache so much at once that it keeps several connections."""
+    if kind == "async":
+        await asyncio.gather(
+            *(half.update(f"{PROMPT} {n}", LLM_STRING, answer()) for n in range(count))
+        )
+        return
+    barrier = threading.Barrier(count)
+
+    def store(number: int) -> None:
+        barrier.wait()
+        # (Large enough to be under way for a moment.)
+        asyncio.run(half.update(f"{PROMPT} {number}", LLM_STRING, answer("x" * 100_000)))
+
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(store, range(count)))
+
+
+# ---------------------------------------------------------------------------- forgotten connections
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("count", [1, 8, 32])
+async def test_idle_connections_that_were_forgotten(
+    server: Server, fault_proxy: FaultProxy, kind: Any, share: float, count: int
+) -> None:
+    """After a silent cut of idle connections, one lookup is lost, whatever their number."""
+    async with LLMCache.from_url(fault_proxy.url, timeout=TIMEOUT) as cache:
+        half = Half(kind, cache)
+        await half.update(PROMPT, LLM_STRING, answer())
+        await make_connections(half, kind, count)
+        fault_proxy.forget(share)
+        assert await first_hit(half) <= 2
+        assert cache.stats().errors <= 1
+        assert cache.stats().breaker == "closed"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_forgotten_connections_in_use_by_many(
+    server: Server, fault_proxy: FaultProxy, kind: Any
+) -> None:
+    """Many callers at once lose their lookups and open the breaker; its first probe closes it."""
+    states: list[str | None] = []
+
+    def note(event: CacheEvent) -> None:
+        states.append(event.breaker)
+
+    async with LLMCache.from_url(fault_proxy.url, timeout=TIMEOUT, on_event=note) as cache:
+        half = Half(kind, cache)
+        await half.update(PROMPT, LLM_STRING, answer())
+        await make_connections(half, kind, 16)
+        fault_proxy.forget()
+        if kind == "async":
+            await asyncio.gather(*(half.lookup(PROMPT, LLM_STRING) for _ in range(16)))
+        else:
+            barrier = threading.Barrier(16)
+
+            def look(_: int) -> None:
+                barrier.wait()
+                asyncio.run(half.lookup(PROMPT, LLM_STRING))
+
+            with ThreadPoolExecutor(16) as threads:
+                list(threads.map(look, range(16)))
+        await first_hit(half)
+        assert cache.stats().breaker == "closed"
+    assert [state for state in states if state] == ["open", "half-open", "closed"]
+
+
+async def test_forgotten_in_the_middle_of_a_pipeline(
+    server: Server, fault_proxy: FaultProxy
+) -> None:
+    """What was under way is lost in time; nobody gets another's answer afterwards."""
+    async with LLMCache.from_url(fault_proxy.url, timeout=TIMEOUT) as cache:
+        prompts = [f"{PROMPT} {number}" for number in range(64)]
+        for prompt in prompts:
+            await cache.aupdate(prompt, LLM_STRING, answer(prompt))
+        with server.client() as client:
+            client.client_pause(200)
+            lost = [asyncio.create_task(cache.alookup(prompt, LLM_STRING)) for prompt in prompts]
+            await asyncio.sleep(0.05)
+            fault_proxy.forget()
+            assert await asyncio.gather(*lost) == [None] * 64
+        await first_hit(Half("async", cache), prompts[0])
+        for prompt in prompts:
+            assert texts(await cache.alookup(prompt, LLM_STRING)) == [prompt]
+
+
+async def test_forgotten_in_the_middle_of_the_handshake(
+    own_valkey_server: StartServer, half: Halves
+) -> None:
+    """A connection that was forgotten while it authenticated is followed by another."""
+    server = own_valkey_server(password="secret")
+    with FaultProxy(server.port) as proxy:
+        url = server.url.replace(f":{server.port}", f":{proxy.port}")
+        async with LLMCache.from_url(url, timeout=TIMEOUT) as cache:
+            proxy.fault = BlackHole()
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+            proxy.forget()
+            proxy.fault = Pass()
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            await first_hit(half(cache))
+            assert cache.stats().errors == 1
+
+
+async def test_forgotten_connections_with_tls(
+    own_valkey_server: StartServer, certificates: Certificates, half: Halves
+) -> None:
+    """The same over TLS, sync and async."""
+    server = own_valkey_server(certificates=certificates)
+    with FaultProxy(server.port) as proxy:
+        url = f"valkeys://{HOST}:{proxy.port}?ssl_ca_certs={certificates.ca}"
+        async with LLMCache.from_url(url, timeout=TIMEOUT) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            proxy.forget()
+            assert await first_hit(half(cache)) <= 2
+            assert cache.stats().errors <= 1
+
+
+@contextlib.contextmanager
+def proxied(servers: ValkeyClusterServers) -> Iterator[tuple[list[FaultProxy], Any]]:
+    """Yield a proxy for each node, and what turns the nodes' addresses into theirs."""
+    with contextlib.ExitStack() as stack:
+        proxies = [stack.enter_context(FaultProxy(node.port)) for node in servers.nodes]
+        ports = {proxy.upstream: proxy.port for proxy in proxies}
+        yield proxies, lambda address: (address[0], ports.get(address[1], address[1]))
+
+
+async def test_forgotten_connections_to_a_cluster(
+    cluster: ValkeyClusterServers, half: Halves
+) -> None:
+    """Each node's connections cost one lookup; then all are hits."""
+    prompts = [f"{PROMPT} {number}" for number in range(30)]
+    with proxied(cluster) as (proxies, remap):
+        async with LLMCache.from_url(
+            proxies[0].url, timeout=TIMEOUT, cluster=True, address_remap=remap
+        ) as cache:
+            for prompt in prompts:
+                await half(cache).update(prompt, LLM_STRING, answer(prompt))
+            for proxy in proxies:
+                proxy.forget()
+            for prompt in prompts:
+                await half(cache).lookup(prompt, LLM_STRING)
+            assert cache.stats().errors <= 3  # there are three primaries
+            for prompt in prompts:
+                await first_hit(half(cache), prompt)
+
+
+async def test_connections_that_were_reset(
+    server: Server, fault_proxy: FaultProxy, half: Halves
+) -> None:
+    """Connections that the other side has closed cost nothing: what was sent is sent once more."""
+    kind: Any = "async" if half(LLMCache())._prefix else "sync"
+    async with LLMCache.from_url(fault_proxy.url, timeout=PATIENT) as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        await make_connections(half(cache), kind, 8)
+        fault_proxy.cut()
+        found = [await half(cache).lookup(PROMPT, LLM_STRING) for _ in range(10)]
+        assert all(found)
+        assert cache.stats().errors == 0
+
+
+async def test_a_server_that_was_restarted(own_valkey_server: StartServer, half: Halves) -> None:
+    """All kept connections are dead after a restart: no lookup is lost for that."""
+    server = own_valkey_server("save 3600 1")
+    kind: Any = "async" if half(LLMCache())._prefix else "sync"
+    async with LLMCache.from_url(server.url, timeout=PATIENT) as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        await make_connections(half(cache), kind, 8)
+        with server.client() as client:
+            client.save()
+        server.restart()
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+        assert cache.stats().errors == 0
+
+
+# ---------------------------------------------------------------------------- names
+
+
+NAME = "cache.test"
+
+
+class NameServer:
+    """Knows the addresses of one name, and lets them change.
+
+    Attributes:
+        hosts: Of the name, in order.
+    """
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+        self._real = socket.getaddrinfo
+
+    def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        """In the place of ``socket.getaddrinfo``."""
+        if host != NAME:
+            return self._real(host, port, *args, **kwargs)
+        return [each for known in self.hosts for each in self._real(known, port, *args, **kwargs)]
+
+
+@pytest.fixture
+def name_server(monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """A name server; what was remembered of names is put aside."""
+    own = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", own.getaddrinfo)
+    monkeypatch.setattr(addresses, "_worked", {})
+    monkeypatch.setattr(addresses, "_silent", {})
+    return own
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hosts to which a connection was begun, in their order."""
+    hosts: list[str] = []
+    begin = addresses._Race._begin
+
+    def note(self: Any, address: Any) -> None:
+        hosts.append(address[1][0])
+        begin(self, address)
+
+    monkeypatch.setattr(addresses._Race, "_begin", note)
+    return hosts
+
+
+# "silent": connects hang; "refusing": no one listens; "none": an address of another network.
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        ["silent"],
+        ["silent", "silent"],
+        ["refusing"],
+        ["refusing", "refusing"],
+        ["refusing", "silent"],
+        ["silent", "refusing"],
+        ["none", "silent"],
+    ],
+    ids=" ".join,
+)
+async def test_a_name_with_several_addresses(
+    server: Server, half: Halves, name_server: NameServer, begun: list[str], others: list[str]
+) -> None:
+    """Addresses that lead nowhere cost no lookup, and the one that works is remembered."""
+    port = server.port
+    with contextlib.ExitStack() as stack:
+        for number, other in enumerate(others, 2):
+            host = "255.255.255.255" if other == "none" else f"127.0.0.{number}"
+            if other == "silent":
+                stack.enter_context(HangingListener(host, port))
+            name_server.hosts.append(host)
+        name_server.hosts.append(HOST)
+        async with LLMCache.from_url(f"valkey://{NAME}:{port}", timeout=PATIENT) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+            assert begun == name_server.hosts
+            await cache.aclose()
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+            assert begun == [*name_server.hosts, HOST]
+            assert cache.stats().errors == 0
+
+
+async def test_a_name_whose_first_address_says_nothing(
+    server: Server, half: Halves, name_server: NameServer
+) -> None:
+    """One that connects and then says nothing is tried last from then on."""
+    with (
+        FaultProxy(server.port, BlackHole(), host="127.0.0.2") as hole,
+        FaultProxy(server.port, port=hole.port),
+    ):
+        name_server.hosts = ["127.0.0.2", HOST]
+        async with LLMCache.from_url(f"valkey://{NAME}:{hole.port}", timeout=TIMEOUT) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+            assert cache.stats().errors == 1
+
+
+async def test_a_name_whose_address_changes(
+    own_valkey_server: StartServer, half: Halves, name_server: NameServer
+) -> None:
+    """After its server is gone, the name's new address is found at once."""
+    first, second = own_valkey_server(), own_valkey_server()
+    with (
+        FaultProxy(first.port, host="127.0.0.2") as old,
+        FaultProxy(second.port, host="127.0.0.3", port=old.port),
+    ):
+        name_server.hosts = ["127.0.0.2"]
+        async with LLMCache.from_url(f"valkey://{NAME}:{old.port}", timeout=PATIENT) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer("old"))
+            assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["old"]
+            name_server.hosts = ["127.0.0.3"]
+            old.fault = Refuse()
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+            await half(cache).update(PROMPT, LLM_STRING, answer("new"))
+            assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["new"]
+            assert cache.stats().errors == 0
+
+
+async def test_a_name_that_is_slow_to_look_up(
+    server: Server, half: Halves, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that takes longer than the deadline costs a few lookups, and not all."""
+    name_server.hosts = [HOST]
+    known, asked = threading.Event(), threading.Event()
+    quick = socket.getaddrinfo
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        asked.set()
+        known.wait(10)
+        return quick(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    async with LLMCache.from_url(f"valkey://{NAME}:{server.port}", timeout=0.3) as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        assert cache.stats().errors == 1
+        assert asked.is_set()
+        # The attempt goes on, for another caller.
+        known.set()
+        await asyncio.sleep(0.1)
+        asked.clear()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("asked again"))
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        assert cache.stats().stores == 1
+
+
+def test_addresses_are_tried_by_turns() -> None:
+    """IPv6 and IPv4 alternate; what worked comes first, what was silent last."""
+    six = [(socket.AF_INET6, (f"::{n}", 1, 0, 0)) for n in range(3)]
+    four = [(socket.AF_INET, (f"10.0.0.{n}", 1)) for n in range(3)]
+    name = ("turns.test", 1)
+    order = addresses._in_order(name, [*six, *four, *six])
+    assert order == [six[0], four[0], six[1], four[1], six[2], four[2]]
+    addresses._worked[name] = four[2]
+    addresses._silent[name] = six[0]
+    try:
+        order = addresses._in_order(name, [*six, *four])
+    finally:
+        addresses._worked.pop(name)
+        addresses._silent.pop(name)
+    assert order == [four[2], four[0], six[1], four[1], six[2], six[0]]
+
+
+# ---------------------------------------------------------------------------- addresses of nodes
+
+
+@pytest.fixture
+def behind_nat(valkey_cluster: StartCluster) -> Iterator[ValkeyServer]:
+    """A cluster of one node that announces an address which swallows everything."""
+    [node] = valkey_cluster(primaries=1).nodes
+    with HangingListener("127.0.0.9", node.port), node.client() as client:
+        client.config_set("cluster-announce-ip", "127.0.0.9")
+        yield node
+
+
+@pytest.mark.parametrize("enabled", [None, True])
+async def test_an_announced_address_that_nobody_reaches(
+    behind_nat: ValkeyServer, half: Halves, enabled: bool | None
+) -> None:
+    """The error names the address, and says what to do."""
+    async with LLMCache.from_url(behind_nat.url, cluster=enabled, timeout=0.5) as cache:
+        for _ in range(2):  # the first time, and when that is known
+            with pytest.raises(StoreError) as raised:
+                await half(cache).clear()
+            said = str(raised.value)
+            assert f"127.0.0.9:{behind_nat.port}" in said
+            assert "address_remap" in said
+            assert "cluster-announce-ip" in said
+
+
+async def test_an_address_that_is_translated(behind_nat: ValkeyServer, half: Halves) -> None:
+    """``address_remap`` turns what the nodes announce into what can be reached."""
+    seen: set[tuple[str, int]] = set()
+
+    def remap(address: tuple[str, int]) -> tuple[str, int]:
+        seen.add(address)
+        return HOST, address[1]
+
+    async with LLMCache.from_url(
+        behind_nat.url, cluster=True, timeout=PATIENT, address_remap=remap
+    ) as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+        await half(cache).clear()
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+        assert cache.stats().errors == 0
+    assert seen == {("127.0.0.9", behind_nat.port)}
+
+
+async def test_what_does_not_translate(behind_nat: ValkeyServer, half: Halves) -> None:
+    """What is not a function is refused at once; what returns no address is told of."""
+    returned: list[Any] = [None, HOST, (HOST,), (HOST, "x")]
+    wrong: Any = {"127.0.0.9": HOST}
+    with pytest.raises(ConfigurationError, match=r"address_remap.*a function of \(host, port\)"):
+        LLMCache.from_url(behind_nat.url, address_remap=wrong)
+    while returned:
+        junk = functools.partial(lambda told, _: told, returned.pop())
+        async with LLMCache.from_url(behind_nat.url, cluster=True, address_remap=junk) as cache:
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+            with pytest.raises(StoreError, match="address_remap returned something else"):
+                await half(cache).ping()
