@@ -1,5 +1,7 @@
 """A cache of LLM answers for LangChain, in Valkey: correct, fail-open, and fast."""
 
+from typing import TYPE_CHECKING, Any
+
 from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._flow.near import NearCache
 from langchain_llmcache._flow.settings import CacheOptions
@@ -19,6 +21,9 @@ from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.imports import ImportReport
 from langchain_llmcache.options import cache_options
 
+if TYPE_CHECKING:
+    from langchain_llmcache.similar import Similar
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -34,8 +39,18 @@ __all__ = [
     "ModelStats",
     "NearCache",
     "NewEntry",
+    "Similar",
     "StoreError",
     "UnsupportedOperationError",
     "asking",
     "cache_options",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # An option of its own, which most applications never load.
+    if name == "Similar":
+        from langchain_llmcache.similar import Similar
+
+        return Similar
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,7 +23,7 @@ from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
-from langchain_llmcache._flow.ports import NotTheStoreError, run
+from langchain_llmcache._flow.ports import Matchers, NotTheStoreError, run
 from langchain_llmcache._flow.settings import DEFAULT_TTL, CacheOptions, Settings, timeout_of
 from langchain_llmcache._insight.display import as_html
 from langchain_llmcache._insight.listeners import Listeners, checked_listeners
@@ -134,6 +134,7 @@ class LLMCache(BaseCache):
         )
         self._breaker = Breaker(monotonic=time.monotonic, changed=self._observer.breaker_changed)
         self._gate = Gate(self._breaker, self._observer)
+        self._matchers = self._attached(settings)
         self._keys = KeyMaker(
             extra=settings.key_extra,
             secret=settings.key_secret,
@@ -308,6 +309,28 @@ class LLMCache(BaseCache):
         given = {name: value for name, value in arguments.items() if value is not None}
         made._recipe = Recipe(constructor, {**given, **options})
         return made
+
+    def _attached(self, settings: Settings) -> Matchers | None:
+        """Return what matches questions that mean the same, and give it to both sides."""
+        if settings.similar is None:
+            return None
+        opened, secret = self._opened, settings.key_secret or b""
+        matchers = settings.similar.attach(
+            blocking=opened.blocking.entries,
+            asynchronous=opened.asynchronous.entries,
+            prefix=opened.prefix,
+            file=opened.file,
+            secret=secret.encode() if isinstance(secret, str) else secret,
+            redact=settings.redact,
+            seal=opened.seal,
+            told=self._observer.matched,
+        )
+        self._opened = replace(
+            opened,
+            blocking=opened.blocking._replace(matcher=matchers.blocking),
+            asynchronous=opened.asynchronous._replace(matcher=matchers.asynchronous),
+        )
+        return matchers
 
     @property
     def store(self) -> LangGraphCache[Any]:
@@ -567,6 +590,7 @@ class LLMCache(BaseCache):
             self._observer.stats(),
             breaker=self._breaker.state,
             evictions=self._opened.evictions(),
+            similar=None if self._matchers is None else self._matchers.stats(),
         )
 
     def __repr__(self) -> str:

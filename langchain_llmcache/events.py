@@ -28,6 +28,7 @@ EventKind: TypeAlias = Literal[
     "shed",
     "skipped",
     "heal",
+    "similar",
     "delete",
     "clear",
     "breaker",
@@ -44,7 +45,8 @@ class CacheEvent:
             (not looked up, ``read=False``), ``store``, ``declined``, ``refused``,
             ``uncacheable``, ``corrupt``, ``denied``, ``error``, ``shed`` (too much at once),
             ``skipped`` (the breaker is open), ``heal`` (an entry was removed because a parser
-            refused its answer), ``delete``, ``clear``, ``breaker`` (it changed its state).
+            refused its answer), ``similar`` (what came of looking for a question that means the
+            same), ``delete``, ``clear``, ``breaker`` (it changed its state).
         time: When, Unix seconds.
         namespace: Of the request or of the command, outermost part first.
         model: The model's name, where the request tells.

@@ -62,6 +62,13 @@ def from_entry(
     return answer
 
 
+def mark_similarity(answer: list[Generation], similarity: float) -> None:
+    """Have a hit tell that it answers another question, and how similar that is."""
+    for generation in answer:
+        if isinstance(generation, ChatGeneration):
+            generation.message.response_metadata[MARKER]["similarity"] = round(similarity, 4)
+
+
 def _free_of_charge(generation: Generation) -> None:
     """Have trackers see a generation that used nothing, wherever they look."""
     if generation.generation_info:

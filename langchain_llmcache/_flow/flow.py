@@ -17,7 +17,7 @@ from typing import Final
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
-from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.codec import Codec, revive
 from langchain_llmcache._answer.entries import (
     LEASE,
     UNKNOWN_AGE,
@@ -31,7 +31,7 @@ from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCopies
-from langchain_llmcache._flow.ports import LeasingEntries, Side
+from langchain_llmcache._flow.ports import LeasingEntries, Matcher, Question, Side
 from langchain_llmcache._flow.rounds import Ending, Lease, read_lease
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import (
@@ -53,7 +53,7 @@ from langchain_llmcache._request.hashed import (
     hashed_names,
     key_of_hashed,
 )
-from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part
+from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part, parse_path
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._signals import pass_on
@@ -147,7 +147,7 @@ class Flow:
 
     # --- lookup ---
 
-    async def lookup(  # noqa: PLR0911 - each way has its own end
+    async def lookup(  # noqa: C901, PLR0911 - each way has its own end
         self, side: Side, prompt: str, asked: Asked
     ) -> list[Generation] | None:
         """Return the stored answer, or the one that another caller is getting right now, or None.
@@ -177,6 +177,9 @@ class Flow:
                 found = await self._look_everywhere(side, key, prompt, asked, began)
                 if isinstance(found, list):
                     return found
+                alike = await self._look_alike(side, key, prompt, asked, began, found)
+                if alike is not None:
+                    return alike
                 if not options.write:
                     self._missed(key, began, found)
                     return None
@@ -236,6 +239,75 @@ class Flow:
             return None
         answer = self._opened(key, entry, began, max_age, is_copy=True)
         return answer if isinstance(answer, list) else None
+
+    # --- questions that mean the same (an option) ---
+
+    def _question(self, matcher: Matcher, key: Key, prompt: str, asked: Asked) -> Question | None:
+        """Return the question of a request, if it has one that others may share."""
+        parts = matcher.split(prompt, asked.llm_string)
+        if parts is None:
+            return None
+        text, rest = parts
+        around = self._keys.key(key.space[:-1], rest, asked)[0]
+        return Question(key.path, "/".join(key.space), around.digest, text)
+
+    async def _look_alike(
+        self,
+        side: Side,
+        key: Key,
+        prompt: str,
+        asked: Asked,
+        began: float,
+        found: bytes | Failed | None,
+    ) -> list[Generation] | None:
+        """Return the stored answer to a question that means the same.
+
+        Args:
+            side: The entries, their caller, and what matches questions, if anything does.
+            key: Of the request.
+            prompt: The request's.
+            asked: Who asks.
+            began: When the lookup began.
+            found: What the store holds for the request, which is no answer.
+        """
+        matcher = side.matcher
+        if matcher is None or found is FAILED:
+            return None
+        question = self._question(matcher, key, prompt, asked)
+        match = None if question is None else await matcher.find(question)
+        if match is None:
+            return None
+        other = parse_path(match.path)
+        answer = None if other is None else await self._look(side, other, began, current().max_age)
+        if answer is None:  # evicted, or removed by something that knows no questions
+            await matcher.remove(lambda path: path == match.path, match.path)
+        if not isinstance(answer, list):
+            return None
+        hits.mark_similarity(answer, match.similarity)
+        return answer
+
+    async def _learn(
+        self,
+        side: Side,
+        key: Key,
+        prompt: str,
+        asked: Asked,
+        generations: Sequence[Generation],
+        lifetime: int | None,
+    ) -> None:
+        """Have the matcher take in the answer that was just stored."""
+        matcher = side.matcher
+        question = None if matcher is None else self._question(matcher, key, prompt, asked)
+        if matcher is not None and question is not None:
+            await matcher.learn(question, generations, lifetime, partial(self._stored_at, side))
+
+    async def _stored_at(self, side: Side, path: str) -> Sequence[Generation] | None:
+        """Return the answer that is stored at a path, without counting a hit."""
+        key = parse_path(path)
+        entry = None if key is None else await self._gate.read(side.entries, key)
+        if key is None or not isinstance(entry, bytes) or entry.startswith(LEASE):
+            return None
+        return [revive(fields) for fields in self._codec.decode(entry, key=key).generations]
 
     async def _look(
         self, side: Side, key: Key, began: float, max_age: float | None
@@ -678,6 +750,8 @@ class Flow:
                 self._note(key, entry)
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
+                if side.matcher is not None:
+                    await self._learn(side, key, prompt, asked, generations, lifetime)
                 if asker is not None:
                     asker.lease = None  # overwritten by the answer
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
@@ -860,6 +934,9 @@ class Flow:
     async def _remove(self, side: Side, key: Key) -> bool:
         try:
             found = await self._gate.administer("delete", side.entries.delete(key))
+            if side.matcher is not None:
+                alike = side.matcher.remove(lambda path: path == key.path, key.path)
+                await self._gate.administer("delete", alike)
         finally:
             # Not before: meanwhile, others still find it in the store.
             self._forget_copy(key)
@@ -884,6 +961,12 @@ class Flow:
         )
         try:
             count = await self._gate.administer("clear", side.entries.clear(scope))
+            if side.matcher is not None:
+                alike = side.matcher.remove(
+                    lambda path: (found := parse_path(path)) is None or scope.covers(found.space),
+                    "".join(f"{part}/" for part in scope.namespace),
+                )
+                await self._gate.administer("clear", alike)
         finally:
             if self._near is not None:
                 self._near.forget(lambda near: scope.covers(near.space))

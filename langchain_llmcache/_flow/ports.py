@@ -6,8 +6,10 @@ never suspend, so that ``run`` can drive the same flow to its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from langchain_core.outputs import Generation
 
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._request.key import AnyScope, Key
@@ -108,11 +110,89 @@ class Caller(Protocol):
         """Run ``work``, now or soon; whatever comes of it is lost."""
 
 
+class Question(NamedTuple):
+    """A request whose question may be answered by the answer to another one.
+
+    Attributes:
+        path: The path of its own key.
+        scope: Its namespace and model.
+        rest: Digest of everything but the question.
+        text: The question.
+    """
+
+    path: str
+    scope: str
+    rest: str
+    text: str
+
+
+class Match(NamedTuple):
+    """The path of another question's answer, and how similar the two questions are."""
+
+    path: str
+    similarity: float
+
+
+class Matcher(Protocol):
+    """What knows which questions mean the same (an option). It never raises, but in ``remove``."""
+
+    def split(self, prompt: str, llm_string: str) -> tuple[str, str] | None:
+        """Return the question of a prompt and the prompt without it; None: it is not for this."""
+
+    async def find(self, question: Question) -> Match | None:
+        """Return the question whose answer may be given."""
+
+    async def learn(
+        self,
+        question: Question,
+        generations: Sequence[Generation],
+        lifetime: int | None,
+        load: Callable[[str], Awaitable[Sequence[Generation] | None]],
+    ) -> None:
+        """Take in the answer that was just stored for so many milliseconds, now or soon.
+
+        ``load`` returns the stored answer at a path.
+        """
+
+    async def remove(self, covers: Callable[[str], bool], start: str) -> None:
+        """Forget the questions whose path ``covers`` says yes to; all of them begin alike."""
+
+
+class Matchers(Protocol):
+    """Matching for both kinds of callers."""
+
+    blocking: Matcher
+    asynchronous: Matcher
+
+    def stats(self) -> object:
+        """Return what matching did."""
+
+
+@runtime_checkable
+class Similarity(Protocol):
+    """What a user gives as ``similar=``."""
+
+    def attach(
+        self,
+        *,
+        blocking: Entries,
+        asynchronous: Entries,
+        prefix: str,
+        file: str | None,
+        secret: bytes,
+        redact: Callable[[str], str] | None,
+        seal: object | None,
+        told: Callable[[str, Question], None],
+    ) -> Matchers:
+        """Return matching for one cache."""
+
+
 class Side(NamedTuple):
-    """One side of a cache, sync or async: its entries, and the caller that waits."""
+    """One side of a cache, sync or async: its entries, the caller that waits, and its matcher."""
 
     entries: Entries
     caller: Caller
+    matcher: Matcher | None = None
 
 
 class PartlyDownError(ConnectionError):

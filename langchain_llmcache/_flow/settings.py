@@ -16,6 +16,7 @@ from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
 from langchain_llmcache._flow.near import NearCache
+from langchain_llmcache._flow.ports import Similarity
 from langchain_llmcache._insight.listeners import checked_listeners
 from langchain_llmcache._insight.savings import Prices, checked_prices
 from langchain_llmcache._numbers import checked_number, checked_seconds
@@ -57,6 +58,7 @@ class CacheOptions(TypedDict, total=False):
         lease: Makes other processes wait too (stores that can: Valkey): seconds after which
             they no longer believe that the one who asks is alive. None: they do not wait.
         near: Keeps copies of hot entries in this process for a few seconds.
+        similar: Lets questions that mean the same share an answer: ``Similar(embeddings)``.
         heal: Removes what the model calls of a chain stored or hit when a parser refuses it, so
             that the next attempt asks the model.
         imported: Looks, on a miss, among the answers that ``import_from`` or ``llmcache import
@@ -83,6 +85,7 @@ class CacheOptions(TypedDict, total=False):
     max_wait: float
     lease: float | None
     near: NearCache | None
+    similar: Similarity | None
     heal: bool
     imported: bool
     ttl_jitter: float
@@ -112,6 +115,7 @@ class Settings:
     max_wait: float = 30.0
     lease: float | None = None
     near: NearCache | None = None
+    similar: Similarity | None = None
     heal: bool = True
     imported: bool = False
     ttl_jitter: float = 0.0
@@ -135,6 +139,9 @@ class Settings:
             if not isinstance(getattr(given, name), bool):
                 msg = f"{name} is {getattr(given, name)!r}; expected True or False"
                 raise ConfigurationError(msg)
+        if given.similar is not None and not isinstance(given.similar, Similarity):
+            msg = f"similar is {given.similar!r}; expected Similar(embeddings), or None"
+            raise ConfigurationError(msg)
         if not isinstance(given.near, NearCache | None):
             msg = f"near is {given.near!r}; expected NearCache(...), or None for no copies"
             raise ConfigurationError(msg)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from langchain_llmcache._answer.entries import NewEntry, StoredEntry
+from langchain_llmcache._flow.ports import Question
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache._insight.errors import (
     Advice,
@@ -27,7 +28,7 @@ from langchain_llmcache._insight.listeners import Listeners
 from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
 from langchain_llmcache._insight.spans import mark_hit
 from langchain_llmcache._insight.stats import CacheStats
-from langchain_llmcache._request.key import Key, Scope, model_name, plain_parts
+from langchain_llmcache._request.key import Key, Scope, model_name, parse_path, plain_parts
 from langchain_llmcache.events import CacheEvent, EventKind, State
 
 _LOG = logging.getLogger("langchain_llmcache")
@@ -146,6 +147,11 @@ class Observer:
             self._counts[outcome] += 1
         if self._listeners is not None:
             self._tell(_KIND_OF[outcome], key, reason=reason)
+
+    def matched(self, what: str, question: Question) -> None:
+        """Tell what came of looking for a question that means the same."""
+        if self._listeners is not None:
+            self._tell("similar", parse_path(question.path), reason=what)
 
     def administered(
         self, kind: EventKind, scope: Scope | None, key: Key | None, count: int | None

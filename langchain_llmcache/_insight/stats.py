@@ -51,6 +51,7 @@ class CacheStats:
         store_latency: How long the latest stores took.
         models: What the hits of each model saved, by its name ("-" where none is told).
         dropped_events: Events that listeners were too slow for.
+        similar: What matching of near-identical prompts did, a ``SimilarStats``; None: it is off.
         evictions: Entries that the bounds of ``memory://`` pushed out before they expired. (What
             a server evicts, it tells itself: ``evicted_keys`` of INFO.)
     """
@@ -84,6 +85,7 @@ class CacheStats:
     models: Mapping[str, ModelStats] = field(default_factory=dict)
     dropped_events: int = 0
     evictions: int = 0
+    similar: Any = None
 
     @property
     def lookups(self) -> int:

@@ -12,7 +12,7 @@ from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.binding import Binding
-from langchain_llmcache._answer.seal import seal_of
+from langchain_llmcache._answer.seal import Seal, seal_of
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
@@ -55,6 +55,8 @@ class Opened:
         name: Scheme, host and port, or the like; nothing confidential.
         ttl: The store's own default TTL, seconds, if it has one.
         bound: Is told how many bytes an entry may have; a larger one need not be read.
+        file: The SQLite file that holds the entries, if it is one.
+        seal: What seals entries, if anything does.
         evictions: Returns how many entries its bounds have pushed out, where it tells.
     """
 
@@ -68,6 +70,8 @@ class Opened:
     name: str
     ttl: float | None = None
     bound: Callable[[int | None], None] = lambda _: None
+    file: str | None = None
+    seal: Seal | None = None
     evictions: Callable[[], int] = int
 
 
@@ -178,6 +182,8 @@ def open_langgraph(store: LangGraphCache[Any], prefix: str, *, timeout: float) -
         close=close,
         aclose=aclose,
         name=_name(_own_name(store), prefix),
+        file=store.path if isinstance(store, OwnStore) and hasattr(store, "path") else None,
+        seal=_seal_in(store),
         evictions=lambda: store.evictions if isinstance(store, MemoryStore) else 0,
     )
 
@@ -265,7 +271,13 @@ def open_server(
         aclose=routers.aclose,
         name=_name(settings.name, prefix),
         ttl=getattr(store, "ttl", None),
+        seal=seal,
     )
+
+
+def _seal_in(store: LangGraphCache[Any]) -> Seal | None:
+    serde = store.serde if isinstance(store, OwnStore) else None
+    return None if isinstance(serde, NodeSerializer) else seal_of(serde)
 
 
 def nodes_without_cache(store: OwnStore) -> NodeCache:

@@ -1,0 +1,1 @@
+"""Near-identical prompts: an option in a room of its own, which the core never imports."""
