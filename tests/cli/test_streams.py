@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import json
 import lzma
@@ -237,10 +238,18 @@ def test_a_folder_is_no_file(url: str, tmp_path: Path) -> None:
     assert f"there is no folder {missing.parent}" in said
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission(url: str, tmp_path: Path) -> None:
-    """One line."""
-    tmp_path.chmod(0o500)
+def test_a_folder_without_permission(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line; the refusal is made here, because root may write anywhere."""
+    usual = os.open
+
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith(".part"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return usual(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
     said = cli.error_line(cli.run("export", tmp_path / "answers.jsonl", "--url", url), 2)
     assert "Permission denied" in said
 

@@ -168,6 +168,7 @@ def test_alerts_say_what_to_do() -> None:
         assert rule["annotations"].keys() == {"summary", "description"}
 
 
+@pytest.mark.tools
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Prometheus)")
 def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
     """Prometheus's own tool: the rules are sound, fire in trouble, and not when all is well."""

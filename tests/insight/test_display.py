@@ -108,6 +108,7 @@ def test_plain_data_has_the_ratios_in_it() -> None:
     assert TypeAdapter(CacheStats).validate_json(TypeAdapter(CacheStats).dump_json(STATS)) == STATS
 
 
+@pytest.mark.tools
 def test_data_frames_take_the_models() -> None:
     """By rows and by columns."""
     pandas = pytest.importorskip("pandas")
@@ -118,6 +119,7 @@ def test_data_frames_take_the_models() -> None:
     assert columns.loc["output_tokens", "<b>m</b>"] == 60
 
 
+@pytest.mark.tools
 def test_fastapi_serializes_it() -> None:
     """As the answer of an endpoint: the object, and its dictionary."""
     encoders = pytest.importorskip("fastapi.encoders")
