@@ -223,7 +223,8 @@ def _location(text: str) -> tuple[str, int]:
         inside, bracket, after = text[1:].partition("]")
         if not bracket or not _is_ipv6(unquote(inside)) or (after and not after.startswith(":")):
             refuse(
-                "the brackets in the store's URL do not hold an IPv6 address, as in valkey://[::1]:6379"
+                "the store's URL has no valid host and port: its brackets do not hold an IPv6 address, as in "
+                "valkey://[::1]:6379"
             )
         return unquote(inside), _port(after[1:] if after else None)
     host, colon, port = text.partition(":")
@@ -257,11 +258,17 @@ def _is_ipv6(text: str) -> bool:
 
 def _is_host(text: str) -> bool:
     """Tell whether a name server can be asked for it."""
+    if not re.fullmatch(r"[\w\-]+(\.[\w\-]+)*\.?", text):
+        return False
+    return text.isascii() or _has_ascii_form(text)
+
+
+def _has_ascii_form(text: str) -> bool:
     try:
         text.encode("idna")
     except UnicodeError:
         return False
-    return re.fullmatch(r"[\w.\-]+", text) is not None
+    return True
 
 
 def _database(path: str) -> int | None:
@@ -277,6 +284,20 @@ def _database(path: str) -> int | None:
 
 
 # --- options ---------------------------------------------------------------------------------
+
+
+# What URLs of valkey-py may say, and ours may not.
+_OF_VALKEY_PY: Final = (
+    "decode_responses",
+    "encoding",
+    "health_check_interval",
+    "max_connections",
+    "retry_on_timeout",
+    "socket_connect_timeout",
+    "socket_timeout",
+    "ssl",
+    "timeout",
+)
 
 
 class Option(NamedTuple):
@@ -323,11 +344,17 @@ def options_of(
             refuse(f"unknown option {name!r} in the store's URL: {elsewhere[name]}")
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
-            refuse(f"unknown option in the store's URL; known for this store: {listed} ({_ENCODE})")
+            refuse(f"unknown option{_shown(name)} in the store's URL; known: {listed} ({_ENCODE})")
         if name in values:
             refuse(f"option {name!r} stands twice in the store's URL")
         values[name] = _value(name, text, known[name])
     return values
+
+
+def _shown(name: str) -> str:
+    """Return the name of an option for a message, if that is one of valkey-py's, or nearly so."""
+    is_harmless = not name or difflib.get_close_matches(name, _OF_VALKEY_PY, n=1, cutoff=0.85)
+    return f" {name!r}" if is_harmless else ""
 
 
 def _value(name: str, text: str, option: Option) -> Any:
