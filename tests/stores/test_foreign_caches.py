@@ -146,7 +146,8 @@ def test_an_answer_comes_over_as_it_was(tmp_path: Path) -> None:
     for theirs in (InMemoryCache(), sqlite(tmp_path)):
         charged = message.model_copy(update={"usage_metadata": {**USAGE, "total_cost": 0}})
         free = AIMessage("one")
-        free.usage_metadata = {"total_cost": 0}  # type: ignore[assignment]
+        charge: Any = {"total_cost": 0}
+        free.usage_metadata = charge
         theirs.update("p", WHOLE, [ChatGeneration(message=free), ChatGeneration(message=charged)])
         theirs.update("q", WHOLE, [Generation(text="text", generation_info={"finish": "stop"})])
         ours = LLMCache.from_url("memory://")
