@@ -75,11 +75,18 @@ class Lru(Generic[K]):
             while len(self._items) > self._max_entries or self._bytes > self._max_bytes:
                 self._evict()
 
-    def discard(self, predicate: Callable[[K], bool]) -> None:
-        """Remove every entry whose key fits."""
+    def discard(
+        self, predicate: Callable[[K], bool], counts: Callable[[bytes], bool] = bool
+    ) -> int:
+        """Remove every entry whose key fits; return how many had not expired and have such a value."""
         with self._lock:
-            for key in [key for key in list(self._items) if predicate(key)]:
+            now = self._monotonic()
+            found = [item for item in list(self._items.items()) if predicate(item[0])]
+            for key, _ in found:
                 self._remove(key)
+        return sum(
+            counts(item.value) and (item.expires is None or item.expires > now) for _, item in found
+        )
 
     def keys(self) -> list[K]:
         """Return the keys of one moment, expired ones included."""

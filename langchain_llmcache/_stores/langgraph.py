@@ -45,8 +45,8 @@ class Face(Protocol):
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         """Store values, each with its TTL in seconds."""
 
-    async def clear(self, scope: AnyScope) -> None:
-        """Remove the values of the namespaces that belong to ``scope``."""
+    async def clear(self, scope: AnyScope) -> int | None:
+        """Remove the values of the namespaces that belong to ``scope``; return how many, if known."""
 
 
 class _Own:
@@ -76,8 +76,9 @@ class BlockingFace:
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         self._store.set(pairs)
 
-    async def clear(self, scope: AnyScope) -> None:
-        self._store.clear(_spaces_of(self._store, scope))
+    async def clear(self, scope: AnyScope) -> int | None:
+        removed: int | None = self._store.clear(_spaces_of(self._store, scope))
+        return removed
 
 
 class AsyncFace:
@@ -93,9 +94,10 @@ class AsyncFace:
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         await self._store.aset(pairs)
 
-    async def clear(self, scope: AnyScope) -> None:
+    async def clear(self, scope: AnyScope) -> int | None:
         spaces = await in_thread(lambda: _spaces_of(self._store, scope))
-        await self._store.aclear(spaces)
+        removed: int | None = await self._store.aclear(spaces)
+        return removed
 
 
 class ThreadFace:
@@ -119,8 +121,8 @@ class ThreadFace:
     async def set(self, pairs: dict[FullKey, tuple[bytes, Any]]) -> None:
         await self._threads.call(lambda: run(self._blocking.set(pairs)), self._timeout)
 
-    async def clear(self, scope: AnyScope) -> None:
-        await self._threads.call(lambda: run(self._blocking.clear(scope)), None)
+    async def clear(self, scope: AnyScope) -> int | None:
+        return await self._threads.call(lambda: run(self._blocking.clear(scope)), None)
 
 
 def async_face(store: BaseCache[Any], timeout: float) -> Face:
@@ -162,8 +164,8 @@ class LangGraphEntries:
         await self._store.set({self._name(key): (_REMOVED, _REMOVED_SECONDS)})
         return found
 
-    async def clear(self, scope: AnyScope) -> None:
-        await self._store.clear(scope._replace(namespace=(self._prefix, *scope.namespace)))
+    async def clear(self, scope: AnyScope) -> int | None:
+        return await self._store.clear(scope._replace(namespace=(self._prefix, *scope.namespace)))
 
     async def ping(self) -> None:
         await self._store.get([self._name(_PING)])

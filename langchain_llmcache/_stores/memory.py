@@ -59,10 +59,13 @@ class MemoryStore(OwnStore):
             kind, data = self.serde.dumps_typed(value)
             self._items.put(_plain(key), b"%s:%s" % (kind.encode(), data), ttl)
 
-    def drop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
+    def drop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
         dropped = {tuple(space) for space in spaces}
-        self._items.discard(lambda key: key[0] in dropped)
+        # (What was removed one by one may still be there, empty.)
+        return self._items.discard(
+            lambda key: key[0] in dropped, lambda value: bool(value.partition(b":")[2])
+        )
 
     async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return what ``serde`` makes of the bytes of those keys that are there."""
@@ -72,9 +75,9 @@ class MemoryStore(OwnStore):
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
         self.write(pairs)
 
-    async def adrop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
-        self.drop(spaces)
+    async def adrop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
+        return self.drop(spaces)
 
     def spaces(self) -> Iterable[Namespace]:
         """Return the namespaces that hold anything."""

@@ -45,8 +45,8 @@ class OwnStore(NodeFace):
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
 
     @abstractmethod
-    def drop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
+    def drop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
 
     @abstractmethod
     def spaces(self) -> Iterable[Namespace]:
@@ -61,8 +61,8 @@ class OwnStore(NodeFace):
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
 
     @abstractmethod
-    async def adrop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
+    async def adrop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the same store: it is a handle."""

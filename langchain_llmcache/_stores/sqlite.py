@@ -114,11 +114,11 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
             ]
         )
 
-    def drop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
-        for space in map(_plain, spaces):
-            self._file.remove("ns = ?", ",".join(space))
+    def drop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
+        removed = sum(self._file.remove("ns = ?", ",".join(space)) for space in map(_plain, spaces))
         self._file.shrink()
+        return removed
 
     async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return what ``serde`` makes of the bytes of those keys that are there."""
@@ -128,9 +128,9 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
         await self._threads.call(lambda: self.write(pairs), self._timeout)
 
-    async def adrop(self, spaces: Sequence[Namespace]) -> None:
-        """Remove all that is in these namespaces."""
-        await self._threads.call(lambda: self.drop(spaces), None)
+    async def adrop(self, spaces: Sequence[Namespace]) -> int:
+        """Remove all that is in these namespaces; return how many entries there were."""
+        return await self._threads.call(lambda: self.drop(spaces), None)
 
     def __del__(self) -> None:
         """Leave the file to ``_File``: the store may have another face."""
@@ -219,16 +219,21 @@ class _File:
             if self._writes % _PURGE_EVERY == 1:
                 self._purge(connection)
 
-    def remove(self, condition: str, value: Any) -> None:
-        """Remove all rows that meet a condition, piece by piece."""
-        query = f"SELECT rowid, length(val) FROM cache WHERE {condition} LIMIT ?"  # noqa: S608
+    def remove(self, condition: str, value: Any) -> int:
+        """Remove all rows that meet a condition, piece by piece; return how many were entries."""
+        query = f"SELECT rowid, length(val), expiry FROM cache WHERE {condition} LIMIT ?"  # noqa: S608
+        removed = 0
         while True:
             began = time.monotonic()
             with self.writer() as connection:
                 piece = connection.execute(query, (value, _PIECE_ROWS)).fetchall()
                 if not piece:
-                    return
-                _delete(connection, piece)
+                    return removed
+                done = _delete(connection, [row[:2] for row in piece])
+            now = time.time()
+            # (What was removed one by one may still be there, empty.)
+            gone = piece[:done]
+            removed += sum(1 for _, size, ends in gone if size and (ends is None or ends > now))
             _pause(began)
 
     def shrink(self) -> None:
@@ -310,8 +315,8 @@ class _File:
         return connection
 
 
-def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, int]]) -> None:
-    """Delete rows (their numbers and sizes), but not more than a piece's bytes."""
+def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, int]]) -> int:
+    """Delete rows (their numbers and sizes), but not more than a piece's bytes; return how many."""
     removed: list[tuple[int]] = []
     size = 0
     for number, length in rows:
@@ -320,6 +325,7 @@ def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, int]]) -> 
         removed.append((number,))
         size += length
     connection.executemany("DELETE FROM cache WHERE rowid = ?", removed)
+    return len(removed)
 
 
 def _pause(began: float) -> None:

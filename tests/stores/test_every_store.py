@@ -188,6 +188,29 @@ async def test_clear_removes_everything_of_the_cache(target: Target, half: Halve
         assert await tenant.lookup(PROMPT, llm_string(model)) is None
 
 
+async def test_clear_tells_how_many(target: Target, half: Halves) -> None:
+    """Entries that are there: not those that were deleted or have expired. None: not known."""
+    cache = target.make()
+    both = half(cache)
+    for number in range(5):
+        await both.update(f"{number}", llm_string("model-a"), answer())
+        await half(target.make(namespace="below")).update(
+            f"{number}", llm_string("model-b"), answer()
+        )
+    await both.update("brief", llm_string("model-a"), answer(), ttl=0.001)
+    await both.delete("0", llm_string("model-a"))
+    await asyncio.sleep(0.05)
+    counts = [
+        await both.clear(model="model-b"),
+        await both.clear(namespace="below"),
+        await both.clear(),
+    ]
+    assert counts in ([5, 0, 4], [None, None, None])
+    # Only LangGraph's own classes do not tell.
+    assert (counts[0] is None) == (type(cache.store).__module__.startswith("langgraph.cache"))
+    await cache.aclose()
+
+
 async def test_clear_of_a_namespace(target: Target, half: Halves) -> None:
     """``clear(namespace=)`` removes that namespace and those below it, nothing beside it."""
     kept = [(), ("a",), ("a", "bc"), ("ab",), ("b",), ("b", "a")]
