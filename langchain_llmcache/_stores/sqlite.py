@@ -7,6 +7,7 @@ their own, and what may be much (expired rows, a clear, a file that shrinks) is 
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import threading
 import time
@@ -303,6 +304,8 @@ class _File:
             [[rows]] = connection.execute("SELECT coalesce(max(rowid), 0) FROM cache").fetchall()
             if rows <= _INDEXED_AT_ONCE:
                 connection.execute(_INDEX)
+            # Processes do not all look at the same rows first.
+            self._swept = secrets.randbelow(rows + 1)
             connection.commit()
             self._is_indexed = bool(
                 connection.execute(
