@@ -62,6 +62,10 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for s
 DEFAULT_TIMEOUT = 5.0
 
 
+# What messages for applications call an argument.
+_AS_OPTIONS: Final = {"cache_name=": "--cache-name", "a password=": "LLMCACHE_PASSWORD"}
+
+
 @dataclass(frozen=True)
 class StoreChoice:
     """The store that the command line and the environment name.
@@ -151,6 +155,8 @@ class StoreChoice:
 
     def fail(self, message: str, *, code: int = FAILED) -> NoReturn:
         """End the command with one line on stderr that holds nothing of the URL's secrets."""
+        for argument, option in _AS_OPTIONS.items():
+            message = message.replace(argument, option)
         fail(message, code=code, url=self.url)
 
 
@@ -345,6 +351,8 @@ def scope_of(namespace: Sequence[str] | None, model: str | None) -> AnyScope:
 
     Without a model, the results of tools and the values of nodes are among them.
     """
+    if namespace and not all(namespace):
+        fail("--namespace is empty; leave it out to mean all.", code=BAD_CONFIGURATION)
     parts = tuple(encode_part(part) for part in namespace or ())
     return NodeScope(parts, None) if model is None else Scope(parts, encode_model(model))
 

@@ -186,6 +186,8 @@ def _of_sqlalchemy(cache: Any) -> Iterator[ForeignAnswer]:
 
 
 def _of_sqlite_file(path: str) -> Iterator[ForeignAnswer]:
+    if Path(path).is_dir():
+        raise StoreError(f"{path} is a folder")
     if not Path(path).is_file():
         raise StoreError(f"there is no file {path}")
     with _failing(path), closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as file:

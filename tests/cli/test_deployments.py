@@ -140,7 +140,7 @@ def test_what_does_not_go_together_is_said(
     ("arguments", "said"),
     [
         (("--elasticache", "http://x/y", "--user", "app"), "the endpoint is not host or host:port"),
-        (("--elasticache", "cache.test", "--user", "app"), "give cache_name="),
+        (("--elasticache", "cache.test", "--user", "app"), "give --cache-name"),
     ],
 )
 def test_an_endpoint_that_does_not_tell_enough(arguments: tuple[str, ...], said: str) -> None:

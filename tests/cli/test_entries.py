@@ -84,6 +84,16 @@ def test_ls_leaves_other_things_alone(server: Server) -> None:
     assert len(cli.lines("ls", "--url", server.url, "--prefix", "other:")) == 1
 
 
+@pytest.mark.parametrize("command", [("ls",), ("stats",), ("clear", "--yes"), ("export", "x")])
+def test_an_empty_namespace_means_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
+    """It is refused before anything is removed."""
+    url = f"sqlite:///{tmp_path / 'cache.db'}"
+    cli.fill(url, 1)
+    result = cli.run(*command, "--url", url, "--namespace", "")
+    assert "--namespace is empty" in cli.error_line(result, 2)
+    assert cli.hits(url, 1) == 1
+
+
 # ---------------------------------------------------------------------------- show
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from langchain_core.exceptions import OutputParserException
 from langchain_core.globals import set_llm_cache
+from langchain_core.output_parsers import JsonOutputParser
 from langchain_core.outputs import Generation
 
 from langchain_llmcache import (
@@ -180,3 +182,18 @@ def test_an_update_still_stores() -> None:
     with REPLAY:
         cache.update(*REQUEST, [Generation(text="stored")])
         assert texts(cache.lookup(*REQUEST)) == ["stored"]
+
+
+def test_a_refused_parse_leaves_the_pinned_answer(endpoint: ConverseEndpoint) -> None:
+    """Outside of a replay it heals; inside there is nothing else to answer with."""
+    cache = LLMCache.from_url("memory://")
+    set_llm_cache(cache)
+    chain = chat_model(endpoint) | JsonOutputParser()
+    chat_model(endpoint).invoke("Not JSON?")
+    with cache_options(on_miss="raise"):
+        for _ in range(2):
+            with pytest.raises(OutputParserException):
+                chain.invoke("Not JSON?")
+        assert chat_model(endpoint).invoke("Not JSON?").text
+    assert endpoint.calls == 1
+    assert cache.stats().healed == 0
