@@ -39,8 +39,8 @@ class Asked:
 
     Attributes:
         llm_string: The text of the model and its settings.
-        model: The model, or None if it is not known (any more).
-        whose: Refers to the model, if it is known.
+        model: The model, or None if it is not known.
+        whose: Refers to the model, after a miss: until the answer comes, it is not held.
         options: What the call gives it besides the prompt; None if that is not known.
         settings: What was made of all that, by the maker of keys.
         key: The key that was made last, with what it was made of.
@@ -53,7 +53,7 @@ class Asked:
     ) -> None:
         self.llm_string = llm_string
         self.model = model
-        self.whose = None if model is None else ref(model)
+        self.whose: Any = None
         self.options = options
         self.settings: Any = None
         self.key: Any = None
@@ -165,6 +165,9 @@ def _options(scope: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
 
 def missed(asked: Asked) -> None:
     """Remember who asked, until the answer comes: models change while they answer."""
+    if asked.model is not None:
+        asked.whose = ref(asked.model)
+        asked.model = asked.options = None
     _MISSED.set((asked, *_MISSED.get()[: _AWAITED - 1]))
 
 

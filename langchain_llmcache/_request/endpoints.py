@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from langchain_llmcache._request.memo import attribute
+from langchain_llmcache._request.watch import attribute
 
 # Where models keep their clients: for threads, and for event loops.
 _PAIRS: Final = (

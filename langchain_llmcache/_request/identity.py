@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel, BaseLLM
 from langchain_core.load import dumpd
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -42,7 +42,11 @@ from langchain_llmcache._request.llm_strings import (
     model_of,
     open_settings,
 )
-from langchain_llmcache._request.memo import Memo, Parts
+from langchain_llmcache._request.recent import Recent
+from langchain_llmcache._request.watch import CannotWatch, Parts, Watch
+
+# Models, whose identities are remembered.
+_KEPT: Final = 512
 
 
 class Identity:
@@ -53,15 +57,27 @@ class Identity:
         added: All that counts and is not in there.
         token: A digest of both.
         model: The model's name, if a field tells.
+        by_text: Whether the text alone counts.
+        reads_text: Whether it is a text model: each character of a prompt counts.
     """
 
-    __slots__ = ("added", "head", "model", "token")
+    __slots__ = ("added", "by_text", "head", "model", "reads_text", "token")
 
-    def __init__(self, head: str | None, added: bytes, model: str | None) -> None:
+    def __init__(
+        self,
+        head: str | None,
+        added: bytes,
+        model: str | None,
+        *,
+        by_text: bool = False,
+        reads_text: bool = False,
+    ) -> None:
         self.head = head
         self.added = added
         self.token = hashlib.sha256(tagged(b"", as_bytes(head or ""), added)).digest()
         self.model = model
+        self.by_text = by_text
+        self.reads_text = reads_text
 
     def __repr__(self) -> str:
         return f"Identity({self.token.hex()})"
@@ -76,7 +92,7 @@ class Identities:
 
     def __init__(self, ignored: frozenset[str] = frozenset()) -> None:
         self._ignored = ignored
-        self._memo: Memo[Identity] = Memo(self._parts)
+        self._known: Recent[int, tuple[Watch, Identity]] = Recent(_KEPT, _one)
 
     def of(self, model: BaseLanguageModel[Any]) -> Identity:
         """Return the identity of a model.
@@ -85,16 +101,18 @@ class Identities:
             Uncacheable: if a field holds what no key can tell, or if it cannot be known where
                 its requests go or which class it is.
         """
-        known = self._memo.get(model)
+        known = self._known.get(id(model))
         if known is not None:
-            return known
-        watch = self._memo.watch(model)  # before anything is read: what changes later is seen
+            watch, identity = known
+            if watch.watched() is model and watch.holds(model):
+                return identity
+        watching = self._watch(model)  # before anything is read: what changes later is seen
         try:
             identity = self._read(model, Forms(self._of_nested))
         except NoForm as error:
             raise Uncacheable(_advice(f"{type(model).__name__}{error.path}", error.kind)) from None
-        if watch is not None:
-            self._memo.put(model, watch, identity)
+        if watching is not None:
+            self._known.put(id(model), (watching, identity))
         return identity
 
     def of_options(self, options: Mapping[str, Any]) -> bytes:
@@ -110,9 +128,19 @@ class Identities:
 
     def changed_field(self, model: BaseLanguageModel[Any]) -> str | None:
         """Return a field of a model that is not what it was when the model asked, if any."""
-        return self._memo.changed(model)
+        known = self._known.get(id(model))
+        return known[0].changed(model) if known and known[0].watched() is model else None
+
+    def _watch(self, model: BaseLanguageModel[Any]) -> Watch | None:
+        """Return what tells whether a model changes, or None if nothing could."""
+        try:
+            return Watch(model, self._parts)
+        except (CannotWatch, RuntimeError):
+            return None
 
     def _parts(self, watched: BaseModel) -> Parts:
+        if is_cores(watched):
+            return Parts(())
         if isinstance(watched, BaseLanguageModel):
             return Parts(self._counting(watched), client_names(type(watched)))
         return Parts(tuple(type(watched).model_fields))
@@ -130,10 +158,14 @@ class Identities:
         ]
 
     def _read(self, model: BaseLanguageModel[Any], forms: Forms) -> Identity:
+        reads_text = isinstance(model, BaseLLM)
+        if is_cores(model):
+            kind = b"text" if reads_text else b"chat"
+            return Identity(None, kind, None, by_text=True, reads_text=reads_text)
         if isinstance(model, BaseChatModel) and model.is_lc_serializable():
             return self._beyond_text(model, forms)
         name = model_of({name: model.__dict__.get(name) for name in self._counting(model)})
-        return Identity(None, forms.of(model), name)
+        return Identity(None, forms.of(model), name, reads_text=reads_text)
 
     def _of_nested(self, model: BaseLanguageModel[Any], forms: Forms) -> bytes:
         """Return the form of a model of which no text counts."""
@@ -172,6 +204,10 @@ class Identities:
         except NoForm as error:
             error.path = f".{name}{error.path}"
             raise
+
+
+def _one(_key: int, _value: object) -> int:
+    return 1
 
 
 def plain_class(model: Any) -> type[Any]:

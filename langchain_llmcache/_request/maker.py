@@ -12,11 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from langchain_core.language_models import BaseLLM
-
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.canonical import is_plain, tagged
-from langchain_llmcache._request.identity import Identities, Identity, is_cores
+from langchain_llmcache._request.identity import Identities, Identity
 from langchain_llmcache._request.key import Key, encode_model
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
@@ -96,7 +94,7 @@ class KeyMaker:
     def key(self, namespace: tuple[str, ...], prompt: str, asked: Asked) -> tuple[Key, str | None]:
         """Return the key of a request in an (encoded) namespace, and its model's name.
 
-        The model is read on the first call with ``asked``, and forgotten.
+        The model is read on the first call with ``asked``.
 
         Raises:
             Uncacheable: if no key could tell this request from others.
@@ -105,10 +103,7 @@ class KeyMaker:
             return asked.key[2]  # type: ignore[no-any-return]
         settings = asked.settings
         if settings is None:
-            try:
-                settings = asked.settings = self._settings(asked)
-            finally:
-                asked.model = asked.options = None
+            settings = asked.settings = self._settings(asked)
         canonical, call_ids = canonical_prompt(prompt, is_text=settings.reads_text)
         digest = settings.seed.copy()
         digest.update(canonical)
@@ -129,36 +124,27 @@ class KeyMaker:
         )
 
     def _settings(self, asked: Asked) -> _Settings:
-        model, llm_string = asked.model, asked.llm_string
-        if model is None and is_list(llm_string):
-            msg = (
-                "this cache was asked without the model, and the text does not tell all of its "
-                "settings; if another cache asks this one in a thread or a task of its own, let it "
-                "do so inside `with asking(model, prompt, llm_string):`"
-            )
-            raise Uncacheable(msg)
-        if model is None or is_cores(model):
-            reads_text = isinstance(model, BaseLLM)
-            token = b"text" if reads_text else b""
+        llm_string = asked.llm_string
+        if asked.model is None:
+            return self._known.get((llm_string, b"")) or self._of_text(llm_string)
+        identity = self._identities.of(asked.model)
+        token = identity.token
+        if not asked.options or not identity.reads_text:
+            # The text tells all of the call.
             known = self._known.get((llm_string, token))
-            return (
-                self._of_text(llm_string, token, reads_text=reads_text) if known is None else known
-            )
-        identity = self._identities.of(model)
-        if isinstance(model, BaseLLM):
-            told = self._identities.of_options(asked.options) if asked.options else b""
-        else:
-            known = self._known.get((llm_string, identity.token))
             if known is not None:
                 return known
-            told = self._of_call(asked)
-        token = identity.token if not told else hashlib.sha256(identity.token + told).digest()
+        if identity.by_text:
+            return self._of_text(llm_string, identity)
+        told = self._of_call(asked, identity)
+        if told:
+            token = hashlib.sha256(token + told).digest()
         return self._known.get((llm_string, token)) or self._of_model(asked, identity, told, token)
 
-    def _of_call(self, asked: Asked) -> bytes:
+    def _of_call(self, asked: Asked, identity: Identity) -> bytes:
         """Return the form of a call's options where the text does not tell all of them."""
         options = asked.options
-        if options is None or is_plain(options):
+        if not options or (is_plain(options) and not identity.reads_text):
             return b""
         return self._identities.of_options(options)
 
@@ -184,14 +170,21 @@ class KeyMaker:
             classes,
             identity.added,
             told,
-            reads_text=isinstance(asked.model, BaseLLM),
+            reads_text=identity.reads_text,
         )
         if not classes:
             self._known.put((llm_string, token), settings)
         return settings
 
-    def _of_text(self, llm_string: str, token: bytes, *, reads_text: bool) -> _Settings:
-        """Return what is said of a request by the text alone."""
+    def _of_text(self, llm_string: str, identity: Identity | None = None) -> _Settings:
+        """Return what is said of a request by the text alone: no model is known that says more."""
+        if identity is None and is_list(llm_string):
+            msg = (
+                "this cache was asked without the model, and the text does not tell all of its "
+                "settings; if another cache asks this one in a thread or a task of its own, let it "
+                "do so inside `with asking(model, prompt, llm_string):`"
+            )
+            raise Uncacheable(msg)
         parsed = parse_llm_string(llm_string, self._ignored)
         if parsed.anonymous and self._model is None:
             msg = (
@@ -202,10 +195,11 @@ class KeyMaker:
             raise Uncacheable(msg)
         model = self._model if parsed.anonymous else parsed.model
         text = as_bytes(parsed.canonical)
+        reads_text = identity is not None and identity.reads_text
         settings = self._made(model, text, parsed.classes, reads_text=reads_text)
         # A class may be edited and defined again under its name: such a text is read anew.
         if not parsed.classes:
-            self._known.put((llm_string, token), settings)
+            self._known.put((llm_string, b"" if identity is None else identity.token), settings)
         return settings
 
     def _made(

@@ -1,4 +1,4 @@
-"""What was found out about a model, for as long as nothing in it changes.
+"""Whether a model is as it was when something was found out about it.
 
 Settings may be assigned anew, and changed in place. So each use compares them all: values that
 cannot change by comparison, containers with a copy, other objects by identity.
@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from operator import itemgetter
 from pathlib import PurePath
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 from weakref import ref
 
 from pydantic import BaseModel, SecretStr
 
-from langchain_llmcache._request.recent import Recent
-
-T = TypeVar("T")
-
-_KEPT: Final = 512
 _DEEPEST: Final = 8
+# In the place of an object that is no more.
+_GONE: Final = object()
 _IMMUTABLE: Final = (
     str,
     int,
@@ -80,9 +78,12 @@ class Watch:
         "_containers",
         "_extra",
         "_inner",
+        "_is_simple",
         "_names",
+        "_nothing",
         "_objects",
         "_plain",
+        "_private",
         "_seen",
         "watched",
     )
@@ -96,39 +97,50 @@ class Watch:
         parts = parts_of(watched)
         values = watched.__dict__
         held = {name: values.get(name) for name in parts.fields}
-        plain = [name for name, value in held.items() if isinstance(value, _IMMUTABLE)]
         inner = [name for name, value in held.items() if isinstance(value, BaseModel)]
-        self._names = plain
-        self._plain = _getter(plain)
-        self._seen = self._plain(values)
+        self._inner = [Watch(held[name], parts_of, depth + 1) for name in inner]
+        self._names = [name for name, value in held.items() if _is_plain(value)]
+        self._plain = _getter(self._names)
+        # Of what is empty, an empty one that nobody else fills.
+        self._seen = tuple([value or copy(value) for value in self._plain(values)])
         self._containers = [
             (name, frozen(value))
             for name, value in held.items()
-            if name not in plain and name not in inner
+            if name not in self._names and name not in inner
         ]
-        self._inner = [Watch(values[name], parts_of, depth + 1) for name in inner]
-        objects = (*parts.objects, *inner)
-        self._objects = [(name, _reference(attribute(watched, name))) for name in objects]
+        apart = {name: attribute(watched, name) for name in (*parts.objects, *inner)}
+        self._nothing = [name for name, value in apart.items() if value is None]
+        found = [(name, _reference(value)) for name, value in apart.items() if value is not None]
+        self._objects = [(name, weak) for name, weak in found if values.get(name) is not None]
+        self._private = [(name, weak) for name, weak in found if values.get(name) is None]
         self._extra = _frozen_extra(watched)
+        self._is_simple = watched.__pydantic_extra__ is None and not (
+            self._containers or self._nothing or self._private or self._inner
+        )
 
     def holds(self, watched: BaseModel) -> bool:
         """Tell whether nothing has changed in the object, which must be the watched one."""
         values = watched.__dict__
         try:
+            # This is most of what a model costs on a hit.
             if self._plain(values) != self._seen:
                 return False
-            for name, reference in self._objects:
-                held = attribute(watched, name)
-                if held is not reference() or (held is None and reference is not _none):
+            for name, weak in self._objects:
+                if values[name] is not (weak() or _GONE):
                     return False
-            for name, seen in self._containers:
-                if frozen(values[name]) != seen:
-                    return False
-            if _frozen_extra(watched) != self._extra:
-                return False
+            return self._is_simple or self._rest_holds(watched)
         except (KeyError, CannotWatch, RuntimeError):  # a field is gone; another thread is at it
             return False
-        return not self._inner or all(map(_holds, self._inner))
+
+    def _rest_holds(self, watched: BaseModel) -> bool:
+        values = watched.__dict__
+        return (
+            all(frozen(values[name]) == seen for name, seen in self._containers)
+            and all(attribute(watched, name) is None for name in self._nothing)
+            and all(attribute(watched, name) is (weak() or _GONE) for name, weak in self._private)
+            and _frozen_extra(watched) == self._extra
+            and all(map(_holds, self._inner))
+        )
 
     def changed(self, watched: BaseModel) -> str | None:
         """Return the name of a field whose value, a plain one or a container, has changed."""
@@ -153,6 +165,11 @@ def attribute(watched: BaseModel, name: str) -> Any:
     if held is None and watched.__pydantic_private__:
         return watched.__pydantic_private__.get(name)
     return held
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a comparison shows any change of a value: it cannot change, or is empty."""
+    return isinstance(value, _IMMUTABLE) or (type(value) in (dict, list, tuple) and not value)
 
 
 def frozen(value: Any) -> Any:
@@ -184,53 +201,8 @@ def _getter(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     return lambda values: tuple(values[name] for name in names)
 
 
-def _none() -> None:
-    """Refer to nothing."""
-
-
 def _reference(value: Any) -> Callable[[], Any]:
-    if value is None:
-        return _none
     try:
         return ref(value)
     except TypeError as error:
         raise CannotWatch from error
-
-
-class Memo(Generic[T]):
-    """Keeps what was found out about the objects that were used lately.
-
-    Args:
-        parts_of: Returns what of an object is watched.
-    """
-
-    def __init__(self, parts_of: Callable[[BaseModel], Parts]) -> None:
-        self._parts_of = parts_of
-        self._known: Recent[int, tuple[Watch, T]] = Recent(_KEPT, lambda _key, _value: 1)
-
-    def get(self, watched: BaseModel) -> T | None:
-        """Return what was found out, or None if nothing was, or something has changed since."""
-        known = self._known.get(id(watched))
-        if known is not None:
-            watch, found = known
-            if watch.watched() is watched and watch.holds(watched):
-                return found
-        return None
-
-    def watch(self, watched: BaseModel) -> Watch | None:
-        """Return what tells whether an object changes from now on, or None if nothing could."""
-        try:
-            return Watch(watched, self._parts_of)
-        except (CannotWatch, RuntimeError):
-            return None
-
-    def put(self, watched: BaseModel, watch: Watch, found: T) -> None:
-        """Keep what was found out after ``watch`` was made."""
-        self._known.put(id(watched), (watch, found))
-
-    def changed(self, watched: BaseModel) -> str | None:
-        """Return the name of a field that has changed since something was found out, if any."""
-        known = self._known.get(id(watched))
-        if known is None or known[0].watched() is not watched:
-            return None
-        return known[0].changed(watched)
