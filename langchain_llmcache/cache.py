@@ -694,7 +694,7 @@ class LLMCache(BaseCache):
             await self._flow.heal(self._opened.asynchronous, key, head)
 
     def _who_asked(self, prompt: str, llm_string: str) -> Asked:
-        asked = who_asked(prompt, llm_string)
+        asked = who_asked(prompt, llm_string, self._keys)
         said = self._keys.changes(asked)
         if said is not None:
             self._observer.trouble("uncacheable", said)

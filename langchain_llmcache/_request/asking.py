@@ -42,11 +42,10 @@ class Asked:
         model: The model, or None if it is not known.
         whose: Refers to the model, after a miss: until the answer comes, it is not held.
         options: What the call gives it besides the prompt; None if that is not known.
-        settings: What was made of all that, by the maker of keys.
-        key: The key that was made last, with what it was made of.
+        made: What a maker of keys made of all that, which begins with the maker itself.
     """
 
-    __slots__ = ("key", "llm_string", "model", "options", "settings", "whose")
+    __slots__ = ("llm_string", "made", "model", "options", "whose")
 
     def __init__(
         self, llm_string: str, model: Any = None, options: Mapping[str, Any] | None = None
@@ -55,8 +54,7 @@ class Asked:
         self.model = model
         self.whose: Any = None
         self.options = options
-        self.settings: Any = None
-        self.key: Any = None
+        self.made: tuple[Any, ...] | None = None
 
 
 class asking:  # noqa: N801 - used like a function
@@ -129,38 +127,42 @@ def _blocks() -> list[asking]:
 
 def who_asks(prompt: str, llm_string: str) -> Asked:
     """Return whose request this is. To be called by a method of the cache itself."""
-    for block in _blocks():
-        if block.llm_string == llm_string and block.prompt == prompt:
-            return Asked(llm_string, block.model, block.options)
+    if _BLOCKS.get():
+        for block in _blocks():
+            if block.llm_string == llm_string and block.prompt == prompt:
+                return Asked(llm_string, block.model, block.options)
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the method's caller
     for _ in range(_DEEPEST):
         if frame is None:
             break
         namespace = frame.f_globals
-        if namespace is _CHAT_GLOBALS:
-            if frame.f_code.co_name in _CHAT:
+        if namespace is _CHAT_GLOBALS or namespace is _TEXT_GLOBALS:
+            name = frame.f_code.co_name
+            if name in _CHAT or name in _TEXT:
                 scope = frame.f_locals
-                if scope.get("llm_string") == llm_string and scope.get("prompt") == prompt:
-                    return Asked(llm_string, scope["self"], _options(scope, scope["stop"]))
-        elif namespace is _TEXT_GLOBALS and frame.f_code.co_name in _TEXT:
-            scope = frame.f_locals
-            caller = frame.f_back
-            if (
-                scope.get("llm_string") == llm_string
-                and scope.get("prompt") == prompt
-                and caller is not None
-                and caller.f_globals is _TEXT_GLOBALS
-                and caller.f_code.co_name in _TEXT_CALLERS
-            ):
-                called = caller.f_locals
-                return Asked(llm_string, called["self"], _options(called, called["stop"]))
+                if scope.get("prompt") == prompt and scope.get("llm_string") == llm_string:
+                    return _asked(scope if name in _CHAT else _of_generate(frame), llm_string)
         frame = frame.f_back
     return Asked(llm_string)
 
 
-def _options(scope: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
-    options: Mapping[str, Any] = scope["kwargs"]
-    return options if stop is None else {**options, "stop": stop}
+def _of_generate(frame: FrameType) -> Mapping[str, Any]:
+    """Return the variables of the text model's method that called the function of a frame."""
+    caller = frame.f_back
+    if (
+        caller is None
+        or caller.f_globals is not _TEXT_GLOBALS
+        or caller.f_code.co_name not in _TEXT_CALLERS
+    ):
+        return {}
+    return caller.f_locals
+
+
+def _asked(scope: Mapping[str, Any], llm_string: str) -> Asked:
+    options, stop = scope.get("kwargs"), scope.get("stop")
+    if options is not None and stop is not None:
+        options = {**options, "stop": stop}
+    return Asked(llm_string, scope.get("self"), options)
 
 
 def missed(asked: Asked) -> None:
@@ -171,12 +173,21 @@ def missed(asked: Asked) -> None:
     _MISSED.set((asked, *_MISSED.get()[: _AWAITED - 1]))
 
 
-def who_asked(prompt: str, llm_string: str) -> Asked:
-    """Return whose answer this is: of who missed it with that very text, or who asks now."""
+def who_asked(prompt: str, llm_string: str, maker: object) -> Asked:
+    """Return whose answer this is: of who missed it with that very text, or who asks now.
+
+    Args:
+        prompt: The prompt.
+        llm_string: The text.
+        maker: Of the cache's keys: another cache's make others.
+    """
     blocks = _blocks()
     for asked in _MISSED.get():
-        if asked.llm_string is llm_string and (
-            not blocks or asked.whose is None or asked.whose() is blocks[0].model
+        if (
+            asked.llm_string is llm_string
+            and asked.made is not None
+            and asked.made[0] is maker
+            and (not blocks or asked.whose is None or asked.whose() is blocks[0].model)
         ):
             return asked
     return who_asks(prompt, llm_string)

@@ -59,9 +59,10 @@ class Identity:
         model: The model's name, if a field tells.
         by_text: Whether the text alone counts.
         reads_text: Whether it is a text model: each character of a prompt counts.
+        last: The text of the model's latest request, and what was made of both.
     """
 
-    __slots__ = ("added", "by_text", "head", "model", "reads_text", "token")
+    __slots__ = ("added", "by_text", "head", "last", "model", "reads_text", "token")
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Identity:
         self.model = model
         self.by_text = by_text
         self.reads_text = reads_text
+        self.last: tuple[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"Identity({self.token.hex()})"
@@ -101,7 +103,7 @@ class Identities:
             Uncacheable: if a field holds what no key can tell, or if it cannot be known where
                 its requests go or which class it is.
         """
-        known = self._known.get(id(model))
+        known = self._known.younger.get(id(model)) or self._known.get(id(model))
         if known is not None:
             watch, identity = known
             if watch.watched() is model and watch.holds(model):

@@ -99,21 +99,26 @@ class KeyMaker:
         Raises:
             Uncacheable: if no key could tell this request from others.
         """
-        if asked.key is not None and asked.key[0] is prompt and asked.key[1] == namespace:
-            return asked.key[2]  # type: ignore[no-any-return]
-        settings = asked.settings
-        if settings is None:
-            settings = asked.settings = self._settings(asked)
+        made = asked.made
+        if made is None:
+            settings = self._settings(asked)
+        else:
+            # For the second time: an answer has come.
+            _, settings, of_prompt, of_namespace, found = made
+            asked.made = (self, settings, None, None, None)
+            if of_prompt is prompt and of_namespace == namespace:
+                return found  # type: ignore[no-any-return]
         canonical, call_ids = canonical_prompt(prompt, is_text=settings.reads_text)
         digest = settings.seed.copy()
         digest.update(canonical)
         key = Key((*namespace, settings.part), digest.hexdigest(), call_ids)
-        asked.key = (prompt, namespace, (key, settings.model))
-        return key, settings.model
+        found = (key, settings.model)
+        asked.made = (self, settings, prompt, namespace, found)
+        return found
 
     def changes(self, asked: Asked) -> str | None:
         """Return what to say of a model that has changed itself since it asked, if it has."""
-        model = None if asked.whose is None or asked.settings is None else asked.whose()
+        model = None if asked.whose is None or asked.made is None else asked.whose()
         field = None if model is None else self._identities.changed_field(model)
         if field is None:
             return None
@@ -129,10 +134,12 @@ class KeyMaker:
             return self._known.get((llm_string, b"")) or self._of_text(llm_string)
         identity = self._identities.of(asked.model)
         token = identity.token
-        if not asked.options or not identity.reads_text:
-            # The text tells all of the call.
+        if not asked.options or not identity.reads_text:  # the text tells all of the call
+            if identity.last is not None and identity.last[0] == llm_string:
+                return identity.last[1]  # type: ignore[no-any-return]
             known = self._known.get((llm_string, token))
             if known is not None:
+                identity.last = (llm_string, known)
                 return known
         if identity.by_text:
             return self._of_text(llm_string, identity)

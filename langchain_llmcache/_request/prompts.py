@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -22,16 +22,27 @@ from langchain_llmcache._request.llm_strings import (
 
 # What a later request repeats of an earlier answer without sending it to the provider.
 # (``type`` follows from the class.)
-_NEVER_SENT = frozenset(
-    {"id", "type", "usage_metadata", "artifact", "tool_call_chunks", "chunk_position"}
-)
+_NEVER_SENT = frozenset({"id", "type", "usage_metadata", "artifact"})
+# Nor the pieces that a streamed answer came in, once it is the answer.
+_NEVER_SENT_OF_ANSWERS = _NEVER_SENT | {"chunk_position", "tool_call_chunks"}
 
 
 # What provider packages read back from an answer's metadata, besides an ``id`` of OpenAI's
 # Responses API, which stands for a conversation that the server remembers.
 _READ_BACK = frozenset(
-    {"model_provider", "model_name", "output_version", "container", "grounding_metadata"}
+    {
+        "container",
+        "grounding_metadata",
+        "is_blocked",
+        "model_name",
+        "model_provider",
+        "output_version",
+    }
 )
+# The blocks of which every package makes the same, be they streamed or not.
+_ALIKE = frozenset({"function_call", "reasoning", "text", "thinking", "tool_call", "tool_use"})
+_STREAMED = "AIMessageChunk"
+_ANSWERS = frozenset({"AIMessage", _STREAMED})
 
 
 _REMEMBERED_ID = "resp_"
@@ -60,7 +71,8 @@ def canonical_prompt(prompt: str, *, is_text: bool = False) -> tuple[bytes, tupl
     """Return what of ``prompt`` shapes the answer, and the ids that stand in it as numbers.
 
     Messages, as langchain-core serializes them, lose what never reaches a provider (ids of
-    messages, usage, most response metadata) and get sorted keys; any other text is kept as it is.
+    messages, usage, most response metadata). The order of keys counts in what is sent as text:
+    the arguments of tools, contents. Any other text is kept as it is.
 
     Args:
         prompt: What is asked.
@@ -88,33 +100,58 @@ def canonical_prompt(prompt: str, *, is_text: bool = False) -> tuple[bytes, tupl
 def _read_messages(prompt: str) -> tuple[list[dict[str, Any]], _Dump] | None:
     try:
         try:
-            messages = [_canonical_message(item, check=True) for item in orjson.loads(prompt)]
+            items = orjson.loads(prompt)
+            _join_streamed(items, prompt)
+            return [_canonical_message(item, check=True) for item in items], _dump
         except (orjson.JSONDecodeError, _Rounded):
             # A lone surrogate, NaN, an integer beyond 64 bits: all for Python's own JSON.
-            messages = [_canonical_message(item, check=False) for item in json.loads(prompt)]
-            return messages, _dump_anything
+            items = json.loads(prompt)
+            _join_streamed(items, prompt)
+            return [_canonical_message(item, check=False) for item in items], _dump_anything
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # it only looked like messages
-    return messages, _dump
 
 
 class _Rounded(Exception):  # noqa: N818 - a signal between two functions
     """An integer may have been read as a float, and be equal to another now."""
 
 
+def _join_streamed(items: list[dict[str, Any]], prompt: str) -> None:
+    """Make streamed answers in the history the answers that they are, where that is sure.
+
+    Every package sends them alike, but for some contents. And some packages put an answer
+    together with the one before it, if they are of one class.
+    """
+    if _STREAMED not in prompt:
+        return
+    names = [item["id"][-1] for item in items]
+    for at, item in enumerate(items):
+        beside = (*names[at - 1 : at], *names[at + 1 : at + 2])
+        if names[at] == _STREAMED and _ANSWERS.isdisjoint(beside) and _is_whole(item["kwargs"]):
+            item["id"][-1] = "AIMessage"
+
+
+def _is_whole(fields: Mapping[str, Any]) -> bool:
+    """Tell whether every package sends a streamed answer as one that was not."""
+    content = fields.get("content")
+    blocks = content if isinstance(content, list) else []
+    return "output_version" not in as_mapping(fields.get("response_metadata")) and all(
+        isinstance(block, str) or as_mapping(block).get("type") in _ALIKE for block in blocks
+    )
+
+
 def _canonical_message(message: dict[str, Any], *, check: bool) -> dict[str, Any]:
     if len(message) != _MESSAGE_PARTS or message["lc"] != 1 or message["type"] != "constructor":
         raise ValueError
-    name = message["id"][-1]
-    # A streamed answer in the history is that answer.
-    if name == "AIMessageChunk":
-        name = "AIMessage"
+    name, given = message["id"][-1], message["kwargs"]
+    left_out = _NEVER_SENT if name == _STREAMED else _NEVER_SENT_OF_ANSWERS
     fields = {}
-    for field, value in message["kwargs"].items():
-        if field in _NEVER_SENT:
+    for field in sorted(given):
+        if field in left_out:
             continue
+        value = given[field]
         if type(value) is not str:
-            value = _canonical_field(name, field, value)  # noqa: PLW2901
+            value = _canonical_field(name, field, value)
             # A field that is not set and a field that is empty are one request.
             if not value and value in _UNSET and field != "content":
                 continue
@@ -129,17 +166,21 @@ def _canonical_field(name: str, field: str, value: Any) -> Any:
         return [_without_generated_id(block) for block in value]
     if field == "response_metadata":
         return _read_back(value)
-    if field == "additional_kwargs" and name == "AIMessage" and "parsed" in value:
-        # The content once more, as an object; of a hit, as that object's data.
-        return {part: item for part, item in value.items() if part != "parsed"}
+    if field == "additional_kwargs":
+        # (Of "parsed": the content once more, as an object; of a hit, as that object's data.)
+        parsed = "parsed" if name == "AIMessage" else None
+        return {part: value[part] for part in sorted(value) if part != parsed}
+    if field in ("tool_calls", "invalid_tool_calls"):
+        return [dict(sorted(call.items())) for call in value]
     return value
 
 
 def _read_back(metadata: dict[str, Any]) -> dict[str, Any]:
     return {
-        field: value
-        for field, value in metadata.items()
-        if field in _READ_BACK or (field == "id" and str(value).startswith(_REMEMBERED_ID))
+        field: metadata[field]
+        for field in sorted(metadata)
+        if field in _READ_BACK
+        or (field == "id" and str(metadata[field]).startswith(_REMEMBERED_ID))
     }
 
 
@@ -204,6 +245,10 @@ def _check_objects(value: Any) -> None:
 
 # Ids of this form read the same in JSON, and none of them can reach beyond its quotes.
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]+")
+# How an id begins is looked for first: that many characters of it, in that many bytes at most.
+_BEGINNING = 5
+_MOST_BYTES = 64 * 2**20
+_MOST_FOUND = 100_000
 
 
 def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, ...]:
@@ -217,7 +262,8 @@ def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, 
       quotes, never across two; any other appearance makes the count larger.)
     - The numbering is one to one, and where it took place every id was a string or missing.
       So the numbers in it are ours, and a renaming leads from one conversation to the other.
-    - An answer that repeats a replaced id is neither stored nor returned: ``Key.call_ids``.
+    - An answer that repeats a replaced id is good for conversations that have it in the same
+      place: ``Key.call_ids``.
 
     Returns:
         The ids that were replaced.
@@ -231,13 +277,47 @@ def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, 
                 return ()
             places.append((holder, field))
     counts = Counter(holder[field] for holder, field in places)
-    numbers: dict[str, int] = {}
-    for call_id, count in counts.items():
-        if _PLAIN_ID.fullmatch(call_id) and text.count(call_id.encode()) == count:
-            numbers[call_id] = len(numbers)
+    plain = {call_id.encode() for call_id in counts if _PLAIN_ID.fullmatch(call_id)}
+    found = _count(plain, text)
+    replaced = [call_id for call_id, count in counts.items() if found.get(call_id) == count]
+    numbers = {call_id: number for number, call_id in enumerate(replaced)}
     for holder, field in places:
         holder[field] = numbers.get(holder[field], holder[field])
-    return tuple(numbers)
+    return tuple(replaced)
+
+
+def _count(ids: Collection[bytes], text: bytes) -> dict[str, int]:
+    """Return how often each id stands in a text, parts of longer ones included.
+
+    Providers' ids begin alike, so that the text is searched a few times, however many there
+    are. Of those for which that would take long, nothing is returned.
+    """
+    alike: dict[bytes, set[bytes]] = {}
+    for call_id in ids:
+        alike.setdefault(call_id[:_BEGINNING], set()).add(call_id)
+    counts: dict[bytes, int] = {}
+    if len(alike) * len(text) <= _MOST_BYTES:
+        for beginning, group in alike.items():
+            if group == {beginning}:
+                counts[beginning] = text.count(beginning)
+            else:
+                counts.update(_count_alike(beginning, group, text))
+    return {call_id.decode(): count for call_id, count in counts.items()}
+
+
+def _count_alike(beginning: bytes, ids: Collection[bytes], text: bytes) -> dict[bytes, int]:
+    lengths = sorted({len(call_id) for call_id in ids})
+    counts = dict.fromkeys(ids, 0)
+    at = text.find(beginning)
+    for _ in range(_MOST_FOUND):
+        if at < 0:
+            return counts
+        for length in lengths:
+            found = text[at : at + length]
+            if found in counts:
+                counts[found] += 1
+        at = text.find(beginning, at + 1)
+    return {}
 
 
 def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
@@ -246,6 +326,7 @@ def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     for calls in (
         fields.get("tool_calls"),
         fields.get("invalid_tool_calls"),
+        fields.get("tool_call_chunks"),
         # OpenAI's own form of them.
         as_mapping(fields.get("additional_kwargs")).get("tool_calls"),
     ):
@@ -270,10 +351,10 @@ _BLOCK_REFERENCES = {
 
 def _dump(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value)
     except orjson.JSONEncodeError:  # nested deeper than orjson writes
         return _dump_anything(value)
 
 
 def _dump_anything(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
+    return json.dumps(value).encode()

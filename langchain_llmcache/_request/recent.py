@@ -19,20 +19,23 @@ class Recent(Generic[K, V]):
     Args:
         room: The sum of sizes that is kept at most.
         size: Returns the size of an item.
+
+    Attributes:
+        younger: Where to look first, if each step counts.
     """
 
-    __slots__ = ("_filled", "_half", "_older", "_size", "_younger")
+    __slots__ = ("_filled", "_half", "_older", "_size", "younger")
 
     def __init__(self, room: int, size: Callable[[K, V], int]) -> None:
         self._half = room // 2
         self._size = size
         self._filled = 0
-        self._younger: dict[K, V] = {}
+        self.younger: dict[K, V] = {}
         self._older: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
         """Return the value, or None."""
-        found = self._younger.get(key)
+        found = self.younger.get(key)
         if found is None:
             found = self._older.get(key)
             if found is not None:
@@ -45,10 +48,10 @@ class Recent(Generic[K, V]):
         if size > self._half:
             return
         if self._filled + size > self._half:
-            self._older, self._younger, self._filled = self._younger, {}, 0
+            self._older, self.younger, self._filled = self.younger, {}, 0
         self._filled += size
-        self._younger[key] = value
+        self.younger[key] = value
 
     def __len__(self) -> int:
         """Return the number of values."""
-        return len(self._younger.keys() | self._older.keys())
+        return len(self.younger.keys() | self._older.keys())

@@ -97,8 +97,8 @@ class Watch:
         parts = parts_of(watched)
         values = watched.__dict__
         held = {name: values.get(name) for name in parts.fields}
-        inner = [name for name, value in held.items() if isinstance(value, BaseModel)]
-        self._inner = [Watch(held[name], parts_of, depth + 1) for name in inner]
+        inner = {name: value for name, value in held.items() if isinstance(value, BaseModel)}
+        self._inner = [Watch(value, parts_of, depth + 1) for value in inner.values()]
         self._names = [name for name, value in held.items() if _is_plain(value)]
         self._plain = _getter(self._names)
         # Of what is empty, an empty one that nobody else fills.

@@ -110,7 +110,7 @@ OPAQUE = "Sample LLM string configuration."
             ("tenant/1", "app"),
             f"[{HUMAN}, {CALLING}, {RESULT}]",
             BEDROCK,
-            "tenant%2F1/app/us.anthropic.claude-sonnet-4-20250514-v1%3A0/78631118fafaee4452517a835629eaea6061d3573be88c263d96d1e5e7789f5d",
+            "tenant%2F1/app/us.anthropic.claude-sonnet-4-20250514-v1%3A0/f81c99d774ae4e645c8914a71aefe4bb405abbbc367b50f076a2e2e0613dd2d4",
         ),
         (
             {},

@@ -92,9 +92,14 @@ def conversation(call_id: str, *, tool_result: str = "18 degrees") -> list[BaseM
             id="generated block id",
         ),
         pytest.param(
-            HumanMessage([{"type": "text", "text": "a"}]),
-            HumanMessage([{"text": "a", "type": "text"}]),
-            id="order of names",
+            AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "c", "type": "tool_call"}]),
+            AIMessage("", tool_calls=[{"id": "c", "type": "tool_call", "args": {}, "name": "f"}]),
+            id="order of names in a tool call",
+        ),
+        pytest.param(
+            AIMessage("a", additional_kwargs={"refusal": None, "reasoning_content": "r"}),
+            AIMessage("a", additional_kwargs={"reasoning_content": "r", "refusal": None}),
+            id="order of additional kwargs",
         ),
         pytest.param(AIMessage("a"), AIMessage("a", name=None), id="field that is not set"),
         pytest.param(
@@ -127,7 +132,48 @@ def test_parsed_structured_output_in_the_history_keeps_its_key() -> None:
 
 # --- two requests ----------------------------------------------------------------------------
 
+CALL: Any = {"name": "f", "id": "call_1", "type": "tool_call"}
+CHUNK: Any = {"name": "f", "args": "{}", "id": "call_1", "index": 0, "type": "tool_call_chunk"}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
 DIFFERENT: list[Any] = [
+    pytest.param(
+        [AIMessage("", tool_calls=[{**CALL, "args": {"a": 1, "b": 2}}])],
+        [AIMessage("", tool_calls=[{**CALL, "args": {"b": 2, "a": 1}}])],
+        id="order of a tool's arguments",
+    ),
+    pytest.param(
+        [ToolMessage([{"rows": {"a": 1, "b": 2}}], tool_call_id="c")],
+        [ToolMessage([{"rows": {"b": 2, "a": 1}}], tool_call_id="c")],
+        id="order of what a tool said",
+    ),
+    pytest.param(
+        [HumanMessage([{"type": "text", "text": "a"}])],
+        [HumanMessage([{"text": "a", "type": "text"}])],
+        id="order of names in a block",
+    ),
+    pytest.param(
+        [AIMessage([PICTURE])], [AIMessageChunk(content=[PICTURE])], id="streamed picture"
+    ),
+    pytest.param(
+        [AIMessage("a", response_metadata={"output_version": "v1"})],
+        [AIMessageChunk(content="a", response_metadata={"output_version": "v1"})],
+        id="streamed answer in blocks",
+    ),
+    pytest.param(
+        [AIMessage("a"), AIMessage("b")],
+        [AIMessageChunk(content="a"), AIMessage("b")],
+        id="streamed answer before another answer",
+    ),
+    pytest.param(
+        [AIMessageChunk(content="", tool_call_chunks=[CHUNK]), AIMessageChunk(content="b")],
+        [
+            AIMessageChunk(content="", tool_call_chunks=[CHUNK | {"index": 1}]),
+            AIMessageChunk(content="b"),
+        ],
+        id="pieces of streamed answers side by side",
+    ),
+    pytest.param([AIMessage("a"), AIMessage("b")], [AIMessage("ab")], id="two answers"),
     pytest.param([HumanMessage("a")], [HumanMessage("b")], id="text"),
     pytest.param([HumanMessage("a")], [SystemMessage("a")], id="role"),
     pytest.param([HumanMessage("a")], [HumanMessage("a ")], id="white space"),
@@ -191,6 +237,7 @@ DIFFERENT: list[Any] = [
             ("output_version", "v0", "v1"),
             ("container", {"id": "1"}, {"id": "2"}),
             ("grounding_metadata", {"x": 1}, {"x": 2}),
+            ("is_blocked", False, True),
             ("id", "resp_1", "resp_2"),  # OpenAI remembers that conversation
         )
     ),
