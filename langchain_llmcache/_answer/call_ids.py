@@ -27,9 +27,9 @@ _TELLING: Final = re.compile(r"[A-Za-z].*[^A-Za-z]|[^A-Za-z].*[A-Za-z]|.{12,}")
 _SUFFIX_LENGTH: Final = 8
 
 
-def renew(message: dict[str, Any], taken: Sequence[str]) -> None:
-    """Give calls of a decoded message new ids, wherever it names them, in place of these."""
-    own = {call_id: _drawn(call_id) for call_id in _own(message) if call_id in taken}
+def renew(message: dict[str, Any]) -> None:
+    """Give the calls of a decoded message new ids, wherever it names them."""
+    own = {call_id: _drawn(call_id) for call_id in _own(message)}
     if not own:
         return
     for call in _calls(message):

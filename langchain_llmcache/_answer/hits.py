@@ -6,8 +6,7 @@ Nothing here is shared between two callers or with the store: entries are decode
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.outputs import ChatGeneration, Generation
 
@@ -24,15 +23,14 @@ _IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
-def from_entry(
-    entry: StoredEntry, *, key: str, now: float, usage: HitUsage, taken: Sequence[str] = ()
-) -> list[Generation]:
+def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> list[Generation]:
     """Return the generations of ``entry`` as an answer of now. Takes the entry's data over.
 
     Messages get a new id (LangGraph's ``add_messages`` replaces by id, so an old one would lose
     a message), the marker ``response_metadata["llmcache"]``, which tells the entry's ``key`` (its
     path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
-    to it. A tool call gets a new id in place of one that is ``taken`` in the conversation.
+    to it. Tool calls get new ids too: an answer may be given twice, and both end in one history,
+    where a provider refuses an id that stands twice.
     """
     age = entry.age(now)
     age = None if age is None else round(age, 3)
@@ -42,10 +40,10 @@ def from_entry(
             continue
         kept = message["fields"]
         if kept.get("id") is not None:
+            _keep_item_id(kept)
             # Not from ``random``: an application may have seeded that.
             kept["id"] = f"lc_run--{os.urandom(16).hex()}"
-        if taken:
-            renew(kept, taken)
+        renew(kept)
         metadata = kept.setdefault("response_metadata", {})
         metadata[MARKER] = {
             "hit": True,
@@ -67,6 +65,25 @@ def mark_similarity(answer: list[Generation], similarity: float) -> None:
     for generation in answer:
         if isinstance(generation, ChatGeneration):
             generation.message.response_metadata[MARKER]["similarity"] = round(similarity, 4)
+
+
+def _keep_item_id(message: dict[str, Any]) -> None:
+    """Leave the id of an item of OpenAI's Responses API where its next request reads it.
+
+    With ``output_version="v0"`` it is the message's own, which a hit cannot have; in its texts,
+    it is read all the same. (OpenAI refuses a thought whose item is missing.)
+    """
+    item = message["id"]
+    response = message.get("response_metadata", {}).get("id")
+    content = message.get("content")
+    if (
+        isinstance(content, list)
+        and str(item).startswith("msg_")
+        and str(response).startswith("resp_")
+    ):
+        for block in content:
+            if isinstance(block, dict) and block.get("type") == "text":
+                block.setdefault("id", item)
 
 
 def _free_of_charge(generation: Generation) -> None:

@@ -697,7 +697,6 @@ class Flow:
                 key=key.path,
                 now=now,
                 usage=self._settings.hit_usage,
-                taken=key.call_ids,
             )
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             pass_on(error)

@@ -163,7 +163,7 @@ def _canonical_message(message: dict[str, Any], *, check: bool) -> dict[str, Any
 
 def _canonical_field(name: str, field: str, value: Any) -> Any:
     if field == "content" and isinstance(value, list):
-        return [_without_generated_id(block) for block in value]
+        return _with_items_numbered([_without_generated_id(block) for block in value])
     if field == "response_metadata":
         return _read_back(value)
     if field == "additional_kwargs":
@@ -194,6 +194,38 @@ def _without_generated_id(block: Any) -> Any:
     ):
         return {field: value for field, value in block.items() if field != "id"}
     return block
+
+
+def _with_items_numbered(content: list[Any]) -> list[Any]:
+    """Replace the ids of items of OpenAI's Responses API, which only say what belongs together.
+
+    Of one item there is none: it is the message's own id, or stands in each of its texts.
+    """
+    numbers: dict[str, int] = {}
+    for block in content:
+        if _names_item(block):
+            numbers.setdefault(block["id"], len(numbers))
+    if not numbers:
+        return content
+    return [
+        {
+            field: numbers[block["id"]] if field == "id" else value
+            for field, value in block.items()
+            if field != "id" or len(numbers) > 1
+        }
+        if _names_item(block)
+        else block
+        for block in content
+    ]
+
+
+def _names_item(block: Any) -> bool:
+    return (
+        isinstance(block, dict)
+        and block.get("type") == "text"
+        and isinstance(block.get("id"), str)
+        and block["id"].startswith("msg_")
+    )
 
 
 def _check_exact(value: Any) -> None:
@@ -276,13 +308,18 @@ def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, 
             if not isinstance(holder[field], str):
                 return ()
             places.append((holder, field))
+    maps = [(holder, name) for message in messages for holder, name in _maps(message["fields"])]
     counts = Counter(holder[field] for holder, field in places)
+    counts.update(call_id for holder, name in maps for call_id in holder[name])
     plain = {call_id.encode() for call_id in counts if _PLAIN_ID.fullmatch(call_id)}
     found = _count(plain, text)
     replaced = [call_id for call_id, count in counts.items() if found.get(call_id) == count]
     numbers = {call_id: number for number, call_id in enumerate(replaced)}
     for holder, field in places:
         holder[field] = numbers.get(holder[field], holder[field])
+    for holder, name in maps if numbers else ():
+        pairs = [[numbers.get(call_id, call_id), told] for call_id, told in holder[name].items()]
+        holder[name] = sorted(pairs, key=lambda pair: (str(type(pair[0])), pair[0]))
     return tuple(replaced)
 
 
@@ -320,6 +357,14 @@ def _count_alike(beginning: bytes, ids: Collection[bytes], text: bytes) -> dict[
     return {}
 
 
+def _maps(fields: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where a message holds what belongs to each tool call, by its id."""
+    told: Any = fields.get("additional_kwargs")
+    for name in _BY_CALL_ID if isinstance(told, dict) else ():
+        if isinstance(told.get(name), dict):
+            yield told, name
+
+
 def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     """Yield each (mapping, field) of a message that may hold the id of a tool call."""
     yield fields, "tool_call_id"
@@ -339,6 +384,8 @@ def _call_id_places(fields: dict[str, Any]) -> Iterator[tuple[Any, str]]:
             yield block, field
 
 
+# Items of OpenAI's Responses API (``output_version="v0"``), and Gemini's signatures of thoughts.
+_BY_CALL_ID = ("__openai_function_call_ids__", "__gemini_function_call_thought_signatures__")
 # The kinds of content block that name a tool call, and where.
 _BLOCK_REFERENCES = {
     "tool_use": "id",

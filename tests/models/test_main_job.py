@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
 from tests.support.bedrock import ConverseEndpoint, chat_model
+from tests.support.call_ids import numbered
 from tests.support.targets import Target
 
 QUESTION = "Which port does Valkey listen on?"
@@ -63,7 +64,7 @@ def _essence(message: AIMessage) -> dict[str, Any]:
     usage = dict(message.usage_metadata or {})
     usage.pop("total_cost", None)  # langchain-core's own, on every hit
     metadata = {k: v for k, v in message.response_metadata.items() if k != "llmcache"}
-    return {
+    fields = {
         "class": type(message),
         "content": message.content,
         "tool_calls": message.tool_calls,
@@ -71,6 +72,7 @@ def _essence(message: AIMessage) -> dict[str, Any]:
         "metadata": metadata,
         "additional": message.additional_kwargs,
     }
+    return numbered(fields)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("ask", [_invoke, _ainvoke, _batch, _abatch])

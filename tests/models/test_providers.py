@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, create_model
 from langchain_llmcache import LLMCache
 from tests.support import models
 from tests.support.bedrock import ConverseEndpoint, chat_model
+from tests.support.call_ids import numbered
 from tests.support.providers import ModelServer
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def comparable(answer: Any) -> Any:
     parsed = fields["additional_kwargs"].get("parsed")
     if isinstance(parsed, BaseModel):
         fields["additional_kwargs"]["parsed"] = parsed.model_dump()
-    return fields
+    return numbered(fields)
 
 
 def cached(name: str) -> LLMCache:
