@@ -14,10 +14,15 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType, MethodType
 from typing import Any
 
 _OURS = __name__.partition(".")[0]
+try:  # what the standard library wraps: its enumerations would take twenty times as long
+    from _signal import getsignal as _handler_of  # type: ignore[import-not-found]
+except ImportError:
+    _handler_of = signal.getsignal
 
 
 def pass_on(error: BaseException) -> None:
@@ -25,6 +30,15 @@ def pass_on(error: BaseException) -> None:
     raised = raised_by_handler(error)
     if raised is not None:
         raise raised
+
+
+@contextmanager
+def suppressed(*kinds: type[Exception]) -> Iterator[None]:
+    """Suppress exceptions of these kinds, unless a signal handler raised them."""
+    try:
+        yield
+    except kinds as error:
+        pass_on(error)
 
 
 def raised_by_handler(error: BaseException) -> BaseException | None:
@@ -89,7 +103,8 @@ def _was_given(frame: FrameType, interrupted: FrameType) -> bool:
 
 def _handlers() -> frozenset[CodeType]:
     """Return the code of the signal handlers of this moment."""
-    codes = (_code_of(signal.getsignal(number)) for number in signal.valid_signals())
+    handlers = map(_handler_of, range(1, signal.NSIG))
+    codes = (_code_of(handler) for handler in handlers if callable(handler))
     return frozenset(code for code in codes if code is not None)
 
 

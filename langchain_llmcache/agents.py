@@ -266,7 +266,8 @@ def _hints(function: Any) -> Mapping[str, Any]:
         function = type(function).__call__
     try:
         return get_type_hints(function, include_extras=True)
-    except Exception:  # noqa: BLE001 - names that are not imported
+    except Exception as error:  # noqa: BLE001 - names that are not imported
+        pass_on(error)
         return inspect.get_annotations(function)
 
 

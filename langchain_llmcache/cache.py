@@ -36,6 +36,7 @@ from langchain_llmcache._request.blocks import UNSET, current
 from langchain_llmcache._request.key import Key, namespace_parts
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._request.texts import told_request
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.guard import Guard
 from langchain_llmcache._stores.open import (
     DEFAULT_PREFIX,
@@ -731,7 +732,8 @@ class LLMCache(BaseCache):
 def _is_in_asyncio() -> bool:
     try:
         asyncio.get_running_loop()
-    except RuntimeError:
+    except RuntimeError as error:
+        pass_on(error)
         return False
     return True
 

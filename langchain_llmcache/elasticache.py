@@ -18,6 +18,7 @@ from valkey.connection import AbstractConnection, Connection
 from valkey.exceptions import AuthenticationError
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.tls import TlsConnection
 from langchain_llmcache._valkey.topology import ClusterSettings
@@ -85,7 +86,8 @@ def read_endpoint(text: str) -> Endpoint:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname or "", parts.port or 6379
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         parts, host, port = urlsplit(""), "", 0
     if not host or parts.netloc != text or "@" in text:
         msg = "the endpoint is not host or host:port, as ElastiCache shows it"

@@ -51,6 +51,7 @@ from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat
 from langchain_llmcache._runnables import with_models_wrapped
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -493,7 +494,8 @@ def _snapshot(chunk: ChatGenerationChunk) -> ChatGenerationChunk:
 def _copied(value: Any) -> Any:
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - an object of the provider's; no entry will hold it
+    except Exception as error:  # noqa: BLE001 - an object of the provider's; no entry will hold it
+        pass_on(error)
         return value
 
 
@@ -510,7 +512,8 @@ def _whole(
         chunks.append(ChatGenerationChunk(message=end))
     try:
         [answer] = generate_from_stream(iter(chunks)).generations
-    except Exception:  # noqa: BLE001 - chunks that do not add up: the caller has them, and may
+    except Exception as error:  # noqa: BLE001 - chunks that do not add up: the caller has them, and may
+        pass_on(error)
         return []
     if model.output_version == "v1":
         answer.message = _with_blocks(answer.message)

@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from langchain_llmcache._signals import pass_on
+
 _CALLS: Final = ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
 # Where a content block names a call.
 _NAMES: Final = ("id", "call_id", "tool_call_id", "tool_use_id")
@@ -111,8 +113,8 @@ def _drawn(call_id: str) -> str:
     """Return a new id that looks like another one: providers are particular about them."""
     try:
         uuid.UUID(call_id)
-    except ValueError:
-        pass
+    except ValueError as error:
+        pass_on(error)
     else:
         return str(uuid.UUID(bytes=os.urandom(16), version=4))
     found = _RANDOM.search(call_id)

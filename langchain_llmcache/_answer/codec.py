@@ -447,7 +447,8 @@ def data_of_model(model: BaseModel) -> dict[str, Any]:
             data = model.model_dump(by_alias=aliased, round_trip=True, warnings=False)
             if type(model).model_validate(data) == model and isinstance(data, dict):
                 return data
-        except Exception:  # noqa: BLE001, S112 - whatever its validators say; then the other way
+        except Exception as error:  # noqa: BLE001 - whatever its validators say; then the other way
+            pass_on(error)
             continue
     raise _unknown(model)
 

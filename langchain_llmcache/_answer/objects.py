@@ -33,6 +33,7 @@ from typing_extensions import (
 )
 
 from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._signals import pass_on
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -112,7 +113,8 @@ def plan_of(cls: type[BaseModel]) -> _Plan | None:
     """Return how objects of a class are built, or None if pydantic is to do it."""
     try:
         return _PLANS[cls]
-    except KeyError:
+    except KeyError as error:
+        pass_on(error)
         plan = _PLANS[cls] = _made_plan(cls)
         return plan
 

@@ -6,7 +6,6 @@ gave it, without a marker; its id is remembered for a while, in the process that
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._request.key import Key, parse_path
+from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
 
 # Messages that are remembered by their ids.
@@ -38,7 +38,7 @@ class Origins:
             message_id = getattr(getattr(generation, "message", None), "id", None)
             if isinstance(message_id, str):
                 while len(self._stored) >= _KEPT:
-                    with contextlib.suppress(RuntimeError, StopIteration):  # of another thread
+                    with suppressed(RuntimeError, StopIteration):  # of another thread
                         self._stored.pop(next(iter(self._stored)), None)
                 self._stored[message_id] = key
 

@@ -19,6 +19,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 _logger = logging.getLogger("langchain_llmcache")
@@ -165,7 +166,8 @@ def _opens_altered(open_: _Open, kind: str, sealed: bytes) -> bool:
         altered[place] ^= 1
         try:
             open_(kind, bytes(altered))
-        except Exception:  # noqa: BLE001, S112 - noticed
+        except Exception as error:  # noqa: BLE001 - noticed
+            pass_on(error)
             continue
         return True
     return False

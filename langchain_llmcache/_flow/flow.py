@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final
+from weakref import ref
 
 from langchain_core.outputs import Generation
 
@@ -31,7 +32,7 @@ from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.gate import FAILED, Failed, Gate
 from langchain_llmcache._flow.near import NearCopies
-from langchain_llmcache._flow.ports import LeasingEntries, Matcher, Question, Side
+from langchain_llmcache._flow.ports import Entries, LeasingEntries, Matcher, Question, Side
 from langchain_llmcache._flow.rounds import Ending, Lease, read_lease
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import (
@@ -91,6 +92,25 @@ def _reason(found: bytes | Failed | None, options: Options) -> str:
     if found is None or found.startswith(LEASE):
         return "there is no stored answer"
     return "the stored answer is older than max_age"
+
+
+class _GiveUp:
+    """Ends a lookup whose call of the model gave no answer.
+
+    A call that never comes back keeps neither the cache nor its connections.
+    """
+
+    __slots__ = ("__weakref__", "_asker", "_entries", "_flow")
+
+    def __init__(self, flow: ref[Flow], entries: ref[Entries], asker: Asker) -> None:
+        self._flow = flow
+        self._entries = entries
+        self._asker = asker
+
+    def __call__(self, ending: Ending) -> None:
+        flow, entries = self._flow(), self._entries()
+        if flow is not None and entries is not None:
+            flow.leave(Side(entries, self._asker.caller), self._asker, ending)
 
 
 class Flow:
@@ -190,7 +210,7 @@ class Flow:
             begins_to_ask(asker)
         except BaseException as error:
             if asker is not None:
-                self._leave(side, asker, "cancelled")
+                self.leave(side, asker, "cancelled")
             if not isinstance(error, Exception):
                 raise
             pass_on(error)
@@ -347,7 +367,8 @@ class Flow:
             # The other cache knew no more of the model than this text: it has to be enough.
             if self._keys.key(namespace, prompt, Asked(llm_string))[0] != key:
                 return None
-        except Uncacheable:
+        except Uncacheable as error:
+            pass_on(error)
             return None
         for name in hashed_names(prompt, llm_string):
             where = key_of_hashed(self._keys, namespace, name)
@@ -376,8 +397,8 @@ class Flow:
     # --- all who ask the same ---
 
     def _asker(self, side: Side, key: Key, options: Options, began: float) -> Asker:
-        asker = self._flights.asker(key, _slot(key, options), side.caller, began)
-        asker.give_up = partial(self._leave, side, asker)
+        asker = Asker(key, _slot(key, options), side.caller, began)
+        asker.give_up = _GiveUp(ref(self), ref(side.entries), asker)
         return asker
 
     async def _together(
@@ -434,14 +455,14 @@ class Flow:
                 return
             await asker.waiter.wait(seconds)
             for leader in self._flights.look(asker):
-                self._leave(side, leader, "cancelled", alone=True)
+                self.leave(side, leader, "cancelled", alone=True)
 
     async def _answer_of_another(
         self, side: Side, asker: Asker, entry: bytes, max_age: float | None
     ) -> list[Generation] | None:
         answer = await self._answer(side, asker.key, entry, asker.began, max_age)
         if isinstance(answer, list):
-            self._leave(side, asker, "cancelled")
+            self.leave(side, asker, "cancelled")
             return answer
         asker.state = State.ALONE
         self._observer.missed(asker.key, asker.began, stale=answer is None)
@@ -460,7 +481,7 @@ class Flow:
         if again:
             look = await self._look(side, asker.key, asker.began, max_age)
             if isinstance(look, list):
-                self._leave(side, asker, "cancelled")
+                self.leave(side, asker, "cancelled")
                 return look
             found = look
         self._missed(asker.key, asker.began, found)
@@ -779,9 +800,9 @@ class Flow:
         if flight is not None:
             self._flights.land(flight)
         if asker is not None:
-            self._leave(side, asker, "declined")
+            self.leave(side, asker, "declined")
 
-    def _leave(self, side: Side, asker: Asker, ending: Ending, *, alone: bool = False) -> None:
+    def leave(self, side: Side, asker: Asker, ending: Ending, *, alone: bool = False) -> None:
         """Let the others go on, here and elsewhere, if they have no answer.
 
         Args:
@@ -865,7 +886,8 @@ class Flow:
             entry, lifetime, _ = self._entry(
                 key, model, answer.generations, None, ttl, options, UNKNOWN_AGE
             )
-        except Uncacheable:
+        except Uncacheable as error:
+            pass_on(error)
             return "incomplete"
         except Declined:
             return "declined"
@@ -914,7 +936,8 @@ class Flow:
         """
         try:
             key = told if isinstance(told, Key) else self.key_of(*told)
-        except Uncacheable:
+        except Uncacheable as error:
+            pass_on(error)
             return False
         if not Scope(self._namespace_of(current())).covers(key.space):
             msg = "this key is that of another namespace; use a cache, or cache_options, with it"

@@ -14,7 +14,6 @@ an error that is not a parser's refusal removes nothing.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
@@ -34,6 +33,7 @@ from langchain_core.tracers.context import register_configure_hook
 
 from langchain_llmcache._flow.core_calls import calling_manager
 from langchain_llmcache._request.key import Key
+from langchain_llmcache._signals import suppressed
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ _seen: Final[WeakSet[BaseException]] = WeakSet()
 def _run(run_id: UUID) -> _Run:
     # Without a lock: a signal handler may come in between, and ask a model.
     while len(_runs) >= _RUNS and run_id not in _runs:
-        with contextlib.suppress(RuntimeError, StopIteration):  # another thread was quicker
+        with suppressed(RuntimeError, StopIteration):  # another thread was quicker
             _runs.pop(next(iter(_runs)), None)
     return _runs.setdefault(run_id, _Run())
 

@@ -5,12 +5,12 @@ Shared by threads; nothing in here waits for anything.
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._signals import suppressed
 
 K = TypeVar("K", bound=Hashable)
 
@@ -55,7 +55,7 @@ class Lru(Generic[K]):
             if item.expires is not None and item.expires <= self._monotonic():
                 self._remove(key)
                 return None
-            with contextlib.suppress(KeyError):  # a signal handler has removed it
+            with suppressed(KeyError):  # a signal handler has removed it
                 self._items.move_to_end(key)
             return item.value
 

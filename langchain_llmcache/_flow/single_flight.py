@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from typing import Final
-from weakref import WeakSet
 
 from langchain_llmcache._flow.ports import Caller, Place, Waiter
 from langchain_llmcache._flow.rounds import Ending, Round
@@ -75,7 +74,6 @@ class Asker:
     """
 
     __slots__ = (
-        "__weakref__",
         "began",
         "caller",
         "entry",
@@ -216,15 +214,8 @@ class Flights:
         self._longest = longest
         self._shared = shared
         self._lock = _lock
-        self._askers: WeakSet[Asker] = WeakSet()
         self._flights: OrderedDict[Hashable, Flight] = OrderedDict()
         tell_of_forks(self)
-
-    def asker(self, key: Key, slot: Hashable, caller: Caller, began: float) -> Asker:
-        """Return a lookup that found nothing."""
-        asker = Asker(key, slot, caller, began)
-        self._askers.add(asker)
-        return asker
 
     def join(self, asker: Asker) -> None:
         """Let a lookup lead, follow, or go alone: its state says which."""
@@ -356,9 +347,11 @@ class Flights:
 
         Without the lock: this is called from anywhere, when the garbage is collected.
         """
-        self._flights = OrderedDict()
-        for asker in list(self._askers):
-            asker.state, asker.flight, asker.give_up = State.OVER, None, None
+        flights, self._flights = self._flights, OrderedDict()
+        for flight in flights.values():
+            flight.landed = True
+            for asker in flight.leading:
+                asker.give_up = None
 
     # --- under the lock ---
 

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from langchain_llmcache._signals import pass_on
+
 # Of each kind. A ring of plain numbers costs less on a hit than a histogram, and is exact.
 KEPT: Final = 2048
 
@@ -42,12 +44,12 @@ class Latencies:
 
     def latency(self) -> Latency:
         """Return what they say."""
-        while True:
+        ordered: list[float] | None = None
+        while ordered is None:
             try:
                 ordered = sorted(self._kept)
-                break
-            except RuntimeError:  # another thread added one meanwhile
-                continue
+            except RuntimeError as error:  # another thread added one meanwhile
+                pass_on(error)
         if not ordered:
             return Latency()
         count = len(ordered)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from langchain_llmcache._request.key import NO_MODEL, model_name
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 # Per model: money for a million input tokens, and for a million output tokens.
@@ -60,7 +61,8 @@ def checked_prices(prices: Prices | None) -> dict[str, tuple[float, float]]:
             isinstance(model, str) and all(math.isfinite(price) and price >= 0 for price in pair)
             for model, pair in checked.items()
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        pass_on(error)
         checked, good = {}, False
     if not good:
         msg = (
@@ -97,7 +99,8 @@ def tokens_of(generations: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
             given = sum(usage["input_tokens"] for usage in usages)
             taken = sum(usage["output_tokens"] for usage in usages)
         plausible = 0 <= given < _MOST and 0 <= taken < _MOST
-    except (KeyError, TypeError):
+    except (KeyError, TypeError) as error:
+        pass_on(error)
         return 0, 0
     return (given, taken) if plausible else (0, 0)
 

@@ -6,12 +6,12 @@ part of the process has imported OpenTelemetry there is none either, and nothing
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from langchain_llmcache._answer.entries import StoredEntry
+from langchain_llmcache._signals import suppressed
 
 _TRACE: Final = "opentelemetry.trace"
 
@@ -27,7 +27,7 @@ def mark_hit(entry: StoredEntry, tokens: tuple[int, int], now: Callable[[], floa
     trace = sys.modules.get(_TRACE)
     if trace is None:
         return
-    with contextlib.suppress(Exception):  # a tracer is never in the way
+    with suppressed(Exception):  # a tracer is never in the way
         span = trace.get_current_span()
         if span.is_recording():
             attributes: dict[str, float] = {

@@ -9,7 +9,6 @@ Rules of this file: it is called before anything is awaited, and keeps no frame.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -19,6 +18,7 @@ from weakref import ref
 
 from langchain_core.language_models import BaseLanguageModel, chat_models, llms
 
+from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class asking:  # noqa: N801 - used like a function
     ) -> None:
         # No token: a generator may be closed in another context than it was in.
         blocks = list(_BLOCKS.get())
-        with contextlib.suppress(ValueError):
+        with suppressed(ValueError):
             blocks.remove(ref(self))
         _BLOCKS.set(tuple(blocks))
 

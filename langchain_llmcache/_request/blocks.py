@@ -16,6 +16,8 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
+from langchain_llmcache._signals import pass_on
+
 if TYPE_CHECKING:
     from langchain_llmcache._answer.ttl import Ttl
 
@@ -161,7 +163,8 @@ def _is_here(block: Block) -> bool:
         return False
     try:
         _open.reset(token)
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         block.token = token
         return False
     return True

@@ -28,6 +28,8 @@ from langchain_core.language_models import BaseLanguageModel
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
+from langchain_llmcache._signals import pass_on
+
 _DEEPEST: Final = 30
 # Names of arguments and settings; anything longer or stranger might be somebody's data.
 _NAME: Final = re.compile(r"[\w.$-]{1,60}")
@@ -107,7 +109,8 @@ def schema_of(cls: type) -> bytes | None:
         return known[1]
     try:
         schema = json.dumps(TypeAdapter(cls).json_schema()).encode()
-    except Exception:  # noqa: BLE001 - whatever pydantic says of a class without a schema
+    except Exception as error:  # noqa: BLE001 - whatever pydantic says of a class without a schema
+        pass_on(error)
         schema = None
     _SCHEMAS[cls] = (id(getattr(cls, "__pydantic_core_schema__", None)), schema)
     return schema

@@ -23,6 +23,7 @@ from langchain_llmcache._request.fields import (
     is_credential,
     without_wire,
 )
+from langchain_llmcache._signals import pass_on
 
 
 class Uncacheable(Exception):  # noqa: N818 - an outcome, not an error
@@ -213,7 +214,8 @@ def _read_head(llm_string: str) -> tuple[dict[str, Any], str] | None:
     if llm_string.startswith("{"):
         try:
             head, end = json.JSONDecoder().raw_decode(llm_string)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            pass_on(error)
             return None
         if isinstance(head.get("kwargs"), dict):
             return head, llm_string[end:].removeprefix("---")
@@ -246,7 +248,15 @@ def _parameters(text: str) -> dict[str, Any]:
             tree = ast.parse(source, mode="eval").body
             pairs = [pair.elts for pair in tree.elts]  # type: ignore[attr-defined]
             return {ast.literal_eval(name): _literal(value) for name, value in pairs}
-        except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError):
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            SyntaxError,
+            RecursionError,
+            MemoryError,
+        ) as error:
+            pass_on(error)
             continue
     return dict(_NAMED.findall(text))
 
@@ -272,7 +282,8 @@ def _asked_for(text: str) -> dict[str, Any]:
 def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         if any(isinstance(part, (ast.Subscript, ast.BitOr)) for part in ast.walk(node)):
             msg = (
                 "the model's settings name a type such as list[X] or X | Y but not the fields of "

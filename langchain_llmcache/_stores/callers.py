@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._flow.rounds import Ending
-from langchain_llmcache._signals import runs_in_handler
+from langchain_llmcache._signals import pass_on, runs_in_handler
 from langchain_llmcache._stores.places import TaskPlace, ThreadPlace
 
 
@@ -25,7 +25,8 @@ class _BlockingWaiter:
     def wake(self) -> bool:
         try:
             self._gate.release()
-        except RuntimeError:  # it is open already
+        except RuntimeError as error:  # it is open already
+            pass_on(error)
             return True
         return True
 
@@ -69,7 +70,8 @@ class _AsyncWaiter:
             return True
         try:
             self._loop.call_soon_threadsafe(self._settle)
-        except RuntimeError:  # that loop is closed
+        except RuntimeError as error:  # that loop is closed
+            pass_on(error)
             return False
         return True
 
@@ -123,7 +125,10 @@ class AsyncCaller:
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # from another thread, or at the end of the loop: a lease expires
+        except (
+            RuntimeError
+        ) as error:  # from another thread, or at the end of the loop: a lease expires
+            pass_on(error)
             return
         task = loop.create_task(work())
         self._tasks.add(task)

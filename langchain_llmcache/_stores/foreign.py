@@ -24,6 +24,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._request.hashed import ForeignAnswer
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.open import file_of
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
@@ -83,7 +84,8 @@ def _answer(texts: Sequence[Any]) -> list[Generation] | None:
     """Return the generations of some JSON documents; None if one of them is anything else."""
     try:
         return [_generation(json.loads(text)) for text in texts] or None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        pass_on(error)
         return None
 
 
@@ -266,7 +268,8 @@ def _of_hash(reply: Any) -> list[Generation] | None:
         return None
     try:
         numbered = sorted((int(index), text) for index, text in reply.items())
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         return None
     if [number for number, _ in numbered] != list(range(len(numbered))):
         return None
@@ -280,7 +283,8 @@ def _of_json(reply: Any) -> list[Generation] | None:
         document = reply if isinstance(reply, (list, dict)) else json.loads(reply)
         found = document if isinstance(document, list) else [document]
         return [_generation(each) for each in found] or None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        pass_on(error)
         return None
 
 

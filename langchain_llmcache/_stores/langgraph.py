@@ -15,6 +15,7 @@ from langgraph.cache.memory import InMemoryCache
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._request.key import AnyScope, Key, encode_part
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
 from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._threads import Threads
@@ -159,7 +160,8 @@ class LangGraphEntries:
     async def delete(self, key: Key) -> bool:
         try:
             found = await self._value(key) is not None
-        except CorruptEntryError:
+        except CorruptEntryError as error:
+            pass_on(error)
             found = True
         await self._store.set({self._name(key): (_REMOVED, _REMOVED_SECONDS)})
         return found

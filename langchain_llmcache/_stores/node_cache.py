@@ -210,6 +210,7 @@ async def _read(entries: Entries, name: Key) -> bytes | CorruptEntryError | None
     try:
         return await entries.get(name)
     except CorruptEntryError as error:
+        pass_on(error)
         return error
 
 
@@ -220,6 +221,7 @@ async def _in_turn(operations: Sequence[Awaitable[T]]) -> list[T]:
 async def _at_once(operations: Sequence[Awaitable[T]]) -> list[T]:
     try:
         asyncio.get_running_loop()
-    except RuntimeError:  # each of them will say so
+    except RuntimeError as error:  # each of them will say so
+        pass_on(error)
         return await _in_turn(operations)
     return await asyncio.gather(*operations)

@@ -255,13 +255,16 @@ class _File:
 
     def close(self) -> None:
         """Close the file. A later use opens it again."""
+        is_writing = is_held_here(self.lock)  # and a signal handler came in between
         with self.lock, self._opening:
             if self._process == os.getpid():
                 while self._idle:
                     self._idle.pop().close()
-                if self._opened is not None:
-                    self._opened.close()
-            self._opened = None
+                if is_writing:
+                    return
+            opened, self._opened = self._opened, None
+            if opened is not None and self._process == os.getpid():
+                opened.close()
 
     def __del__(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.cache.base import FullKey
 
 from langchain_llmcache._request.asking import Asked
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.turns import Turns
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _code(function: Any) -> Iterator[str]:
 def _content(cell: Any) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # not filled yet
+    except ValueError as error:  # not filled yet
+        pass_on(error)
         return None
 
 

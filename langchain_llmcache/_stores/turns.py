@@ -17,7 +17,7 @@ from typing import Any, Final
 from typing_extensions import Self
 
 from langchain_llmcache._forks import new_lock, tell_of_forks, this_thread
-from langchain_llmcache._signals import runs_in_handler
+from langchain_llmcache._signals import pass_on, runs_in_handler
 
 # Those whose work the running code does.
 _OURS: Final[ContextVar[frozenset[Turn]]] = ContextVar("llmcache_turns", default=frozenset())
@@ -56,7 +56,8 @@ class Turn:
         done = self._leader._done  # noqa: SLF001 - likewise
         try:
             return await asyncio.wait_for(asyncio.wrap_future(done), self._turns.seconds)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError as error:
+            pass_on(error)
             return None
 
     def __enter__(self) -> Self:

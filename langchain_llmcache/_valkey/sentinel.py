@@ -20,6 +20,7 @@ from valkey.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
@@ -41,7 +42,8 @@ class SentinelConnection(Connection):
             self.host, self.port = address
             try:
                 return super()._connect()
-            except OSError:
+            except OSError as error:
+                pass_on(error)
                 if self._sentinels.is_master:
                     raise
         raise ValkeyConnectionError("no replica can be reached")
@@ -69,7 +71,8 @@ class AsyncSentinelConnection(aio.Connection):
             self.host, self.port = address
             try:
                 await super()._connect()
-            except OSError:
+            except OSError as error:
+                pass_on(error)
                 if self._sentinels.is_master:
                     raise
             else:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote, unquote_to_bytes
 
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 # Each scheme, and what a URL of it looks like.
@@ -252,7 +253,8 @@ def _port(text: str | None) -> int:
 def _is_ipv6(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).version == 6  # noqa: PLR2004
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         return False
 
 
@@ -266,7 +268,8 @@ def _is_host(text: str) -> bool:
 def _has_ascii_form(text: str) -> bool:
     try:
         text.encode("idna")
-    except UnicodeError:
+    except UnicodeError as error:
+        pass_on(error)
         return False
     return True
 

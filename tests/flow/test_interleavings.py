@@ -229,7 +229,7 @@ async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
         ),
         pytest.param(
             Flow,
-            "_leave",
+            "leave",
             _keep,
             Scenario(one_process(2), faults=1, kinds=("model",)),
             "left behind|waits for nobody",
