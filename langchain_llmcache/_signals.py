@@ -25,6 +25,33 @@ except ImportError:
     _handler_of = signal.getsignal
 
 
+class Latch:
+    """What threads wait at until it is opened, for good.
+
+    Not an event of ``threading``: that has a lock of its own, which is written in Python, and so
+    can be left closed by an exception out of a handler.
+    """
+
+    __slots__ = ("_lock", "is_open")
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def open(self) -> None:
+        """Let all go on who wait. Once only."""
+        self.is_open = True
+        self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Tell whether it is open, after so many seconds at most."""
+        if not self._lock.acquire(timeout=max(0.0, seconds)):
+            return False
+        self._lock.release()
+        return True
+
+
 def pass_on(error: BaseException) -> None:
     """Raise what a signal handler raised, if ``error`` is that, or came of it."""
     raised = raised_by_handler(error)

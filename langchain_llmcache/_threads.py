@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from langchain_llmcache._flow.ports import NotTheStoreError
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.in_thread import start_thread
 
 T = TypeVar("T")
@@ -83,8 +84,10 @@ class _Crew:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._kind = threading.Lock
-        # (Reentrant: garbage may be collected, and a signal be handled, at any moment.)
-        self._change = threading.Condition()
+        # (Reentrant: garbage may be collected, and a signal be handled, at any moment. What enters
+        # the lock itself, and not the condition, leaves it even if a handler raises right then.)
+        self._lock = threading.RLock()
+        self._change = threading.Condition(self._lock)
         self._work: deque[Callable[[], None]] = deque()
         self._threads = self._idle = 0
         self._dismissed = False
@@ -94,19 +97,20 @@ class _Crew:
         return self._process == os.getpid() and self._kind is threading.Lock
 
     def submit(self, work: Callable[[], None], name: str, most: int) -> None:
-        with self._change:
+        with self._lock:
             if len(self._work) >= self._idle and self._threads < most:
                 try:
                     start_thread(self._serve, name)
                     self._threads += 1
-                except NotTheStoreError:
+                except NotTheStoreError as error:
+                    pass_on(error)
                     if not self._threads:
                         raise
             self._work.append(work)
             self._change.notify()
 
     def dismiss(self) -> None:
-        with self._change:
+        with self._lock:
             self._dismissed = True
             self._change.notify_all()
 
@@ -116,7 +120,7 @@ class _Crew:
             del work  # it holds the caller's future
 
     def _next(self) -> Callable[[], None] | None:
-        with self._change:
+        with self._lock:
             self._idle += 1
             while not self._work and not self._dismissed:
                 self._change.wait()
@@ -136,7 +140,8 @@ def _do(
         error = raised
     try:
         loop.call_soon_threadsafe(_settle, future, result, error)
-    except RuntimeError:  # the loop is closed: no one waits
+    except RuntimeError as error:  # the loop is closed: no one waits
+        pass_on(error)
         return
 
 

@@ -16,6 +16,7 @@ from langchain_core.outputs import Generation
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._answer.seal import Seal
 from langchain_llmcache._flow.ports import Match, Question, run
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.embedding import (
     AsyncEmbedder,
     BlockingEmbedder,
@@ -174,7 +175,8 @@ class _Texts:
             return stored
         try:
             text = self._seal.unwrap(base64.b64decode(stored, validate=True))
-        except (CorruptEntryError, ValueError):
+        except (CorruptEntryError, ValueError) as error:
+            pass_on(error)
             return None
         return text.decode("utf-8", "surrogatepass")
 

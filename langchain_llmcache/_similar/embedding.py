@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
+from langchain_llmcache._signals import pass_on
+
 # Threads that wait for embedders, at most: one that hangs keeps its thread.
 _THREADS: Final = 8
 
@@ -122,11 +124,13 @@ class AsyncEmbedder:
                 self._embeddings.aembed_documents(list(batch)), self._timeout
             )
             found: Sequence[bytes | Exception] = _checked(vectors, len(batch))
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError as error:
+            pass_on(error)
             found = [EmbeddingFailedError("the embedder took too long")] * len(batch)
         except EmbeddingFailedError as error:
             found = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever a user's embedder raises
+            pass_on(error)
             found = [_failed(error)] * len(batch)
         for future, vector in zip(batch.values(), found, strict=True):
             if future.done():

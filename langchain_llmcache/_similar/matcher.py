@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._flow.ports import Match, Question
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.embedding import Embedder, EmbeddingFailedError, cosine
 from langchain_llmcache._similar.evidence import ObservedError, may_serve
 from langchain_llmcache._similar.index import Found, Index, Item
@@ -209,6 +210,7 @@ class Matching:
             match = await self._best(asked, own, found)
             serve = match is not None and await self._may_serve(asked, match)
         except Exception as error:  # noqa: BLE001 - matching is never in the way
+            pass_on(error)
             memory.count("failed", asked, _name(error))
             return None
         if match is not None and serve:
@@ -249,6 +251,7 @@ class Matching:
             )
             await self._index.add(item, lifetime)
         except Exception as error:  # noqa: BLE001 - likewise
+            pass_on(error)
             memory.count("failed", asked, _name(error))
 
     def _kin(self, asked: Question) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from langchain_core.outputs import ChatGeneration, Generation
 
+from langchain_llmcache._signals import pass_on
+
 # Settings that make an answer more than a text: its shape depends on the words of the question.
 _MORE_THAN_TEXT: Final = re.compile(
     r"""['"](?:tools|functions|tool_choice|function_call|tool_config|toolConfig|response_format"""
@@ -39,7 +41,8 @@ def question_of(prompt: str) -> Question | None:
         if messages[-1]["id"][-1] != "HumanMessage":
             return None
         text = _take_text(last)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        pass_on(error)
         return None
     if not text or not text.strip():
         return None

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from valkey.exceptions import ResponseError
 
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
 from langchain_llmcache._similar.index import Found, Item
 from langchain_llmcache._similar.texts import Signature
@@ -174,6 +175,7 @@ def _found(reply: Any) -> list[Found]:
                     refuted=None if refuted is None else float(refuted),
                 )
             )
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError) as error:
+            pass_on(error)
             continue
     return sorted(found, key=lambda one: -one.similarity)

@@ -26,6 +26,7 @@ from typing_extensions import Self
 from valkey.asyncio import connection as aio
 from valkey.connection import Connection, SSLConnection
 
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
@@ -144,6 +145,7 @@ class _Race:
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:  # this machine has no such addresses
+            pass_on(error)
             self._problem = error
             return
         sock.settimeout(0)
@@ -225,7 +227,8 @@ class AsyncNamedConnection(aio.AbstractConnection):
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
-    except ValueError:
+    except ValueError as error:
+        pass_on(error)
         return False
     return True
 

@@ -24,6 +24,7 @@ from valkey.exceptions import InvalidResponse, NoPermissionError, ReadOnlyError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache._flow.ports import Overloaded
+from langchain_llmcache._signals import raised_by_handler
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
 from langchain_llmcache._valkey.router import Command
@@ -93,7 +94,7 @@ class Ask:
             self.future.set_result(self.replies)
         return True
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Tell whoever waits what went wrong."""
         if not self.future.done():
             self.future.set_exception(another(error))
@@ -158,6 +159,8 @@ class Line:
         self._timeout = settings.timeout
         self._gathers = gathers
         self._waiting: deque[Ask] = deque()
+        # Of these, what is on its way to a connection at this moment.
+        self._taken: list[Ask] = []
         self._wire: Wire | None = None
         # Connections that are not used for anything new, but still owe replies.
         self._leaving: list[Wire] = []
@@ -180,22 +183,50 @@ class Line:
     ) -> asyncio.Future[list[Any]]:
         """Return the replies to commands, later."""
         future: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._waiting.append(Ask(commands, deadline, largest, future))
-        if self._timer is None or deadline < self._wakes_at:
-            self._wake_at(deadline, self._look)
-        self._take_turn()
+        try:
+            self._waiting.append(Ask(commands, deadline, largest, future))
+            if self._timer is None or deadline < self._wakes_at:
+                self._wake_at(deadline, self._look)
+            self._take_turn()
+        except BaseException:
+            future.cancel()  # a signal handler came in between: nobody waits for it
+            raise
         return future
 
     def _take_turn(self) -> None:
         if not self._has_turn:
-            self._has_turn = True
             # Runs when all that is ready in this turn of the loop has asked.
             self._loop.call_soon(self._turn)
+            self._has_turn = True
 
     def _turn(self) -> None:
         self._has_turn = False
-        self._send()
+        try:
+            self._send()
+            self._check_idle()
+        except BaseException as error:  # noqa: BLE001 - those who wait are told
+            self.break_off(error)
+
+    def break_off(self, error: BaseException) -> None:
+        """Tell all who wait what has interrupted a callback of the loop: a signal handler, perhaps.
+
+        The loop would keep it. And what was left halfway is of no use any more.
+
+        Raises:
+            error: if there was nobody to tell, or it is not for them alone.
+        """
+        asks = [*self._taken, *self._waiting]
+        self._taken, self._waiting = [], deque()
+        for wire in list(self._wires):
+            asks += _asks(wire.sent)
+            wire.sent.clear()
+            wire.close()
+            self._forget(wire)
+        waiting = [ask for ask in asks if not ask.done]
+        _fail(waiting, error)
         self._check_idle()
+        if not waiting or not isinstance(error, Exception):
+            raise error
 
     def _send(self) -> None:
         """Send what waits, as much of it as there is room for."""
@@ -206,7 +237,9 @@ class Line:
             return
         chunks: list[bytes] = []
         reads: dict[bytes, list[Ask]] = {}
+        taken = self._taken = []
         while self._waiting and wire.has_room:
+            taken.append(self._waiting[0])
             ask = self._waiting.popleft()
             if ask.done:  # cancelled
                 continue
@@ -221,6 +254,7 @@ class Line:
             chunks += self._gathered(wire, reads)
         if chunks:
             wire.write(chunks)
+        self._taken = []
 
     def _usable_wire(self) -> Wire | None:
         wire = self._wire
@@ -294,7 +328,10 @@ class Line:
         self._forget(wire)
         sent = list(wire.sent)
         wire.sent.clear()
-        if isinstance(error, TooLargeError) and sent:
+        raised = raised_by_handler(error)
+        if raised is not None:
+            _fail(_asks(sent), raised)
+        elif isinstance(error, TooLargeError) and sent:
             self._set_apart(sent.pop(0), error)
             self._put_back(sent)
         elif isinstance(error, ValkeyConnectionError):
@@ -403,15 +440,22 @@ class Line:
     # -- time
 
     def _wake_at(self, when: float, then: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wakes_at = when
         seconds = max(0.0, when - time.monotonic())
-        self._timer = self._loop.call_later(seconds, then, context=Context())
+        timer = self._loop.call_later(seconds, then, context=Context())
+        self._wakes_at = when
+        before, self._timer = self._timer, timer
+        if before is not None:
+            before.cancel()
 
     def _look(self) -> None:
         """Find out whether anything is late, or only this timer is."""
         self._timer = None
+        try:
+            self._look_now()
+        except BaseException as error:  # noqa: BLE001 - those who wait are told
+            self.break_off(error)
+
+    def _look_now(self) -> None:
         now = time.monotonic()
         due = self._first_deadline()
         if due is None:
@@ -435,6 +479,12 @@ class Line:
 
     def _judge(self, counts: dict[int, int]) -> None:
         self._timer = None
+        try:
+            self._judge_now(counts)
+        except BaseException as error:  # noqa: BLE001 - those who wait are told
+            self.break_off(error)
+
+    def _judge_now(self, counts: dict[int, int]) -> None:
         if any(wire.count != counts.get(id(wire)) for wire in self._wires):
             # It is this process that is busy.
             self._wake_at(time.monotonic() + self._timeout * _LOOK_AGAIN, self._look)
@@ -450,6 +500,7 @@ class Line:
         due = self._first_deadline()
         if due is not None:
             self._wake_at(max(due, now + self._timeout * _LOOK_AGAIN), self._look)
+        self._check_idle()
 
     def _first_deadline(self) -> float | None:
         dues = [wire.since + self._timeout for wire in self._wires if wire.sent]
@@ -510,7 +561,9 @@ class Line:
 
     @property
     def _is_busy(self) -> bool:
-        return bool(self._waiting or self._connecting or any(wire.sent for wire in self._wires))
+        # (What nobody waits for any more need not end.)
+        asks = [*self._waiting, *(each for wire in self._wires for each in wire.sent)]
+        return any(not each.done for each in asks)
 
     def _check_idle(self) -> None:
         if self._when_idle is not None and not self._when_idle.done() and not self._is_busy:
@@ -546,8 +599,14 @@ class Line:
         self._leaving = []
 
 
-def another(error: Exception) -> Exception:
-    """Return the same error as another object: one that is raised in many places only grows."""
+def another(error: BaseException) -> BaseException:
+    """Return the same error as another object: one that is raised in many places only grows.
+
+    (That of a signal handler is known by where it was raised.)
+    """
+    raised = raised_by_handler(error)
+    if raised is not None:
+        return raised
     try:
         same = copy.copy(error)
     except TypeError:  # its class takes other arguments
@@ -567,7 +626,7 @@ def _asks(sent: Iterable[Sent]) -> list[Ask]:
     return asks
 
 
-def _fail(asks: Iterable[Ask], error: Exception) -> None:
+def _fail(asks: Iterable[Ask], error: BaseException) -> None:
     for ask in asks:
         ask.fail(error)
 

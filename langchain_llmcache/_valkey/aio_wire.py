@@ -57,6 +57,9 @@ class Owner(Protocol):
     def lost(self, wire: Wire, error: Exception) -> None:
         """Hear that the connection is of no use any more."""
 
+    def break_off(self, error: BaseException) -> None:
+        """Tell all who wait what has interrupted a callback of the loop."""
+
 
 class Wire:
     """A connection, and what is under way on it.
@@ -194,10 +197,11 @@ class DirectWire(Wire, asyncio.Protocol):
             self.is_partial = reader.has_data()
             if self.is_partial:
                 self._check(data if not was_partial else b"", len(data))
+            self._owner.heard(self)
         except (InvalidResponse, TooLargeError) as error:
             self._end(error)
-            return
-        self._owner.heard(self)
+        except BaseException as error:  # noqa: BLE001 - those who wait are told
+            self._owner.break_off(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._gone is not None and not self._gone.done():
@@ -251,7 +255,7 @@ class TaskWire(Wire):
         try:
             while self.sent and self._take(await self._reply()):
                 self._owner.heard(self)
-        except (ValkeyError, OSError, TooLargeError) as error:
+        except Exception as error:  # noqa: BLE001 - those who wait are told
             self._end(error)
         except BaseException:
             self._end(ValkeyConnectionError("interrupted"))

@@ -14,7 +14,6 @@ itself is let go on its loop.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import weakref
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._signals import suppressed
 
 
 class OfLoop(Protocol):
@@ -138,5 +138,5 @@ def _let_go(kept: _Kept[T]) -> None:
         if loop.is_closed():
             made.abandon()
             continue
-        with contextlib.suppress(RuntimeError):  # closed meanwhile
+        with suppressed(RuntimeError):  # closed meanwhile
             loop.call_soon_threadsafe(made.let_go)

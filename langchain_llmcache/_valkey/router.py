@@ -360,6 +360,7 @@ class Router:
         try:
             replies = await self._nodes.exchange(node, commands, deadline, largest)
         except (ValkeyConnectionError, OSError, *_TIMEOUTS) as error:
+            pass_on(error)
             if isinstance(error, _TIMEOUTS):
                 self._topology.was_silent(node, time.monotonic(), _REST)
             if self._topology.was_never_reached(node):

@@ -14,7 +14,7 @@ from valkey.exceptions import ValkeyError
 
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._forks import new_lock, tell_of_forks
-from langchain_llmcache._signals import pass_on
+from langchain_llmcache._signals import Latch, pass_on
 from langchain_llmcache._threads import Threads
 from langchain_llmcache._valkey.aio import Sharing
 from langchain_llmcache._valkey.router import Command
@@ -29,7 +29,8 @@ class _Learning:
     """Work that one thread does for all that need its outcome."""
 
     def __init__(self) -> None:
-        self.over = threading.Event()
+        self.thread = threading.get_ident()
+        self.over = Latch()
         self.error: Exception | None = ValkeyConnectionError("learning the cluster was interrupted")
 
 
@@ -65,12 +66,13 @@ class SyncNodes:
     async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
         with self._lock:
             learning = self._learning
-            is_mine = learning is None
-            if learning is None:
+            # (What this thread has begun waits for the end of a signal handler.)
+            is_mine = learning is None or learning.thread == threading.get_ident()
+            if learning is None or is_mine:
                 learning = self._learning = _Learning()
         if is_mine:
             self._do(work, learning)
-        elif not learning.over.wait(max(0.0, deadline - time.monotonic())):
+        elif not learning.over.wait(deadline - time.monotonic()):
             raise ValkeyTimeoutError("Timeout learning the cluster")
         if learning.error is not None:
             raise learning.error
@@ -84,7 +86,7 @@ class SyncNodes:
             learning.error = error
         finally:
             self._learning = None
-            learning.over.set()
+            learning.over.open()
 
     async def retain(self, nodes: set[Address]) -> None:
         for node in self._pools.keys() - nodes:

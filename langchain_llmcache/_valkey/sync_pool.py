@@ -11,7 +11,7 @@ from typing import Any, Final
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey's is meant
 
-from langchain_llmcache._signals import pass_on
+from langchain_llmcache._signals import Latch, pass_on
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection
 from langchain_llmcache._valkey.in_thread import start_thread
@@ -115,6 +115,7 @@ class SyncPool:
         except BaseException as error:
             # A reply may still be on its way: nobody else must read it.
             connection.disconnect()
+            pass_on(error)
             if isinstance(error, TimeoutError):
                 distrust(connection)
             raise
@@ -163,7 +164,7 @@ class _Attempt:
         self._connection.set_deadline(deadline + settings.timeout)
         self._release = release
         self._lock = threading.Lock()
-        self._over = threading.Event()
+        self._over = Latch()
         self._given_up = False
         self._error: BaseException | None = None
 
@@ -175,7 +176,7 @@ class _Attempt:
             self._error = error
             self._connection.disconnect()
         with self._lock:
-            self._over.set()
+            self._over.open()
             late = self._given_up and self._error is None
         if late:
             self._release(self._connection)
@@ -184,7 +185,7 @@ class _Attempt:
         """Return the connection, or raise by the deadline."""
         if not self._is_over(deadline):
             with self._lock:
-                self._given_up = not self._over.is_set()
+                self._given_up = not self._over.is_open
             if self._given_up:
                 distrust(self._connection)
                 raise TimeoutError("Timeout connecting to server")
@@ -196,7 +197,7 @@ class _Attempt:
         return self._connection
 
     def _is_over(self, deadline: float) -> bool:
-        if self._over.wait(max(0.0, deadline - time.monotonic())):
+        if self._over.wait(deadline - time.monotonic()):
             return True
         # If this thread was kept from looking, so was the one that connects.
         late = time.monotonic() - deadline

@@ -156,15 +156,20 @@ _CAUGHT |= {
     "NotTheStoreError",
     "CannotWatch",
 }
+_CAUGHT |= {"_FAILURES", "_TIMEOUTS"}
+# What makes it known to the application.
+_TELLS = {"pass_on", "break_off"}
 # Rooms of their own: a command line has no caller.
 _LEFT_OUT = {"_cli", "_demo", "cli.py"}
 # Where it is right to keep one, and why.
 _KEPT = {
     "_insight/listeners.py: _tell_all": "in a thread of its own, where no handler runs",
-    "_stores/threads.py: _do": "likewise",
-    "_valkey/aio.py: answering": "those who wait for the answers are told",
-    "_valkey/in_thread.py: work": "in a thread of its own, and raised where it is waited for",
-    "_valkey/sync.py: run": "likewise",
+    "_threads.py: _do": "likewise",
+    "_valkey/sync_pool.py: run": "likewise, and it is raised where it is waited for",
+    "_valkey/in_thread.py: work": "likewise",
+    "_valkey/aio_line.py: another": "what a handler raised is told before",
+    "_valkey/aio_line.py: _connected": "those who wait for the connection are told",
+    "_valkey/aio_wire.py: _read": "those who wait for the replies are told",
     "options.py: generator": "the generator is thrown it",
 }
 
@@ -174,14 +179,20 @@ def _names(kind: ast.expr | None) -> set[str]:
         return {"BaseException"}
     if isinstance(kind, ast.Tuple):
         return set().union(*map(_names, kind.elts))
+    if isinstance(kind, ast.Starred):
+        return _names(kind.value)
     return {ast.unparse(kind).rpartition(".")[2]}
 
 
 def _passes_on(handler: ast.ExceptHandler) -> bool:
     """Tell whether what is caught is passed on, or raises what is made of it."""
-    called = {ast.unparse(node.func) for node in ast.walk(handler) if isinstance(node, ast.Call)}
+    called = {
+        ast.unparse(node.func).rpartition(".")[2]
+        for node in ast.walk(handler)
+        if isinstance(node, ast.Call)
+    }
     leaves = (ast.Return, ast.Continue, ast.Break)
-    return "pass_on" in called or (
+    return not called.isdisjoint(_TELLS) or (
         isinstance(handler.body[-1], ast.Raise)
         and not any(isinstance(node, leaves) for node in ast.walk(handler))
     )
