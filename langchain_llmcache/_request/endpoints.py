@@ -5,12 +5,12 @@ Rule of this file: it looks at attributes that are there, and asks a client for 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from langchain_llmcache._request.watch import attribute
+from langchain_llmcache._signals import suppressed
 
 # Where models keep their clients: for threads, and for event loops.
 _PAIRS: Final = (
@@ -99,7 +99,7 @@ def made_clients(model: Any) -> dict[str, Any]:
     """Let a model make the clients that it would make on the first call, and return them."""
     for name in client_names(type(model)):
         # What is missing will be said by the call.
-        with contextlib.suppress(Exception):
+        with suppressed(Exception):
             getattr(model, name)
     return clients_of(model)
 

@@ -44,6 +44,7 @@ from langchain_llmcache._request.llm_strings import (
 )
 from langchain_llmcache._request.recent import Recent
 from langchain_llmcache._request.watch import CannotWatch, Parts, Watch
+from langchain_llmcache._signals import pass_on
 
 # Models, whose identities are remembered.
 _KEPT: Final = 512
@@ -137,7 +138,8 @@ class Identities:
         """Return what tells whether a model changes, or None if nothing could."""
         try:
             return Watch(model, self._parts)
-        except (CannotWatch, RuntimeError):
+        except (CannotWatch, RuntimeError) as error:
+            pass_on(error)
             return None
 
     def _parts(self, watched: BaseModel) -> Parts:

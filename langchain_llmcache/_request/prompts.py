@@ -19,6 +19,7 @@ from langchain_llmcache._request.llm_strings import (
     as_mapping,
     has_address,
 )
+from langchain_llmcache._signals import pass_on
 
 # What a later request repeats of an earlier answer without sending it to the provider.
 # (``type`` follows from the class.)
@@ -108,7 +109,8 @@ def _read_messages(prompt: str) -> tuple[list[dict[str, Any]], _Dump] | None:
             items = json.loads(prompt)
             _join_streamed(items, prompt)
             return [_canonical_message(item, check=False) for item in items], _dump_anything
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        pass_on(error)
         return None  # it only looked like messages
 
 

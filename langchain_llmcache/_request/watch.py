@@ -23,6 +23,8 @@ from weakref import ref
 
 from pydantic import BaseModel, SecretStr
 
+from langchain_llmcache._signals import pass_on
+
 _DEEPEST: Final = 8
 # In the place of an object that is no more.
 _GONE: Final = object()
@@ -129,7 +131,12 @@ class Watch:
                 if values[name] is not (weak() or _GONE):
                     return False
             return self._is_simple or self._rest_holds(watched)
-        except (KeyError, CannotWatch, RuntimeError):  # a field is gone; another thread is at it
+        except (
+            KeyError,
+            CannotWatch,
+            RuntimeError,
+        ) as error:  # a field is gone; another thread is at it
+            pass_on(error)
             return False
 
     def _rest_holds(self, watched: BaseModel) -> bool:
@@ -150,7 +157,8 @@ class Watch:
                 return name
         try:
             return next(name for name, seen in self._containers if frozen(values[name]) != seen)
-        except (StopIteration, KeyError, CannotWatch):
+        except (StopIteration, KeyError, CannotWatch) as error:
+            pass_on(error)
             return None
 
 
