@@ -294,9 +294,9 @@ def _request(
         raise ValueError(msg)
     prompt, llm_string = texts_of_chat(model, messages, stop, kwargs)
     told = kwargs if stop is None else {**kwargs, "stop": stop}
-    return _Request(
-        cache, prompt, llm_string, current(), asking(model, prompt, llm_string, options=told)
-    )
+    block = asking(model, prompt, llm_string, options=told)
+    block.streams = True
+    return _Request(cache, prompt, llm_string, current(), block)
 
 
 def _through_cache(

@@ -120,6 +120,7 @@ class Codec:
         created: float,
         seconds: float | None,
         key: Key,
+        is_uncounted: bool = False,
     ) -> bytes:
         """Return the entry for ``generations``, proven to decode to the same.
 
@@ -128,6 +129,7 @@ class Codec:
             created: Unix seconds.
             seconds: How long the model took, or None.
             key: Where the entry goes. It comes back only under that key.
+            is_uncounted: Whether it came as a stream that told no usage.
 
         Raises:
             NotStorableError: if it is too large, or would not survive the round trip.
@@ -135,6 +137,8 @@ class Codec:
         try:
             self._refuse_large(_least_size(generations))
             head = {"t": round(created, 3), "d": None if seconds is None else round(seconds, 3)}
+            if is_uncounted:
+                head["s"] = 1
             body, again = self._written(head, [_taken(each) for each in generations])
             _check_call_ids(body, again, key)
             for fields in again:
@@ -250,7 +254,7 @@ def _parsed(body: bytes | memoryview) -> StoredEntry:
         raise CorruptEntryError(msg)
     if "m" in document:
         items = _unpack(items)
-    return StoredEntry(created, seconds, items)
+    return StoredEntry(created, seconds, items, is_uncounted="s" in document)
 
 
 def _check_parts(body: bytes) -> None:

@@ -19,6 +19,9 @@ NODE_TAG: Final = b"node1:"
 # When an answer was created that came from elsewhere, without a date.
 UNKNOWN_AGE: Final = 0.0
 
+# Seconds by which the clocks of hosts may differ without a mistake.
+CLOCKS_DIFFER: Final = 1.0
+
 # In the place of an entry: a caller is asking the model.
 LEASE: Final = b"lease:"
 
@@ -72,12 +75,22 @@ class StoredEntry(NamedTuple):
         created: When it was stored, Unix seconds.
         seconds: How long the model took, or None if unknown.
         generations: One mapping for each: its class, its message's class and fields, ...
+        is_uncounted: Whether it came as a stream that told no usage.
     """
 
     created: float
     seconds: float | None
     generations: list[dict[str, Any]]
+    is_uncounted: bool = False
 
     def age(self, now: float) -> float | None:
         """Return the seconds since it was stored; None: it came from elsewhere, without a date."""
         return None if self.created == UNKNOWN_AGE else max(0.0, now - self.created)
+
+    def is_within(self, now: float, max_age: float) -> bool:
+        """Tell whether it was stored at most ``max_age`` seconds ago.
+
+        What a host has stored whose clock is ahead seems younger than it is. A little is usual;
+        what seems to come from later than that may be of any age.
+        """
+        return -min(max_age, CLOCKS_DIFFER) <= now - self.created <= max_age

@@ -57,6 +57,7 @@ from langchain_llmcache._request.hashed import (
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part, parse_path
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
+from langchain_llmcache._request.streams import came_as_stream, tells_no_usage, wants_stream
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import CacheMissError, ConfigurationError
 
@@ -64,6 +65,8 @@ from langchain_llmcache.errors import CacheMissError, ConfigurationError
 # failed leader must not keep anybody waiting; longer after a while, because models take seconds.
 _FIRST_LOOK: Final = 0.015
 _LAST_LOOK: Final = 0.06
+
+_SILENT_KEPT: Final = 1000
 
 # Not the module's own: an application may have seeded that, and a fork would repeat it.
 _RANDOM: Final = random.SystemRandom()
@@ -156,6 +159,8 @@ class Flow:
         self._note = note
         self._origins = Origins(self._namespace)
         self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
+        # Where the models lie that tell no usage in ``invoke`` either.
+        self._silent: set[tuple[str, ...]] = set()
         # Another object after each store.
         self._stored: object = None
         # Whether the store may hold answers of caches that keep hashes of requests only.
@@ -705,12 +710,15 @@ class Flow:
             where: The entry's own key, if it is another one.
 
         Returns:
-            None if it is too old for this caller; an error if there is none in it.
+            None if it is too old for this caller, or came as a stream and does not tell its
+            usage to an ``invoke``; an error if there is none in it.
         """
         try:
             stored = self._codec.decode(entry, key=where or key)
             now = self._now()
-            if max_age is not None and now - stored.created > max_age:
+            if max_age is not None and not stored.is_within(now, max_age):
+                return None
+            if stored.is_uncounted and not self._takes_uncounted(key):
                 return None
             tokens = tokens_of(stored.generations)
             answer = hits.from_entry(
@@ -731,6 +739,21 @@ class Flow:
         if self._note is not None and where is None and asks:
             self._note(key, entry)
         return answer
+
+    def _takes_uncounted(self, key: Key) -> bool:
+        """Tell whether this caller takes an answer that came as a stream and tells no usage."""
+        return key.space in self._silent or wants_stream() or current().on_miss == "raise"
+
+    def _is_uncounted(self, key: Key, generations: Sequence[Generation]) -> bool:
+        """Tell whether this answer has no usage although its model may tell it in another."""
+        if not tells_no_usage(generations):
+            self._silent.discard(key.space)
+            return False
+        if came_as_stream():
+            return key.space not in self._silent
+        if len(self._silent) < _SILENT_KEPT:
+            self._silent.add(key.space)
+        return False
 
     # --- update ---
 
@@ -757,7 +780,15 @@ class Flow:
         flight = None
         try:
             seconds = None if asker is None else began - asker.began
-            entry, lifetime, new = self._entry(key, model, generations, seconds, ttl, options)
+            entry, lifetime, new = self._entry(
+                key,
+                model,
+                generations,
+                seconds,
+                ttl,
+                options,
+                is_uncounted=self._is_uncounted(key, generations),
+            )
             flight = self._flights.share(slot, entry)
             if self._near is not None:
                 self._near.stored(key, entry, lifetime)
@@ -831,6 +862,8 @@ class Flow:
         ttl: Ttl,
         options: Options,
         created: float | None = None,
+        *,
+        is_uncounted: bool = False,
     ) -> tuple[bytes, int | None, NewEntry]:
         """Return the bytes to store, for how many milliseconds, and what was decided upon.
 
@@ -844,6 +877,7 @@ class Flow:
             created=self._now() if created is None else created,
             seconds=seconds,
             key=key,
+            is_uncounted=is_uncounted,
         )
         new = NewEntry(
             model,

@@ -97,6 +97,8 @@ class asking:  # noqa: N801 - used like a function
         self.prompt = prompt
         self.llm_string = llm_string
         self.options = options
+        # Whether a stream is asked for; ``with_cache`` knows.
+        self.streams = False
 
     def __enter__(self) -> Self:
         _BLOCKS.set((ref(self), *_BLOCKS.get()))
@@ -123,6 +125,11 @@ _MISSED: Final[ContextVar[tuple[Asked, ...]]] = ContextVar("llmcache_missed", de
 
 def _blocks() -> list[asking]:
     return [block for each in _BLOCKS.get() if (block := each()) is not None]
+
+
+def innermost() -> asking | None:
+    """Return the block that the running code is in, if it is in one."""
+    return next(iter(_blocks()), None)
 
 
 def who_asks(prompt: str, llm_string: str) -> Asked:

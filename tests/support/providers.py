@@ -23,9 +23,14 @@ Body = dict[str, Any]
 
 
 class ModelServer:
-    """A context manager; ``url`` is where it listens, ``requests`` what it was asked."""
+    """A context manager; ``url`` is where it listens, ``requests`` what it was asked.
 
-    def __init__(self) -> None:
+    Args:
+        counts_streams: Whether streams of Chat Completions tell their usage; None: as OpenAI's, if
+            they are asked to.
+    """
+
+    def __init__(self, *, counts_streams: bool | None = True) -> None:
         self.requests: list[Body] = []
         numbers = itertools.count(1)
         requests = self.requests
@@ -37,10 +42,13 @@ class ModelServer:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 requests.append(body)
                 said = _PROTOCOLS[self.path](body, next(numbers))
+                counted = counts_streams
+                if counted is None:
+                    counted = bool((body.get("stream_options") or {}).get("include_usage"))
                 streamed = body.get("stream") and self.path in _STREAMS
                 kind = "text/event-stream" if streamed else "application/json"
                 answer = (
-                    b"".join(_STREAMS[self.path](said))
+                    b"".join(_STREAMS[self.path](said if counted else {**said, "usage": None}))
                     if streamed
                     else json.dumps(said).encode() + b"\n"
                 )

@@ -1,0 +1,72 @@
+"""Whether the answer that is asked for, or stored, comes as a stream: it may not tell its usage.
+
+A provider tells the tokens of a stream only if it was asked to. So an answer without them serves
+those who ask for a stream, and not an ``invoke`` that would learn them.
+
+Rules of this file: langchain-core's own frames tell, and nothing is kept of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any, Final
+
+from langchain_core.language_models import chat_models
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import Generation
+
+from langchain_llmcache._request.asking import innermost
+
+_DEEPEST: Final = 60
+_GLOBALS: Final = vars(chat_models)
+_SYNC, _ASYNC = "_generate_with_cache", "_agenerate_with_cache"
+# What langchain-core collects there, if it streams behind an ``invoke``.
+_COLLECTED: Final = ("chunks", "stream_accum")
+
+
+def wants_stream() -> bool:
+    """Tell whether the running lookup is of a caller who gets a stream."""
+    block = innermost()
+    if block is not None:
+        return block.streams
+    frame = _core_frame()
+    return frame is not None and _streams(frame.f_locals, frame.f_code.co_name == _ASYNC)
+
+
+def tells_no_usage(generations: Sequence[Generation]) -> bool:
+    """Tell whether an answer is a chat model's, and without counts of its tokens."""
+    messages = [getattr(generation, "message", None) for generation in generations]
+    return all(isinstance(each, AIMessage) and each.usage_metadata is None for each in messages)
+
+
+def came_as_stream() -> bool:
+    """Tell whether the answer that is being stored came as a stream."""
+    block = innermost()
+    if block is not None:
+        return block.streams
+    frame = _core_frame()
+    return frame is not None and any(name in frame.f_locals for name in _COLLECTED)
+
+
+def _core_frame() -> FrameType | None:
+    """Return the frame in which langchain-core asks the cache, if it is on the stack."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the cache
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return None
+        if frame.f_globals is _GLOBALS and frame.f_code.co_name in (_SYNC, _ASYNC):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _streams(scope: Mapping[str, Any], is_async: bool) -> bool:  # noqa: FBT001 - one caller
+    model, options = scope["self"], scope["kwargs"]
+    asked = {"async_api": is_async, "run_manager": scope["run_manager"], **options}
+    return any(
+        getattr(model, name)(**asked)
+        for name in ("_should_stream", "_should_use_protocol_streaming")
+        if hasattr(model, name)
+    )
