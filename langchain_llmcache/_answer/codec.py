@@ -14,7 +14,6 @@ import base64
 import enum
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -48,6 +47,7 @@ from pydantic import BaseModel
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.call_ids import refers
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError, StoredEntry
+from langchain_llmcache._answer.hashes import check_hashes
 from langchain_llmcache._answer.objects import build, plan_of
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._signals import pass_on
@@ -90,14 +90,15 @@ _MARKED: Final = b'"$"'
 _FOREVER: Final = 1e12
 _INT64 = range(-(2**63), 2**64)
 # Values in one entry: some hundred milliseconds to build.
-_MOST_PARTS: Final = 250_000
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_MOST_PARTS: Final = 500_000
 # What orjson would write as something that reads like another value.
 _NOT_SILENTLY: Final = (
     orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+# What langchain-core sets itself in a chunk that has pieces of tool calls.
+_SET_OF_CHUNKS: Final = ("tool_calls", "invalid_tool_calls")
 _Text: Final[type[str]] = type(HumanMessage("").text)
 
 
@@ -223,9 +224,11 @@ def revive(fields: dict[str, Any]) -> Generation:
     if given is None:
         return build(cls, fields)
     fields["message"] = message = build(_MESSAGES[given["class"]], given["fields"])
-    if "text" not in fields:
-        fields["text"] = _text_of(message.content)
-    generation = build(cls, fields)
+    if isinstance(message, AIMessageChunk) and message.tool_call_chunks:
+        message.model_fields_set.update(_SET_OF_CHUNKS)
+    if "text" in fields:
+        return build(cls, fields)
+    generation = build(cls, {**fields, "text": _text_of(message.content)})
     generation.text = _Text(generation.text)
     return generation
 
@@ -264,9 +267,14 @@ def _check_parts(body: bytes) -> None:
         CorruptEntryError: if there are.
     """
     # (Texts are full of commas, too; to leave them out takes longer than to count.)
-    if _parts(body) > _MOST_PARTS and _parts(_STRING.sub(b"", body)) > _MOST_PARTS:
+    if _parts(body) > _MOST_PARTS and _parts(_outside_of_texts(body)) > _MOST_PARTS:
         msg = f"more than {_MOST_PARTS} values in one entry"
         raise CorruptEntryError(msg)
+
+
+def _outside_of_texts(body: bytes) -> bytes:
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    return b"".join(plain.split(b'"')[::2])
 
 
 def _parts(text: bytes) -> int:
@@ -474,7 +482,9 @@ def _unpack(value: Any) -> Any:  # noqa: PLR0911 - likewise
         case "float":
             return float(inner)
         case "dict":
-            return {_unpack(key): _unpack(item) for key, item in inner}
+            keys = [_unpack(key) for key, _ in inner]
+            check_hashes(keys)
+            return dict(zip(keys, (_unpack(item) for _, item in inner), strict=True))
         case _:
             return _KINDS[kind][2](inner)
 

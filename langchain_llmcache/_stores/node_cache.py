@@ -8,6 +8,7 @@ and logged as for the answers of models, and the breaker is theirs too.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -199,6 +200,8 @@ class NodeFace(BaseCache[Any]):
 
 def _is_unfinished(value: Any) -> bool:
     """Tell whether these are the writes of a node that was interrupted, or that failed."""
+    if type(value) is deque and not value:
+        return True  # (as old versions of LangGraph give them; a node that ended wrote something)
     try:
         return any(type(write) is tuple and write[0] in _UNFINISHED for write in value)
     except Exception as error:  # noqa: BLE001 - not a list of writes

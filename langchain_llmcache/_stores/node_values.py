@@ -20,6 +20,7 @@ import ormsgpack
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._answer.hashes import check_hashes
 from langchain_llmcache._stores.node_kinds import (
     ARRAY,
     KINDS,
@@ -35,13 +36,14 @@ from langchain_llmcache.errors import ConfigurationError
 # (LangGraph's own numbers, in values that older versions stored, are 0 to 7.)
 _OBJECT: Final = 16
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
-_INT64: Final = range(-(2**63), 2**64)
 # Objects in one value, and how deeply they may lie in each other.
 _MOST_OBJECTS: Final = 100_000
 _DEEPEST: Final = 100
-# Keys and members of other types than these: their hashes can be chosen so that all are equal.
-_MOST_CHOSEN: Final = 5_000
-_HASHED: Final = frozenset({"set", "frozenset", "dict", "OrderedDict", "Counter", "defaultdict"})
+# Bytes that begin a short list or mapping, each of which takes half a hundred in memory.
+_CONTAINERS: Final = bytes(range(0x80, 0xA0))
+_MANY: Final = 2**19
+_SETS: Final = frozenset({"set", "frozenset"})
+_HASHED: Final = _SETS | {"dict", "OrderedDict", "Counter", "defaultdict"}
 
 
 class NodeSerializer(SerializerProtocol):
@@ -173,7 +175,7 @@ class _Writer:
             )
             raise NotStorableError(msg)
         state = self._plain(kind.take(value))
-        if kind.name in ("set", "frozenset"):
+        if kind.name in _SETS:
             # Two equal sets list their members as they like.
             state = sorted(state, key=self._packed)
         return ormsgpack.Ext(_OBJECT, self._packed([kind.name, state]))
@@ -186,9 +188,10 @@ class _Reader:
         self._kind_named = serializer.kind_named
         self._depth = 0
         self._objects = 0
-        self._chosen = 0
 
     def value(self, data: bytes) -> Any:
+        if len(data) > _MANY and len(data.translate(None, _CONTAINERS)) < len(data) // 4:
+            raise CorruptEntryError("hardly more than empty lists and mappings")
         return ormsgpack.unpackb(data, ext_hook=self._object)
 
     def _object(self, code: int, data: bytes) -> Any:
@@ -202,16 +205,6 @@ class _Reader:
         if kind is None:
             raise CorruptEntryError
         if name in _HASHED:
-            self._count_chosen(name, state)
+            items = state[1] if name == "defaultdict" else state
+            check_hashes(items if name in _SETS else [key for key, _ in items])
         return kind.make(state)
-
-    def _count_chosen(self, name: str, state: Any) -> None:
-        """Bound the keys whose hashes a forger could choose: all of them, in one slot."""
-        if name == "defaultdict":
-            state = state[1]
-        keys = state if name in ("set", "frozenset") else [item[0] for item in state]
-        self._chosen += sum(
-            type(key) not in _SCALARS or (type(key) is int and key not in _INT64) for key in keys
-        )
-        if self._chosen > _MOST_CHOSEN:
-            raise CorruptEntryError

@@ -296,6 +296,15 @@ def test_every_cut_and_every_flipped_bit_is_noticed() -> None:
                 CODEC.decode(bytes(altered), key=KEY)
 
 
+def test_a_text_may_hold_any_number_of_commas() -> None:
+    """What is counted are values, and not what looks like some in a text."""
+    text = 'a,b;{[",' * 300_000
+    assert from_entry(to_entry(chat(AIMessage(text))))[0].text == text
+    assert from_entry(to_entry(chat(AIMessage([text, {"type": "text", "text": text}]))))
+    with pytest.raises(NotStorableError, match="more than 500000 values"):
+        to_entry(chat(AIMessage([{}] * 600_000)))
+
+
 def test_entries_beyond_the_bound_are_not_read() -> None:
     """An entry larger than allowed is not even looked into."""
     entry = to_entry(SAMPLES["ai"])

@@ -170,6 +170,30 @@ POISON: dict[str, bytes] = {
     "generations that are none": forged({"g": {"0": 1}}),
     "no fields": forged(b"}"),
     "many empty mappings": forged(b'"t":1.0,"d":null,"g":[' + b"{}," * 1_300_000 + b"{}]}"),
+    "many empty blocks": forged(
+        b'"t":1.0,"d":null,"g":[{"class":"ChatGeneration","message":{"class":"AIMessage","fields":'
+        b'{"content":[' + b"{}," * 1_390_000 + b"{}]}}}]}"
+    ),
+    "many calls": forged(
+        b'"t":1.0,"d":null,"g":[{"class":"ChatGeneration","message":{"class":"AIMessageChunk",'
+        b'"fields":{"content":"","tool_call_chunks":['
+        + b'{"name":"","args":"[","id":"","index":1},' * 95_000
+        + b"{}]}}}]}"
+    ),
+    "many numbers": forged(
+        b'"t":1.0,"d":null,"g":[{"class":"Generation","text":"a","generation_info":{"a":['
+        + b"0," * 2_000_000
+        + b"0]}}]}"
+    ),
+    "many texts in texts": forged(
+        b'"t":1.0,"d":null,"g":[{"class":"Generation","text":"a","generation_info":{"a":['
+        + b'"[,\\",",' * 520_000
+        + b"0]}}]}"
+    ),
+    "keys of one hash": marked(
+        "dict",
+        [[{"$": "int", "v": str((2**61 - 1) * (2**10 + each))}, 1] for each in range(20_000)],
+    ),
     "invalid UTF-8": forged(b'"t":1.0,"d":null,"g":[{"class":"Generation","text":"\xff"}]}'),
     "lone surrogate": forged(b'"t":1.0,"d":null,"g":[{"class":"Generation","text":"\\ud800"}]}'),
     "NUL": b"\0" * 1000,
@@ -223,6 +247,7 @@ def test_a_foreign_entry_is_not_even_parsed() -> None:
 
 async def poisoned(cache: LLMCache) -> None:
     """Ask a poisoned cache, both ways; afterwards it works again."""
+    cache.lookup("another", "m")  # what a first miss imports is not the poison's
     with nothing_executed():
         assert cache.lookup("q", "m") is None
         assert await cache.alookup("q", "m") is None

@@ -227,6 +227,40 @@ async def test_older_answers_are_asked_for_again(target: Target, half: Halves) -
     assert (stats.hits, stats.misses, stats.stale, stats.corrupt) == (3, 1, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "max_age", "is_hit"),
+    [
+        (86400, 3600, False),
+        (86400, 10**9, False),
+        (60, 30, False),
+        (5, 10, False),
+        (0.5, 10, True),
+        (0.5, 0.1, False),
+        (0.05, 0.1, True),
+        (-5, 10, True),
+        (-20, 10, False),
+    ],
+)
+async def test_what_a_clock_ahead_has_stored_is_of_no_known_age(
+    target: Target, half: Halves, ahead: float, max_age: float, is_hit: bool
+) -> None:
+    """An entry from the future may be of any age, and satisfies no ``max_age``; others take it."""
+    cache = target.make()
+    calls = half(cache)
+    later(cache, ahead)
+    await calls.update(PROMPT, LLM_STRING, answer("from there"))
+    now = time.time()
+    cache._flow._now = lambda: now
+    [hit] = await calls.lookup(PROMPT, LLM_STRING) or []
+    assert hit.message.response_metadata["llmcache"]["age"] >= 0
+    cache._flow._now = lambda: now  # the same moment for all
+    with cache_options(max_age=max_age):
+        assert (await calls.lookup(PROMPT, LLM_STRING) is not None) is is_hit
+        if not is_hit:
+            await calls.update(PROMPT, LLM_STRING, answer("from here"))
+            assert texts(await calls.lookup(PROMPT, LLM_STRING)) == ["from here"]
+
+
 def test_a_copy_in_the_process_that_is_too_old_is_not_the_last_word(target: Target) -> None:
     """A near cache's stale copy is passed over for a younger answer in the store."""
     near, other = target.make(near=NearCache(ttl=1000)), target.make()

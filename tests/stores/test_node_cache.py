@@ -24,10 +24,11 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langgraph.cache.base import BaseCache, FullKey
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import CachePolicy, Command, Send
+from langgraph.types import CachePolicy, Command, Interrupt, Send, interrupt
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
@@ -641,3 +642,53 @@ def test_the_store_of_another_cache(make: Make) -> None:
     other = LLMCache(one.store)
     assert texts(other.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
     other.close()
+
+
+# --- nodes that do not come to their end ---
+
+
+def asking(cache: LLMCache, approved: list[Any]) -> Any:
+    """Return a graph with a node that asks a human."""
+
+    def approve(state: State) -> State:
+        answer = interrupt("Is that so?")
+        approved.append(answer)
+        return {"number": state["number"] + 1}
+
+    graph = StateGraph(State)
+    graph.add_node("approve", approve, cache_policy=CachePolicy())
+    graph.add_edge(START, "approve")
+    return graph.compile(cache=cache.store, checkpointer=InMemorySaver())
+
+
+async def test_an_interrupted_node_is_asked_again(make: Make, kind: str) -> None:
+    """A node that waits for a human is resumed, and each thread has a human of its own."""
+    approved: list[Any] = []
+    app = asking(make(), approved)
+
+    async def run(given: Any, thread: str) -> Any:
+        config: Any = {"configurable": {"thread_id": thread}}
+        if kind == "async":
+            return await app.ainvoke(given, config)
+        return app.invoke(given, config)
+
+    for thread in ("one", "two"):
+        assert "__interrupt__" in await run({"number": 1}, thread)
+    assert (await run(Command(resume="yes"), "one"))["number"] == 2
+    assert approved == ["yes"]
+    # What the node did in the end does not depend on anything but its input: so it is kept.
+    assert (await run(Command(resume="no"), "two"))["number"] == 2
+
+
+@pytest.mark.parametrize("channel", ["__interrupt__", "__error__"])
+async def test_writes_of_a_node_that_did_not_end_are_not_stored(
+    make: Make, kind: str, channel: str
+) -> None:
+    """Old versions of LangGraph would replay them to all threads."""
+    cache = make()
+    store = Half(kind, cache.store)
+    writes = deque([("messages", []), (channel, [Interrupt("x", id="1")])])
+    await store.set({ONE: (writes, None), TWO: ([("messages", [channel])], None)})
+    await store.set({OTHER: (deque(), None)})
+    assert await store.get([ONE, TWO, OTHER]) == {TWO: [("messages", [channel])]}
+    assert cache.stats().refused == 2

@@ -649,6 +649,8 @@ MEGABYTES = 4 * 2**20
 HOSTILE: dict[str, bytes] = {
     "deep": nested(500),
     "many objects": b"\xdd" + (300_000).to_bytes(4, "big") + packed(["tuple", []]) * 300_000,
+    "empty lists": b"\xdd" + (MEGABYTES - 5).to_bytes(4, "big") + b"\x90" * (MEGABYTES - 5),
+    "empty mappings": b"\xdd" + (MEGABYTES - 5).to_bytes(4, "big") + b"\x80" * (MEGABYTES - 5),
     "one slot of a set": packed(["set", same_hashes(100_000)]),
     "one slot of a dict": packed(["dict", [[key, 1] for key in same_hashes(100_000)]]),
     "a large array": packed(["ndarray", ["f8", [2**40], "C", True, b""]]),
@@ -720,11 +722,13 @@ def test_a_message_with_a_field_of_the_wrong_kind(changed: dict[str, Any]) -> No
 
 
 def test_a_set_of_many_plain_things_is_stored() -> None:
-    """The bound on keys is for those whose hash a forger could choose."""
+    """The bound on keys is for those whose hashes a forger has chosen."""
     for value in (
         set(range(50_000)),
         {str(number): number for number in range(50_000)},
         dict.fromkeys(range(20_000), ()),
         collections.Counter(range(50_000)),
+        {(number, -number) for number in range(20_000)},
+        {UUID(int=number << 60): Decimal(number) for number in range(10_000)},
     ):
         assert again(value) == value

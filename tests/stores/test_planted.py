@@ -164,6 +164,8 @@ class Request:
     """What an agent hands to its middleware."""
 
     tool = look_up
+    runtime = None
+    state: dict[str, Any] = {}  # noqa: RUF012
     tool_call: dict[str, Any] = {"name": "look_up", "args": {"what": "x"}, "id": "1"}  # noqa: RUF012
 
 
