@@ -282,7 +282,7 @@ def _fields(schema: Any) -> frozenset[str]:
 
 def _is_resumed(request: ToolCallRequest) -> bool:
     """Tell whether the step goes on after an interrupt: what a human said belongs to this thread."""
-    config: Any = getattr(request.runtime, "config", None) or {}
+    config: Any = getattr(getattr(request, "runtime", None), "config", None) or {}
     return bool((config.get("configurable") or {}).get(_RESUMING))
 
 
