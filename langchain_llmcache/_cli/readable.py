@@ -61,7 +61,8 @@ def _answers(content: Content) -> Iterator[tuple[dict[str, Any], tuple[int, int]
     for fields in content.data:
         message = fields.get("message")
         said = fields if message is None else message["fields"]
-        text = fields.get("text") or text_of(said)
+        text = text_of(said) if message else ""
+        text = text or fields.get("text", "")
         calls = [
             {"name": call.get("name"), "args": call.get("args"), "id": call.get("id")}
             for call in said.get("tool_calls") or ()

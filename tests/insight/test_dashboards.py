@@ -140,7 +140,7 @@ def test_all_that_is_exported_is_shown(exported: dict[str, dict[str, set[str]]])
         for value in matcher.value.split("|")
     }
     told = set(get_args(EventKind)) - events
-    assert told <= {"delete", "clear", "breaker", "heal", "similar"}
+    assert told <= {"delete", "clear", "breaker"}
 
 
 def test_the_dashboard_is_whole() -> None:
