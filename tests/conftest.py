@@ -39,9 +39,7 @@ from tests.support.targets import Half, Target, all_targets
 SERVER_FIXTURES = frozenset({"cluster_url", "server_binary", "valkey_server"})
 
 # Packages that take long to import. Tests do it when they need them.
-HEAVY = frozenset(
-    {"anthropic", "fakeredis", "langchain_tests", "numpy", "ollama", "openai", "sybil"}
-)
+HEAVY = frozenset({"anthropic", "fakeredis", "langchain_tests", "ollama", "openai", "sybil"})
 loaded_by_collecting: set[str] = set()
 
 # Markers of the tests that a plain ``pytest`` leaves out.

@@ -170,6 +170,7 @@ _KEPT = {
     "_valkey/aio_line.py: another": "what a handler raised is told before",
     "_valkey/aio_line.py: _connected": "those who wait for the connection are told",
     "_valkey/aio_wire.py: _read": "those who wait for the replies are told",
+    "_similar/embedding.py: work": "in a thread of its own, and raised where it is waited for",
     "options.py: generator": "the generator is thrown it",
 }
 

@@ -12,13 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_anthropic import ChatAnthropic
 from langchain_aws.chat_models.bedrock_converse import _messages_to_bedrock
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration
-from langchain_openai import ChatOpenAI
-from langchain_openai.chat_models.base import _construct_responses_api_input
 from langgraph.graph.message import add_messages
 
 from langchain_llmcache import LLMCache
@@ -151,14 +148,20 @@ ANSWERS: dict[str, tuple[str, AIMessage]] = {
 
 
 def _openai(messages: list[BaseMessage]) -> Any:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(model="m", api_key="x")._get_request_payload(messages)["messages"]  # type: ignore[arg-type]
 
 
 def _responses(messages: list[BaseMessage]) -> Any:
+    from langchain_openai.chat_models.base import _construct_responses_api_input
+
     return _construct_responses_api_input(messages)
 
 
 def _anthropic(messages: list[BaseMessage]) -> Any:
+    from langchain_anthropic import ChatAnthropic
+
     model: Any = ChatAnthropic(model_name="m", api_key="x")  # type: ignore[arg-type, call-arg]
     return model._get_request_payload(messages)["messages"]
 

@@ -93,7 +93,7 @@ def make(endpoint: ConverseEndpoint, sync: bool, url: str) -> Iterator[Any]:
 
     def half(cache_of: dict[str, Any] | None = None, **options: Any) -> Half:
         options = {"agree": lambda *_: True, **options}
-        similar = Similar(WordEmbeddings(), min_similarity=0.8, audit=0.0, **options)
+        similar = Similar(WordEmbeddings(), min_similarity=0.8, audit=0.0, timeout=30, **options)
         cache = LLMCache.from_url(url, similar=similar, timeout=5, **(cache_of or {}))
         halves.append(Half(endpoint, cache, sync=sync))
         return halves[-1]

@@ -12,7 +12,6 @@ import pytest
 from langchain.chat_models import init_chat_model
 from langchain_core.globals import set_llm_cache
 from langchain_core.runnables import ConfigurableField
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
 from langchain_llmcache import ConfigurationError, LLMCache
@@ -236,6 +235,8 @@ def test_real_models_with_configurable_fields(provider: ModelServer) -> None:
     """A provider's class is made anew for each configuration."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from langchain_openai import ChatOpenAI
+
         plain = ChatOpenAI(model="gpt-4o", base_url=f"{provider.url}/v1", api_key="none")  # type: ignore[arg-type]
         model: Any = with_cache(
             plain.configurable_fields(temperature=ConfigurableField(id="t")), LLMCache()
