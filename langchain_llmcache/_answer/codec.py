@@ -212,6 +212,10 @@ class Codec:
             raise NotStorableError(msg)
 
 
+# Whether a generation's text is an object of langchain-core's, and no plain ``str``.
+_HAS_ACCESSOR: Final = type(ChatGeneration(message=AIMessage("")).text) is not str
+
+
 def revive(fields: dict[str, Any]) -> Generation:
     """Return the generation of one decoded mapping, which is used up.
 
@@ -228,6 +232,8 @@ def revive(fields: dict[str, Any]) -> Generation:
         message.model_fields_set.update(_SET_OF_CHUNKS)
     if "text" in fields:
         return build(cls, fields)
+    if not _HAS_ACCESSOR:
+        return cls(**fields)  # older langchain-core works the text out in its own way
     generation = build(cls, {**fields, "text": _text_of(message.content)})
     generation.text = _Text(generation.text)
     return generation
