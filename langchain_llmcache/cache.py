@@ -141,7 +141,11 @@ class LLMCache(BaseCache):
             secret=settings.key_secret,
             ignore_fields=settings.ignore_fields,
         )
-        self._binding = Binding(self._opened.prefix, settings.key_secret)
+        self._binding = Binding(
+            self._opened.prefix,
+            settings.key_secret,
+            compresses=settings.compression is not None,
+        )
         self._max_bytes = settings.max_entry_bytes
         self._flow = Flow(
             settings,

@@ -14,6 +14,7 @@ import hmac
 from typing import Final
 from zlib import crc32
 
+from langchain_llmcache._answer.compression import MARK, opened, smaller
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._request.key import Key
 
@@ -31,9 +32,13 @@ class Binding:
     Args:
         prefix: What all keys of the store begin with.
         secret: ``key_secret``; None makes a checksum.
+        compresses: Whether what is written is made smaller, where that is a gain.
     """
 
-    def __init__(self, prefix: str = "", secret: str | bytes | None = None) -> None:
+    def __init__(
+        self, prefix: str = "", secret: str | bytes | None = None, *, compresses: bool = False
+    ) -> None:
+        self._compresses = compresses
         self._prefix = prefix.encode("utf-8", "surrogatepass")
         secret = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
         self._secret = hmac.digest(secret, _MAC_PURPOSE, "sha256") if secret else None
@@ -43,14 +48,33 @@ class Binding:
 
     def bind(self, tag: bytes, key: Key, payload: bytes) -> bytes:
         """Return the bytes to store: the tag, what ties it to the key, and the payload."""
+        if self._compresses and (frame := smaller(payload)) is not None:
+            tag, payload = compressed(tag), frame
         return b"%b%b%b" % (tag, self._proof(tag, key, payload), payload)
 
-    def payload(self, tag: bytes, key: Key, data: bytes) -> memoryview:
-        """Return the payload of bytes that begin with the tag. It costs one pass over them.
+    def payload(
+        self, tag: bytes, key: Key, data: bytes, most: int | None = None
+    ) -> bytes | memoryview:
+        """Return the payload of bytes that begin with the tag, or with that of compressed ones.
+
+        Args:
+            tag: Of their kind.
+            key: Where they were found.
+            data: The bytes.
+            most: How large compressed ones may become.
 
         Raises:
-            CorruptEntryError: if they were altered, or stored under another key.
+            CorruptEntryError: if they have another tag, were altered, or stored under another key.
         """
+        if data.startswith(tag):
+            return self._proven(tag, key, data)
+        tag = compressed(tag)
+        if not data.startswith(tag):
+            raise CorruptEntryError("unknown tag")
+        return opened(bytes(self._proven(tag, key, data)), most)
+
+    def _proven(self, tag: bytes, key: Key, data: bytes) -> memoryview:
+        """Return what comes after the head. It costs one pass over it."""
         start = len(tag) + self.size
         payload = memoryview(data)[start:]
         if not hmac.compare_digest(data[len(tag) : start], self._proof(tag, key, payload)):
@@ -80,20 +104,21 @@ class Binding:
 class Unproven(Binding):
     """For an operator, who has no secret: what bears a MAC is read without a check of it."""
 
-    def payload(self, tag: bytes, key: Key, data: bytes) -> memoryview:
-        """Return the payload of bytes that begin with the tag.
-
-        Raises:
-            CorruptEntryError: if they have no MAC, and were altered or stored under another key.
-        """
-        if is_signed(tag, data):
+    def _proven(self, tag: bytes, key: Key, data: bytes) -> memoryview:
+        if data[len(tag) : len(tag) + 1] == b"m":
             return memoryview(data)[len(tag) + 2 + _MAC_DIGITS :]
-        return super().payload(tag, key, data)
+        return super()._proven(tag, key, data)
+
+
+def compressed(tag: bytes) -> bytes:
+    """Return the tag of the same, compressed."""
+    return tag[:-1] + MARK + b":"
 
 
 def is_signed(tag: bytes, data: bytes) -> bool:
-    """Tell whether bytes that begin with the tag bear a MAC."""
-    return data[len(tag) : len(tag) + 1] == b"m"
+    """Tell whether bytes that begin with the tag, compressed or not, bear a MAC."""
+    start = len(tag) if data.startswith(tag) else len(compressed(tag))
+    return data[start : start + 1] == b"m"
 
 
 def _hash(data: bytes) -> str:

@@ -171,14 +171,11 @@ class Codec:
         Raises:
             CorruptEntryError: as for ``decode``.
         """
-        if not data.startswith(TAG):
-            msg = "unknown tag"
-            raise CorruptEntryError(msg)
         if self._max_bytes is not None and len(data) > self._max_bytes:
             msg = "larger than max_entry_bytes"
             raise CorruptEntryError(msg)
         # Before anything is parsed: whatever the rest is, it costs no more than reading it once.
-        return self._binding.payload(TAG, key, data)
+        return self._binding.payload(TAG, key, data, self._max_bytes)
 
     def _written(
         self, head: dict[str, Any], taken: list[dict[str, Any]]

@@ -15,6 +15,9 @@ TAG: Final = b"llm2:"
 # Of earlier versions; theirs are misses.
 OLD_TAGS: Final = (b"llm1:",)
 NODE_TAG: Final = b"node1:"
+# What all versions of them begin with, compressed or not.
+ANSWERS: Final = (b"llm2:", b"llm2z")
+VALUES: Final = (b"node1:", b"node1z")
 
 # When an answer was created that came from elsewhere, without a date.
 UNKNOWN_AGE: Final = 0.0

@@ -15,6 +15,7 @@ from langchain_llmcache._answer.entries import (
     NODE_TAG,
     OLD_TAGS,
     UNKNOWN_AGE,
+    VALUES,
     CorruptEntryError,
     StoredEntry,
 )
@@ -123,7 +124,7 @@ def content_of(held: Held, store: Administration) -> Content:
     if not held.is_readable:
         return Content("sealed")
     try:
-        if held.value.startswith(NODE_TAG):
+        if held.value.startswith(VALUES):
             return _of_value(Unproven(store.prefix).payload(NODE_TAG, held.key, held.value))
         return _of_answer(store.codec.decode(held.value, key=held.key))
     except CorruptEntryError:
@@ -138,7 +139,7 @@ _HEAD_LENGTH: Final = 200
 def _of_beginning(held: Held) -> Content:
     head = _HEAD.search(held.value, 0, _HEAD_LENGTH)
     if head is None:
-        known: State = "readable" if held.value.startswith(NODE_TAG) else "sealed"
+        known: State = "readable" if held.value.startswith(VALUES) else "sealed"
         return Content("old" if held.value.startswith(OLD_TAGS) else known)
     seconds = None if head[2] == b"null" else float(head[2])
     return Content("readable", float(head[1]) or None, seconds)
@@ -203,7 +204,7 @@ def compact(value: Any) -> str:
 # --- values of nodes and tools ---------------------------------------------------------------
 
 
-def _of_value(payload: memoryview) -> Content:
+def _of_value(payload: bytes | memoryview) -> Content:
     kind, _, data = bytes(payload).partition(b":")
     try:
         value = NodeSerializer().loads_typed((kind.decode("utf-8", "replace"), data))

@@ -23,7 +23,15 @@ import typer
 
 from langchain_llmcache._answer.binding import Binding, Unproven, is_signed
 from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import LEASE, NODE_TAG, OLD_TAGS, TAG, CorruptEntryError
+from langchain_llmcache._answer.entries import (
+    ANSWERS,
+    LEASE,
+    NODE_TAG,
+    OLD_TAGS,
+    TAG,
+    VALUES,
+    CorruptEntryError,
+)
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._cli.contents import Content, content_of
 from langchain_llmcache._cli.files import STDIO, check_target, reading, writing
@@ -65,7 +73,7 @@ def line_of(held: Held, now: float, prefix: str) -> str:
     """Return an entry as a line, without its end."""
     expires = None if held.left is None else round(now + held.left / 1000, 3)
     document: dict[str, Any] = {"prefix": prefix, "key": held.key.path, "expires": expires}
-    if held.value.startswith(NODE_TAG):
+    if held.value.startswith(VALUES) or held.value.startswith(ANSWERS[1]):
         document["value"] = base64.b64encode(held.value).decode()
     elif held.is_readable:
         document["entry"] = held.value.decode()
@@ -104,7 +112,7 @@ def entry_of(line: str | bytes, now: float, prefix: str, below: tuple[str, ...] 
         raise DamagedLineError("its prefix is not a string")
     if held.is_readable:
         try:
-            if held.value.startswith(NODE_TAG):
+            if held.value.startswith(VALUES):
                 Unproven(source).payload(NODE_TAG, key, held.value)
             else:
                 Codec(Unproven(source)).decode(held.value, key=key)
@@ -118,7 +126,7 @@ def _moved(held: Held, source: str, prefix: str, below: tuple[str, ...]) -> Held
     key = held.key._replace(space=(*below, *held.key.space))
     if (source, held.key) == (prefix, key):
         return held
-    tag = NODE_TAG if held.value.startswith(NODE_TAG) else TAG
+    tag = NODE_TAG if held.value.startswith(VALUES) else TAG
     if not held.is_readable or is_signed(tag, held.value):
         how = "signed with key_secret" if held.is_readable else "sealed"
         raise DamagedLineError(f"its entry is {how}, for the prefix {source} and its own key only")
@@ -142,13 +150,13 @@ def _value(document: dict[str, Any]) -> bytes:
                 data = base64.b64decode(text, validate=True)
                 if is_sealed and _may_be_sealed(data):
                     return data
-                if not is_sealed and data.startswith(NODE_TAG):
+                if not is_sealed and data.startswith((*VALUES, ANSWERS[1])):
                     return data
     raise DamagedLineError("it has no entry")
 
 
 def _may_be_sealed(data: bytes) -> bool:
-    return b":" in data and not data.startswith((TAG, *OLD_TAGS, NODE_TAG, LEASE))
+    return b":" in data and not data.startswith((*ANSWERS, *OLD_TAGS, *VALUES, LEASE))
 
 
 # --- export ------------------------------------------------------------------------------------

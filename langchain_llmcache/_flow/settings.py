@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypedDict
 
+from langchain_llmcache._answer.compression import Compression, check_compression
 from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
@@ -70,6 +71,8 @@ class CacheOptions(TypedDict, total=False):
         prices: What models cost, for ``stats().money_saved``: ``{model: (price of a million
             input tokens, price of a million output tokens)}``.
         timeout: Seconds that an operation may take at most.
+        compression: ``"zstd"`` makes what is stored smaller (the extra ``compression``, or Python
+            3.14). Whoever has zstd reads it, with or without this option.
     """
 
     ttl: Ttl
@@ -92,6 +95,7 @@ class CacheOptions(TypedDict, total=False):
     on_event: Listener | Sequence[Listener] | None
     prices: Prices | None
     timeout: float
+    compression: Compression | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +126,7 @@ class Settings:
     on_event: Listener | Sequence[Listener] | None = None
     prices: Prices | None = None
     timeout: float = 0.5
+    compression: Compression | None = None
 
     def __post_init__(self) -> None:
         if self.ttl is not UNSET:
@@ -132,6 +137,7 @@ class Settings:
             checked_seconds("lease", self.lease)
         checked_number("ttl_jitter", self.ttl_jitter, least=0, most=1)
         given: Any = self
+        check_compression(given.compression)
         if given.hit_usage not in ("keep", "zero"):
             msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
             raise ConfigurationError(msg)

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from langchain_llmcache._answer.binding import Unproven
 from langchain_llmcache._answer.codec import Codec
-from langchain_llmcache._answer.entries import LEASE, NODE_TAG, OLD_TAGS, TAG
+from langchain_llmcache._answer.entries import ANSWERS, LEASE, OLD_TAGS, VALUES
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._insight.errors import advice_for, describe, with_advice
 from langchain_llmcache._request.key import (
@@ -78,7 +78,7 @@ class Held(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether this is an entry that is not sealed."""
-        return self.value.startswith((TAG, *OLD_TAGS, NODE_TAG))
+        return self.value.startswith((*ANSWERS, *OLD_TAGS, *VALUES))
 
 
 class Measured(NamedTuple):

@@ -143,13 +143,11 @@ class NodeCache(BaseCache[Any]):
     def _value(self, name: Key, entry: bytes | CorruptEntryError) -> Any:
         if isinstance(entry, CorruptEntryError):
             raise entry
-        if not entry.startswith(NODE_TAG):
-            msg = "unknown tag"
-            raise CorruptEntryError(msg)
         if self._guard.max_bytes is not None and len(entry) > self._guard.max_bytes:
             msg = "larger than max_entry_bytes"
             raise CorruptEntryError(msg)
-        payload = bytes(self._guard.binding.payload(NODE_TAG, name, entry))
+        most = self._guard.max_bytes
+        payload = bytes(self._guard.binding.payload(NODE_TAG, name, entry, most))
         kind, _, data = payload.partition(b":")
         return self.serde.loads_typed((kind.decode("utf-8", "replace"), data))
 
