@@ -212,6 +212,30 @@ def name_unknown() -> Iterator[Scene]:
         yield scene
 
 
+@fault("a name whose first address is silent")
+def two_addresses() -> Iterator[Scene]:
+    """A name whose first address is silent."""
+    with ValkeyServer() as server, HangingListener("127.0.0.2", server.port), _patching:
+        real = socket.getaddrinfo
+        name = f"two-{server.port}.test"
+
+        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if host != name:
+                return real(host, *args, **kwargs)
+            return real("127.0.0.2", *args, **kwargs) + real(HOST, *args, **kwargs)
+
+        with mock.patch.object(socket, "getaddrinfo", getaddrinfo):
+            yield Scene(f"valkey://{name}:{server.port}", served=True, opens=False)
+
+
+@fault("idle connections forgotten, without a word (NAT, load balancer)")
+def forgotten() -> Iterator[Scene]:
+    """Idle connections forgotten, without a word (NAT, load balancer)."""
+    with ValkeyServer() as server, FaultProxy(server.port) as proxy:
+        # It mends itself: what is measured comes after the cut.
+        yield Scene(proxy.url, end=lambda: (proxy.forget(), None)[1], opens=False)
+
+
 @contextmanager
 def _behind_a_proxy(fault: Network, **options: Any) -> Iterator[Scene]:
     with ValkeyServer() as server, FaultProxy(server.port) as proxy:
@@ -378,6 +402,19 @@ def wrong_type() -> Iterator[Scene]:
                 client.pipeline().delete(key).rpush(key, "not an entry").execute()
 
         # The next store replaces it: the cache mends this fault by itself.
+        yield Scene(server.url, begin, served=True, opens=False)
+
+
+@fault("another's value of 60 MB at the key")
+def large_value() -> Iterator[Scene]:
+    """Another's value of 60 MB at the key."""
+    with ValkeyServer() as server, server.client() as client:
+
+        def begin() -> None:
+            for key in client.keys("llm_cache:*"):
+                client.setrange(key, 60_000_000, b"x")
+
+        # It is removed, and the next store puts an answer in its place.
         yield Scene(server.url, begin, served=True, opens=False)
 
 

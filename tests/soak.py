@@ -46,6 +46,8 @@ from tests.support.targets import LLM_STRING, answer, texts
 _THREADS: Final = 4
 _TASKS: Final = 12
 _QUESTIONS: Final = 300
+# Seconds between two silent cuts of half of the connections, besides all that happens at random.
+_CUT_EVERY: Final = 60.0
 # What may come and go within a run: buffers, threads that connect, the allocator's moods.
 _SLACK_KIB: Final = 16 * 1024
 _SLACK_DESCRIPTORS: Final = 45  # connections of 4 threads and 12 tasks, and some in the making
@@ -211,6 +213,7 @@ class Misfortune:
             Delay(self._random.choice((0.02, 0.25, 0.6))),
         ]
         server = [self._kill, self._freeze, self._fill, self._pause, self._flush, self._plant]
+        server.append(self.forget)
         if self._random.random() < 0.6:
             strike = self._random.choice(server)
             self.counts[strike.__name__.strip("_")] += 1
@@ -222,6 +225,10 @@ class Misfortune:
             self._wait()
         if isinstance(choice, Drip | BlackHole):
             self._proxy.cut()
+
+    def forget(self) -> None:
+        """Cut half of the connections without a word, as a NAT or a load balancer does."""
+        self.counts["forgotten connections"] += self._proxy.forget(0.5)
 
     def _wait(self) -> None:
         time.sleep(self._random.uniform(0.1, 1.5))
@@ -254,7 +261,7 @@ class Misfortune:
             keys = client.keys("llm_cache:*")
             self._random.shuffle(keys)
             for first, second in zip(keys[::2], keys[1::2], strict=False):
-                match self._random.randrange(4):
+                match self._random.randrange(5):
                     case 0:
                         client.copy(first, second, replace=True)
                     case 1:
@@ -262,6 +269,9 @@ class Misfortune:
                             client.setrange(first, 40, "damaged")
                     case 2:
                         client.pipeline().delete(first).rpush(first, "a list").execute()
+                    case 3 if self._random.random() < 0.02:
+                        with contextlib.suppress(ResponseError):
+                            client.setrange(first, 20_000_000, "huge")
                     case _:
                         client.set(first, "lease:of nobody", px=300)
 
@@ -281,10 +291,14 @@ def soak(seconds: float, *, processes: int = 3, seed: int = 1) -> dict[str, Any]
         ]
         misfortune = Misfortune(server, proxy, seed)
         until = time.monotonic() + seconds
+        cut = time.monotonic()
         time.sleep(min(3.0, seconds / 4))  # they have to start, and to store something
         try:
             while time.monotonic() < until - 2:
                 misfortune.strike()
+                if time.monotonic() - cut > _CUT_EVERY:
+                    misfortune.forget()
+                    cut = time.monotonic()
                 time.sleep(misfortune._random.uniform(0.2, 2.0))
             said = [each.communicate(timeout=90) for each in workers]
             reports = [json.loads(out) for out, _ in said]

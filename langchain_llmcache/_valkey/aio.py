@@ -36,7 +36,7 @@ class LoopNodes:
         await asyncio.sleep(seconds)
 
     async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
-        await self._loops.get().sharing.do(work)
+        await self._loops.get().share(work)
 
     async def retain(self, nodes: set[Address]) -> None:
         self._loops.get().retain(nodes)
@@ -56,7 +56,7 @@ class Sharing:
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
-    async def do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def share(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do this work, or wait for the same work that is being done already."""
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.get_loop() is not loop:
@@ -71,12 +71,12 @@ class Sharing:
             task.exception()  # seen, even if nobody waits for it any more
 
 
-class _Lines:
+class _Lines(Sharing):
     """The connections of one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: ConnectionSettings) -> None:
+        super().__init__()
         self.closed = False
-        self.sharing = Sharing()
         self._loop = loop
         self._settings = settings
         self._lines: dict[Address | None, Line] = {}

@@ -14,7 +14,7 @@ import asyncio
 import copy
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
 from typing import Any, Final
 
@@ -37,8 +37,8 @@ _READ_BATCH: Final = 128
 _READ_BYTES: Final = 2**20
 _READ_BYTES_AT_MOST: Final = 16 * 2**20
 # Of a value, before any was seen; and how much of the last estimate remains after smaller ones.
-_FIRST_ESTIMATE: Final = 4096
-_REMAINS: Final = 0.75
+_FIRST_ESTIMATE: Final = 65_536
+_REMAINS: Final = 0.5
 # Seconds by which a timer may be late without the loop having been busy.
 _LATE: Final = 0.02
 # Of the timeout: the time between two looks while replies still come in.
@@ -104,9 +104,9 @@ class Ask:
 class Reads:
     """Reads that travel as one command. Many may want the same, and it may be large."""
 
-    def __init__(self, asks: dict[bytes, list[Ask]], estimate: int, line: Line) -> None:
+    def __init__(self, asks: dict[bytes, list[Ask]], weight: int, line: Line) -> None:
         self.asks = asks
-        self.weight = (estimate + 64) * len(asks)
+        self.weight = weight
         self.deadline = min(each.deadline for of_name in asks.values() for each in of_name)
         sizes = [each.largest for of_name in asks.values() for each in of_name]
         bound = None if None in sizes else max(size for size in sizes if size is not None)
@@ -131,7 +131,7 @@ class Reads:
         self._line.learn_sizes(values)
         for of_name, value in zip(self.asks.values(), values, strict=True):
             for each in of_name:
-                each.take(value)
+                each.take(another(value) if isinstance(value, Exception) else value)
         return True
 
 
@@ -238,20 +238,17 @@ class Line:
         chunks: list[bytes] = []
         reads: dict[bytes, list[Ask]] = {}
         taken = self._taken = []
-        while self._waiting and wire.has_room:
+        while self._waiting and wire.has_room(len(reads) * self._expected):
             taken.append(self._waiting[0])
             ask = self._waiting.popleft()
             if ask.done:  # cancelled
                 continue
-            if not ask.is_read:
+            if ask.is_read:
+                reads.setdefault(ask.commands[0][1], []).append(ask)
+            else:
                 chunks += self._packed(wire, ask)
-                continue
-            reads.setdefault(ask.commands[0][1], []).append(ask)
-            if ask.alone or len(reads) >= self._batch:
-                chunks += self._gathered(wire, reads)
-                reads = {}
-        if reads:
-            chunks += self._gathered(wire, reads)
+        for batch in self._batches(reads):
+            chunks += self._gathered(wire, batch)
         if chunks:
             wire.write(chunks)
         self._taken = []
@@ -268,17 +265,30 @@ class Line:
         wire.add(ask)
         return chunks
 
+    def _batches(self, reads: dict[bytes, list[Ask]]) -> Iterator[dict[bytes, list[Ask]]]:
+        """Yield the reads that go into one command."""
+        most = min(_READ_BATCH, max(1, _READ_BYTES // self._estimate)) if self._gathers else 1
+        batch: dict[bytes, list[Ask]] = {}
+        for name, asks in reads.items():
+            if asks[0].alone:
+                yield {name: asks}
+                continue
+            batch[name] = asks
+            if len(batch) == most:
+                yield batch
+                batch = {}
+        if batch:
+            yield batch
+
     def _gathered(self, wire: Wire, asks: dict[bytes, list[Ask]]) -> list[bytes]:
-        reads = Reads(asks, self._estimate, self)
+        reads = Reads(asks, self._expected * len(asks), self)
         wire.add(reads)
         return _pack(*reads.command)
 
     @property
-    def _batch(self) -> int:
-        """How many keys to ask for at once."""
-        if not self._gathers:
-            return 1
-        return min(_READ_BATCH, max(1, _READ_BYTES // self._estimate))
+    def _expected(self) -> int:
+        """Bytes of a reply, as far as can be known."""
+        return self._estimate + 64
 
     def learn_sizes(self, values: Sequence[Any]) -> None:
         """Note how large values are, so that no reply becomes too large."""
@@ -336,8 +346,8 @@ class Line:
             self._put_back(sent)
         elif isinstance(error, ValkeyConnectionError):
             # The server may have closed it while it was idle: what was sent is sent once more.
-            again = [each for each in _asks(sent) if not (each.resent or self._is_new(wire, each))]
-            _fail((ask for ask in _asks(sent) if ask not in again), self._settings.with_hint(error))
+            error = self._settings.with_hint(error)
+            again = [each for each in _asks(sent) if not self._is_hopeless(wire, each, error)]
             for each in again:
                 each.resent = True
             self._put_back(again)
@@ -354,6 +364,13 @@ class Line:
             self._put_back([first])
         else:
             _fail(_asks([first]), error)
+
+    def _is_hopeless(self, wire: Wire, ask: Ask, error: Exception) -> bool:
+        """Tell whether another connection would be no better; then the error is the answer."""
+        hopeless = ask.resent or self._is_new(wire, ask)
+        if hopeless:
+            ask.fail(error)
+        return hopeless
 
     def _is_new(self, wire: Wire, ask: Ask) -> bool:
         """Tell whether a connection is younger than what was asked over it."""
@@ -373,14 +390,15 @@ class Line:
         if self._connecting is None:
             self._connect_began = time.monotonic()
             # A connection outlives the call that needed it, and so must not hold its context.
-            self._connecting = Context().run(self._loop.create_task, self._connected())
+            task = Context().run(self._loop.create_task, self._connected())
+            self._connecting = None if task.done() else task
 
     async def _connected(self) -> None:
         this = asyncio.current_task()
         try:
             connection = await self._connection()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            if this is self._connecting:
+            if this is not self._late:
                 self._connecting = None
                 self._fail_waiting(error)
         else:
@@ -524,7 +542,7 @@ class Line:
 
     def _is_silent(self, wire: Wire, now: float) -> None:
         """Give up a connection over which no reply has come in time."""
-        wire.close()
+        wire.drop()
         self._forget(wire)
         distrust(wire.connection)
         where = wire.connection._host_error()  # noqa: SLF001 - as valkey-py says it

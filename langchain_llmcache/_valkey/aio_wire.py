@@ -85,10 +85,10 @@ class Wire:
         self._weight = 0
         self._is_paused = False
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more may be sent now."""
-        return not self.sent or (self._weight < _ROOM and not self._is_paused)
+    def has_room(self, more: int) -> bool:
+        """Tell whether anything may be sent after so many more bytes."""
+        weight = self._weight + more
+        return not weight or (weight < _ROOM and not self._is_paused)
 
     def add(self, sent: Sent) -> None:
         """Expect replies to this, which is written next."""
@@ -110,6 +110,10 @@ class Wire:
     def close(self) -> None:
         """Close the connection, without waiting for it."""
         raise NotImplementedError
+
+    def drop(self) -> None:
+        """Close it at once: what was written, and a farewell, would not arrive."""
+        self.close()
 
     async def closed(self, seconds: float) -> None:
         """Wait until it is closed, and no longer than so many seconds."""
@@ -138,7 +142,7 @@ class Wire:
 
     def _end(self, error: Exception) -> None:
         if self.is_open:
-            self.close()
+            self.drop()
             self._owner.lost(self, error)
 
 
@@ -174,6 +178,10 @@ class DirectWire(Wire, asyncio.Protocol):
         if self._gone is None:
             self._gone = self._loop.create_future()
             self._transport.close()
+
+    def drop(self) -> None:
+        self.close()
+        self._transport.abort()
 
     async def closed(self, seconds: float) -> None:
         if self._gone is not None and not self._gone.done():

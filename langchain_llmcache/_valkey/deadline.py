@@ -35,12 +35,15 @@ class _Deadline:
         self.start = b""
 
     def remaining(self) -> float:
-        """Return the seconds that are left, and 0 if there are none.
+        """Return the seconds that are left.
 
-        With 0 a socket gives what has come already: if this thread was kept from looking, that
-        is no silence of the server.
+        If they are over, this thread was kept from looking, which is no silence of the server:
+        it gets back as much time as it is late. (With 0 a socket gives what has come already.)
         """
-        return max(0.0, self.at - time.monotonic())
+        left = self.at - time.monotonic()
+        if left < 0:
+            self.at -= 2 * left
+        return abs(left)
 
     def check(self, data: Any, count: int) -> None:
         """Refuse to read more than may come."""

@@ -397,12 +397,14 @@ class Router:
             Exception: what the last node said, or its silence.
         """
         while not (self._topology.known and self._learned_at > since):
-            await self._nodes.share(lambda: self._ask_for_slots(deadline), deadline)
+            await self._nodes.share(self._ask_for_slots, deadline)
             if since == float("-inf"):
                 return
 
-    async def _ask_for_slots(self, deadline: float) -> None:
+    async def _ask_for_slots(self) -> None:
         began = self._asked_at = time.monotonic()
+        # Its own: whoever needs the answer may have been kept from asking, by a busy loop.
+        deadline = began + self._timeout
         best: list[Shard | None] | None = None
         views = 0
         problem: Exception = ValkeyConnectionError("no node of the cluster can be reached")

@@ -135,7 +135,7 @@ class ThreadNodes:
         await asyncio.sleep(seconds)
 
     async def share(self, work: Callable[[], Coroutine[Any, Any, None]], deadline: float) -> None:
-        await self._sharing.do(work)
+        await self._sharing.share(work)
 
     async def retain(self, nodes: set[Address]) -> None:
         await self._nodes.retain(nodes)

@@ -70,11 +70,18 @@ class Drip:
 
 
 @dataclass(frozen=True)
+class Throttle:
+    """Requests go through a thin pipe."""
+
+    bytes_per_second: int
+
+
+@dataclass(frozen=True)
 class Refuse:
     """Nobody listens; open connections are reset."""
 
 
-Fault = Pass | Delay | BlackHole | Reset | Garbage | Truncate | Drip | Refuse
+Fault = Pass | Delay | BlackHole | Reset | Garbage | Truncate | Drip | Throttle | Refuse
 
 
 # ---------------------------------------------------------------------------- the proxy
@@ -208,8 +215,10 @@ class FaultProxy:
             return
         try:
             server_reader, server_writer = await asyncio.open_connection(HOST, self.upstream)
-        except OSError:  # nobody behind us: the client sees its connection closed
-            writer.close()
+        except BaseException as error:
+            writer.close()  # the client sees its connection closed
+            if not isinstance(error, OSError):
+                raise
             return
         self._clients.add(writer)
         pumps: list[asyncio.Task[None]] = []
@@ -225,9 +234,9 @@ class FaultProxy:
             self._forgotten.discard(writer)
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
             writer.close()
             server_writer.transport.abort()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _requests(
         self,
@@ -236,6 +245,8 @@ class FaultProxy:
         client: asyncio.StreamWriter,
     ) -> None:
         while data := await reader.read(65_536):
+            if isinstance(self._fault, Throttle):
+                await asyncio.sleep(len(data) / self._fault.bytes_per_second)
             if not isinstance(self._fault, BlackHole) and client not in self._forgotten:
                 writer.write(data)
                 await writer.drain()

@@ -1,0 +1,311 @@
+"""Busy loops and bursts: the deadline judges the server, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from langchain_llmcache import LLMCache
+from tests.support.patience import PATIENT, soon
+from tests.support.proxy import BlackHole, Delay, Drip, FaultProxy, Throttle
+from tests.support.servers import Server, ValkeyClusterServers
+from tests.support.targets import LLM_STRING, PROMPT, answer, texts
+
+# Seconds: the deadline that users get if they say nothing.
+DEFAULT = 0.5
+
+
+@pytest.fixture(params=["server", "cluster"])
+def url(request: pytest.FixtureRequest) -> str:
+    """URL of a single server, and of a cluster."""
+    servers: Any = request.getfixturevalue(request.param)
+    where: str = servers.url
+    return where
+
+
+def prompts(count: int) -> list[str]:
+    """Return so many prompts."""
+    return [f"{PROMPT} {number}" for number in range(count)]
+
+
+async def store(cache: LLMCache, asked: list[str], text: str = "") -> None:
+    """Store an answer for each prompt, at once."""
+    await asyncio.gather(
+        *(cache.aupdate(prompt, LLM_STRING, answer(text or prompt)) for prompt in asked)
+    )
+
+
+def block(seconds: float) -> None:
+    """Do what keeps a loop from its work."""
+    time.sleep(seconds)
+
+
+async def hits(cache: LLMCache, asked: list[str]) -> int:
+    """Look all prompts up at once; return how many were found. Each has its own answer."""
+    found = await asyncio.gather(*(cache.alookup(prompt, LLM_STRING) for prompt in asked))
+    for prompt, each in zip(asked, found, strict=True):
+        assert texts(each) in (None, [prompt])
+    return sum(each is not None for each in found)
+
+
+def untroubled(cache: LLMCache) -> bool:
+    """Tell whether nothing was lost."""
+    stats = cache.stats()
+    return (stats.errors, stats.shed, stats.skipped, stats.breaker) == (0, 0, 0, "closed")
+
+
+# ---------------------------------------------------------------------------- busy loops
+
+
+@pytest.mark.parametrize("seconds", [0.6, 2.0])
+async def test_a_loop_that_is_blocked_after_each_question(url: str, seconds: float) -> None:
+    """Replies that lie in the socket are taken, however late the loop looks."""
+    async with LLMCache.from_url(url, timeout=DEFAULT, lease=30) as cache:
+        await store(cache, prompts(5))
+        for prompt in prompts(5 if seconds < 1 else 2):
+            asking = asyncio.create_task(cache.alookup(prompt, LLM_STRING))
+            await asyncio.sleep(0.01)
+            block(seconds)
+            assert texts(await asking) == [prompt]
+        # A store, and a lease, while the loop is blocked.
+        asking = asyncio.create_task(cache.alookup("new", LLM_STRING))
+        await asyncio.sleep(0.01)
+        block(seconds)
+        assert await asking is None
+        storing = asyncio.create_task(cache.aupdate("new", LLM_STRING, answer("new")))
+        await asyncio.sleep(0)
+        block(seconds)
+        await storing
+        assert await hits(cache, ["new"]) == 1
+        assert untroubled(cache)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5])
+async def test_a_loop_that_is_blocked_at_any_moment(url: str, turns: int) -> None:
+    """From the first turn on, the connection and the cluster's slots included."""
+    asked = prompts(20)
+    async with LLMCache.from_url(url, timeout=DEFAULT) as writer:
+        await store(writer, asked)
+    for first in (True, False):
+        async with LLMCache.from_url(url, timeout=DEFAULT) as cache:
+            if not first:
+                assert await hits(cache, asked) == len(asked)
+            asking = asyncio.create_task(hits(cache, asked))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            block(0.8)
+            assert await asking == len(asked)
+            assert untroubled(cache)
+
+
+async def test_a_loop_that_is_blocked_again_and_again(url: str) -> None:
+    """CPU-bound steps between all turns."""
+    asked = prompts(40)
+    async with LLMCache.from_url(url, timeout=DEFAULT) as cache:
+        await store(cache, asked)
+        over = False
+
+        async def work() -> None:
+            while not over:
+                block(0.3)
+                await asyncio.sleep(0)
+
+        blocking = asyncio.create_task(work())
+        for prompt in asked[:8]:
+            assert await hits(cache, [prompt]) == 1
+        assert await hits(cache, asked) == len(asked)
+        over = True
+        await blocking
+        assert untroubled(cache)
+
+
+async def test_large_answers_and_a_blocked_loop(server: Server) -> None:
+    """What does not fit into the socket's buffers goes on to come when the loop is free."""
+    asked = prompts(16)
+    async with LLMCache.from_url(server.url, timeout=DEFAULT) as cache:
+        for prompt in asked:
+            await cache.aupdate(prompt, LLM_STRING, answer(prompt + "x" * 1_000_000))
+        asking = [asyncio.create_task(cache.alookup(prompt, LLM_STRING)) for prompt in asked]
+        await asyncio.sleep(0.002)
+        block(1)
+        assert all(await asyncio.gather(*asking))
+        assert untroubled(cache)
+
+
+def test_threads_while_another_one_hogs_the_interpreter(server: Server) -> None:
+    """The sync half, while the interpreter is busy elsewhere: nothing is lost."""
+    over = threading.Event()
+
+    def hog() -> None:
+        while not over.is_set():
+            sum(range(20_000_000))  # one bytecode
+
+    with LLMCache.from_url(server.url, timeout=0.2) as cache:
+        cache.update(PROMPT, LLM_STRING, answer("x" * 300_000))
+        hogging = threading.Thread(target=hog)
+        hogging.start()
+        try:
+            for _ in range(2):
+                assert cache.lookup(PROMPT, LLM_STRING) is not None
+        finally:
+            over.set()
+            hogging.join()
+        assert untroubled(cache)
+
+
+async def test_a_frozen_server_and_a_blocked_loop(own_valkey_server: Any) -> None:
+    """A server that is silent is left alone, although the loop is blocked all the time."""
+    server = own_valkey_server()
+    async with LLMCache.from_url(server.url, timeout=0.3, single_flight=False) as cache:
+        await cache.aupdate(PROMPT, LLM_STRING, answer())
+        with server.frozen(), soon():
+            while cache.stats().breaker == "closed":
+                asking = asyncio.create_task(cache.alookup(PROMPT, LLM_STRING))
+                await asyncio.sleep(0)
+                block(0.4)
+                assert await asking is None
+            assert cache.stats().errors == 3
+
+
+async def test_a_frozen_server_is_left_alone_after_the_same_time(own_valkey_server: Any) -> None:
+    """After one deadline, where many ask at once: with a free loop it is not waited for longer."""
+    server = own_valkey_server()
+    async with LLMCache.from_url(server.url, timeout=DEFAULT, single_flight=False) as cache:
+        await store(cache, prompts(10))
+        with server.frozen():
+            began = time.monotonic()
+            assert await hits(cache, prompts(10)) == 0
+            assert time.monotonic() - began < 10 * DEFAULT
+            assert cache.stats().breaker == "open"
+            assert cache.stats().shed == 0
+            assert cache.stats().errors == 10
+
+
+# ---------------------------------------------------------------------------- bursts
+
+
+@pytest.mark.parametrize("count", [4096])
+async def test_many_stores_at_once(url: str, count: int) -> None:
+    """4,096 stores at once, the first that a cache does: none is lost."""
+    asked = prompts(count)
+    async with LLMCache.from_url(url, timeout=DEFAULT) as cache:
+        await store(cache, asked)
+        assert cache.stats().stores == count
+        assert untroubled(cache)
+        assert await hits(cache, asked) == count
+
+
+async def test_many_hits_at_once(server: Server) -> None:
+    """16,384 hits at once: none is missed."""
+    asked = prompts(64)
+    async with LLMCache.from_url(server.url, timeout=DEFAULT) as cache:
+        await store(cache, asked)
+        assert await hits(cache, asked * 256) == 16_384
+        assert untroubled(cache)
+
+
+async def test_many_large_hits_at_once(server: Server) -> None:
+    """256 lookups of 1 MB at once: all are hits, and not all are asked for at once."""
+    asked = prompts(256)
+    async with LLMCache.from_url(server.url, timeout=2 * DEFAULT) as cache:
+        for prompt in asked:
+            await cache.aupdate(prompt, LLM_STRING, answer("x" * 1_000_000))
+        await cache.aclose()
+        found = await asyncio.gather(*(cache.alookup(prompt, LLM_STRING) for prompt in asked))
+        assert all(found)
+        assert untroubled(cache)
+
+
+async def test_stores_of_a_turn_share_a_connection(server: Server) -> None:
+    """What 1,000 tasks store in one turn needs no connection of its own for each."""
+    async with LLMCache.from_url(server.url, timeout=PATIENT) as cache:
+        await store(cache, prompts(1000))
+        with server.client() as client:
+            assert len(client.client_list()) <= 3
+
+
+async def test_a_cluster_is_learned_once(cluster: ValkeyClusterServers) -> None:
+    """Many stores that are the first to need the slots share one answer."""
+    async with LLMCache.from_url(cluster.url, cluster=True, timeout=DEFAULT) as cache:
+        with cluster.monitor() as monitors:
+            await store(cache, prompts(1024))
+            asked = [name for monitor in monitors for name in monitor.names]
+        assert asked.count("CLUSTER|SLOTS") + asked.count("CLUSTER") == 1
+        assert untroubled(cache)
+        assert cache.stats().stores == 1024
+
+
+def test_a_cluster_is_learned_once_by_threads(cluster: ValkeyClusterServers) -> None:
+    """The same for 32 threads."""
+    with LLMCache.from_url(cluster.url, cluster=True, timeout=PATIENT) as cache:
+        barrier = threading.Barrier(32)
+
+        def first(number: int) -> None:
+            barrier.wait()
+            cache.update(f"{PROMPT} {number}", LLM_STRING, answer())
+
+        threads = [threading.Thread(target=first, args=(number,)) for number in range(32)]
+        with cluster.monitor() as monitors:
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            asked = [name for monitor in monitors for name in monitor.names]
+        assert asked.count("CLUSTER|SLOTS") + asked.count("CLUSTER") == 1
+        assert cache.stats().stores == 32
+
+
+async def test_a_cluster_that_cannot_be_learned(cluster: ValkeyClusterServers) -> None:
+    """Many that need the slots of a cluster that says nothing share its silence, too."""
+    with FaultProxy(cluster.nodes[0].port) as proxy:
+        proxy.fault = BlackHole()
+        async with LLMCache.from_url(proxy.url, cluster=True, timeout=DEFAULT) as cache:
+            with soon():
+                await store(cache, prompts(500))
+            assert cache.stats().stores == 0
+            assert cache.stats().breaker == "open"
+            assert proxy.accepted <= 3
+
+
+# ---------------------------------------------------------------------------- slow servers
+
+
+async def test_a_burst_at_a_server_that_is_far_away(
+    server: Server, fault_proxy: FaultProxy
+) -> None:
+    """Replies that are 200 ms late are all waited for: the burst travels together."""
+    fault_proxy.fault = Delay(0.2)
+    async with LLMCache.from_url(fault_proxy.url, timeout=2) as cache:
+        await store(cache, prompts(500))
+        assert await hits(cache, prompts(500)) == 500
+        assert untroubled(cache)
+
+
+async def test_what_cannot_be_sent_in_time_is_shed(server: Server, fault_proxy: FaultProxy) -> None:
+    """Through a thin pipe, a part of a burst is stored, and the rest given up and counted apart."""
+    async with LLMCache.from_url(fault_proxy.url, timeout=1) as cache:
+        await store(cache, prompts(3))
+        fault_proxy.fault = Throttle(bytes_per_second=4_000_000)
+        with soon():
+            await store(cache, prompts(200), "x" * 100_000)  # 20 MB
+        stats = cache.stats()
+        assert stats.breaker == "closed"
+        assert stats.shed > 50
+        assert stats.stores > 3
+        assert stats.errors <= 3
+        assert stats.stores + stats.shed + stats.errors == 203
+        fault_proxy.fault = Delay(0)
+
+
+async def test_replies_that_drip_in_are_given_up(server: Server, fault_proxy: FaultProxy) -> None:
+    """A server that is never done is silent, however many ask it."""
+    async with LLMCache.from_url(fault_proxy.url, timeout=DEFAULT) as cache:
+        await store(cache, prompts(20))
+        fault_proxy.fault = Drip(0.05)
+        with soon():
+            while cache.stats().breaker == "closed":
+                assert await hits(cache, prompts(20)) == 0
