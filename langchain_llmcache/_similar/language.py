@@ -18,6 +18,10 @@ class Language:
 
     Attributes:
         light: Words that may come and go without changing what is asked.
+        markers: Words that show that a text is in this language: without one, nothing is light.
+        auxiliaries: Forms of "be", "do", "can" and the like, whose place depends on the way
+            in which a question is put, each with its kind; "" for those that may come and go.
+        contractions: Short forms, each with the words that it stands for.
         negations: Words that turn a meaning round.
         opposites: Pairs of words that never stand for each other.
         synonyms: Groups of words that may stand for each other.
@@ -25,23 +29,36 @@ class Language:
             with what stands in its place.
         questions: Words that say what kind of answer is wanted, each with its kind.
         directions: Words that make the order of what they connect matter.
+        fronting: Words that a phrase begins with which may also stand at the front of a question.
         numbers: Number words, each with its digits.
         past: Words that place a question in the past.
         future: Words that place it in the future.
         persons: Pronouns that say whom a question is about.
+        endings: Endings of a plural, each with what stands in its place in the singular.
+        plurals: Words that only look like a plural, or mean something else than their singular.
+        counting: Words that make one thing and several things different: "the best", "my".
+        capitals: Words that are another word when they begin with a capital letter.
     """
 
     light: frozenset[str] = frozenset()
+    markers: frozenset[str] = frozenset()
+    auxiliaries: Mapping[str, str] = field(default_factory=dict)
+    contractions: Mapping[str, str] = field(default_factory=dict)
     negations: frozenset[str] = frozenset()
     opposites: tuple[tuple[str, str], ...] = ()
     synonyms: tuple[tuple[str, ...], ...] = ()
     framing: tuple[tuple[str, str], ...] = ()
     questions: Mapping[str, str] = field(default_factory=dict)
     directions: frozenset[str] = frozenset()
+    fronting: frozenset[str] = frozenset()
     numbers: Mapping[str, str] = field(default_factory=dict)
     past: frozenset[str] = frozenset()
     future: frozenset[str] = frozenset()
     persons: frozenset[str] = frozenset()
+    endings: tuple[tuple[str, str], ...] = ()
+    plurals: frozenset[str] = frozenset()
+    counting: frozenset[str] = frozenset()
+    capitals: frozenset[str] = frozenset()
 
     @cached_property
     def canonical(self) -> dict[str, str]:
@@ -77,18 +94,58 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((left, right) for left, right in pairs)
 
 
+def _kinds(text: str) -> dict[str, str]:
+    groups = (group.split(":") for group in text.split(";"))
+    return {word: kind.strip() for kind, words in groups for word in words.split()}
+
+
+# What follows an introduction ("do you know") if it is no more than that.
+_ASKS = r"(?=(?:what|which|who|whom|whose|when|where|why|how|if|whether|the|is|are|for what)\b)"
+# Verbs of a state: "how do you feel" does not ask for a way to do it.
+_STATES = (
+    "feel|think|know|like|love|hate|look|sound|seem|mean|want|need|believe|exist|live|die|work|sleep|"
+    "see|age|rate|compare|differ|be|have|remember|understand"
+)
+
 ENGLISH = Language(
-    light=_words(
-        "a an the this that these those there here it is are am be been being was were do does did "
-        "done have has had having can could may might will would shall should must i you we me us my "
-        "mine one of in at for to on by with as about into onto so then than if whether and or but "
-        "from up out please kindly thanks thank hello hi hey ok okay just exactly actually really "
-        "basically ever get got 's 'm 're 've 'd 'll"
+    light=_words("a an the kindly please thanks exactly actually really basically so ever"),
+    markers=_words(
+        "the of and what which who whom whose when where why how is are does did can could should "
+        "would will i my you your it this that with for to"
     ),
+    auxiliaries=_kinds(
+        "be: is are am be; be past: was were; : do does; past: did; have: have has; had: had; "
+        "can: can could; should: should; must: must; shall: shall; will: will; would: would; "
+        "may: may; might: might"
+    ),
+    contractions={
+        "can't": "can not",
+        "cant": "can not",
+        "cannot": "can not",
+        "won't": "will not",
+        "shan't": "shall not",
+        "ain't": "be not",
+        "let's": "let us",
+        "i'm": "i am",
+        "im": "i am",
+        "ive": "i have",
+        "it's": "it is",
+        "that's": "that is",
+        "there's": "there is",
+        "here's": "here is",
+        "he's": "he is",
+        "she's": "she is",
+        "whats": "what is",
+    }
+    | {
+        short + "nt": f"{short} not"
+        for short in sorted(
+            _words("do does did is are was were has have had could should would must")
+        )
+    },
     negations=_words(
         "not no never none nobody nothing nowhere neither nor cannot without except unless hardly "
-        "barely stop avoid prevent n't isn't aren't wasn't weren't don't doesn't didn't can't couldn't "
-        "won't wouldn't shan't shouldn't mustn't haven't hasn't hadn't ain't"
+        "barely stop avoid prevent"
     ),
     opposites=_pairs(
         "on/off in/out up/down enable/disable enabled/disabled activate/deactivate before/after "
@@ -125,46 +182,41 @@ ENGLISH = Language(
     ),
     synonyms=(
         ("buy", "purchase"),
-        ("photo", "photograph", "picture", "pic"),
+        ("photo", "photograph"),
         ("movie", "film"),
         ("car", "automobile"),
-        ("phone", "telephone", "smartphone"),
+        ("phone", "telephone"),
         ("repair", "fix", "mend"),
         ("begin", "start", "commence"),
         ("end", "finish"),
         ("quick", "fast", "rapid", "quickly", "rapidly"),
         ("kid", "child", "children"),
         ("doctor", "physician"),
-        ("remove", "delete", "erase"),
+        ("delete", "erase"),
         ("change", "modify", "alter"),
-        ("choose", "pick", "select"),
-        ("error", "mistake"),
-        ("reply", "answer", "respond"),
+        ("choose", "select"),
+        ("reply", "respond"),
         ("hard", "difficult"),
         ("large", "big"),
         ("largest", "biggest"),
-        ("small", "little"),
-        ("mean", "meaning"),
         ("often", "frequently"),
         ("about", "regarding", "concerning"),
         ("job", "occupation"),
         ("lawyer", "attorney"),
-        ("holiday", "vacation"),
-        ("email", "e-mail", "mail"),
-        ("app", "application"),
+        ("email", "e-mail"),
         ("info", "information"),
-        ("pc", "computer"),
         ("tv", "television"),
         ("maths", "math", "mathematics"),
-        ("usa", "u.s.", "us.", "u.s.a."),
-        ("uk", "u.k."),
+        ("usa", "u.s", "u.s.a", "us as a name"),
+        ("uk", "u.k"),
         ("colour", "color"),
         ("favourite", "favorite"),
         ("organise", "organize"),
         ("center", "centre"),
     ),
     framing=(
-        (r"^(?:please|kindly|hello|hi|hey|ok|okay|so|well|thanks)\b[\s,.!:]*", ""),
+        (r"^(?:please|kindly|so)\b[\s,.!:]*", ""),
+        (r"^(?:hello|hi|hey|ok|okay|well|thanks)\s*[,.!:]+\s*", ""),
         (
             (
                 r"^(?:can|could|would|will) (?:you|someone|somebody|anyone|anybody) (?:please |kindly )?"
@@ -172,50 +224,58 @@ ENGLISH = Language(
             ),
             "",
         ),
-        (r"^let (?:me|us) know(?: about| if| whether)?\b[\s,:]*", ""),
-        (r"^help (?:me|us)(?: to)? (?:understand|learn|know)\b[\s,:]*", ""),
+        (rf"^let (?:me|us) know(?: about| if| whether)? {_ASKS}", ""),
+        (rf"^help (?:me|us)(?: to)? (?:understand|know) {_ASKS}", ""),
         (
             (
-                r"^(?:i|we)(?: would|'d|’d)? (?:want|need|like|wish|am trying|have|try) to "
-                r"(?:know|understand|learn|find out|ask|hear)(?: about| if| whether)?\b[\s,:]*"
+                rf"^(?:i|we) (?:want|need|would like|wish) to (?:know|understand|find out|ask|hear)"
+                rf"(?: about| if| whether)? {_ASKS}"
             ),
             "",
         ),
         (
-            r"^(?:do|does) (?:you|anyone|anybody|someone|somebody) know(?: if| whether)?\b[\s,:]*",
+            rf"^(?:do|does) (?:you|anyone|anybody|someone|somebody) know(?: if| whether)? {_ASKS}",
             "",
         ),
-        (r"^(?:i am|i'm|i’m|i was) (?:just )?wondering(?: if| whether)?\b[\s,:]*", ""),
-        (r"^(?:i wonder|my question is|question:?|quick question:?)(?: if| whether)?\b[\s,:]*", ""),
-        (r"^(?:tell|show) (?:me|us)(?: about)?\b[\s,:]*", ""),
-        (r"\b(explain|describe)(?: to)? (?:me|us)\b", r"\1"),
-        (r"[\s,]*\b(?:to me|to us)[\s.!?]*$", ""),
-        (r"[\s,]*\b(?:please|thanks|thank you|thx|for me)[\s.!]*$", ""),
+        (rf"^(?:i am|i was) (?:just )?wondering(?: if| whether)? {_ASKS}", ""),
+        (r"^(?:my question is|question:|quick question:)\s*", ""),
+        (rf"^i wonder(?: if| whether)? {_ASKS}", ""),
+        (rf"^(?:tell|show) (?:me|us)(?: about)? {_ASKS}", ""),
+        (r"^(explain|describe)( .+)? to (?:me|us)[\s.!?]*$", r"\1\2"),
+        (r"^(explain|describe) to (?:me|us)\b", r"\1"),
+        (r"[\s,]*\b(?:please|thanks|thank you|thx)[\s.!?]*$", ""),
         (
             (
-                r"\bwhat(?: is|'s|’s| are) (?:the )?(?:best |right |correct |proper |recommended )?"
-                r"(?:way|ways|method|step|steps|process|procedure)(?: for me)? (?:to|of|for)\b"
+                r"\bwhat (?:is|are) (?:the )?(?:best |right |correct |proper |recommended )?"
+                r"(?:way|ways|method|steps|procedure)(?: for me)? to\b"
             ),
             "how to",
         ),
-        (r"\bthe (?:way|steps) to\b", "how to"),
+        (r"^what (?:can|could|should) (?:i|you|we|one) do (?:in order )?to\b", "how to"),
+        (r"^the (?:best )?(?:way|steps) to\b", "how to"),
         (
-            r"\bhow (?:do|does|can|could|should|would|might|may|shall|will) (?:i|you|we|one)\b",
-            "how to",
+            rf"\bhow (?:do|does|can|could|should|would) (?:i|you|we|one) (?!(?:{_STATES})\b)",
+            "how to ",
         ),
-        (r"\bhow to (?:go about|best)\b", "how to"),
-        (r"\bfor what reasons?\b|\bhow come\b|\bwhat is the reason(?: that| why)?\b", "why"),
-        (r"\b(?:at )?what time\b|\bon what date\b|\bin (?:what|which) year\b", "when"),
+        (r"^(how to .*?)\bmy ", r"\1 "),
+        (r"\bfor what reasons?\b|\bhow come\b|\bwhat is the reason(?: that| why)\b", "why"),
+        (r"\bat what time\b|\bon what date\b", "when"),
         (r"\bin (?:what|which) (?:place|location)\b|\bat (?:what|which) place\b", "where"),
         (r"\bwhich person\b|\bwhat person\b", "who"),
-        (r"\bwhat(?:'s|’s)\b", "what is"),
-        (r"\bwho(?:'s|’s)\b", "who is"),
-        (r"\bwhere(?:'s|’s)\b", "where is"),
-        (r"\bhow(?:'s|’s)\b", "how is"),
-        (r"\bwhen(?:'s|’s)\b", "when is"),
-        (r"\b(?:i'm|i’m)\b", "i am"),
+        (r"\b(what|who|where|how|when|why)'s\b", r"\1 is"),
+        (r"\bi'd like\b", "i would like"),
+        (r"\bi'm\b", "i am"),
+        (r"^what (?:does|do) (.+?) mean[\s?.!]*$", r"what is the meaning of \1"),
+        (r"^what (.+?) means[\s?.!]*$", r"what is the meaning of \1"),
+        (r"^(?:explain|describe) (?=(?:what|why|how|who|when|where)\b)", ""),
+        (r"^what are some (?:of the )?", "what are "),
         (r"^(?=the )", "what is "),
+        (
+            r"\b(a|an|the) (?!meaning)(\w+ing|one|second|third|quarter|half|right|left|cold)\b",
+            r"\1-\2",
+        ),
         (r"\bhow far away\b", "how far"),
+        (r"\b(?:a|an) (few|little|lot|number|couple|bit) ", r"a-\1 "),
     ),
     questions={
         "who": "who",
@@ -229,9 +289,10 @@ ENGLISH = Language(
         "how": "how",
     },
     directions=_words(
-        "than to from into onto before after over under above below versus vs vs. against by toward "
+        "than to from into onto before after over under above below versus vs against by toward "
         "towards between instead rather inside outside via until till since beat beats beating"
     ),
+    fronting=_words("in on at for with during within"),
     numbers={
         word: str(value)
         for value, word in enumerate(
@@ -280,8 +341,34 @@ ENGLISH = Language(
         "once": "1",
     },
     past=_words("was were did had used"),
-    future=_words("will won't going gonna shall"),
+    future=_words("will going gonna shall"),
     persons=_words(
-        "your yours he him his she her hers they them their theirs our ours its who's myself yourself"
+        "i me my mine you your yours we us our ours he him his she her hers it its they them their "
+        "theirs myself yourself himself herself itself ourselves themselves who's"
+    ),
+    endings=(
+        ("ies", "y"),
+        ("sses", "ss"),
+        ("shes", "sh"),
+        ("ches", "ch"),
+        ("xes", "x"),
+        ("atoes", "ato"),
+        ("s", ""),
+    ),
+    plurals=_words(
+        "news goods customs glasses arms means pants odds savings earnings belongings windows "
+        "series species sales jeans scissors contents clothes brains spirits grounds manners "
+        "premises spectacles papers forces irons honors honours states times always perhaps "
+        "sometimes afterwards besides yes as his hers ours theirs headquarters stairs lens bus gas "
+        "minutes has does was christmas wales texas athens looks directions letters regards "
+        "damages resources remains stocks rights lines vegas"
+    ),
+    counting=_words(
+        "best worst most least first last only my your his her our their this these those each"
+    ),
+    capitals=_words(
+        "may march august turkey china polish apple amazon windows us it who shell target gap "
+        "orange chile jordan guinea mercury swift rust go excel access word bill mark will rose "
+        "nice reading bath today yesterday tomorrow cork job lent catholic democrat republican english"
     ),
 )

@@ -13,8 +13,8 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
@@ -31,12 +31,14 @@ _TOKEN: Final = re.compile(
     r"(?P<literal>https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+"  # addresses
     r"|```.*?```|`[^`\n]+`|\"[^\"\n]+\"|“[^”\n]+”|«[^»\n]+»|(?<!\w)'[^'\n]{2,}'(?!\w)"  # quotations
     r"|[^\W\d]\w*(?:[_:/\\]\w+)+(?:\(\))?|[^\W\d]\w*\(\)|\w+(?:\.[^\W\d]\w+){1,}(?:\(\))?"  # code
-    r"|(?<!\w)--?[a-z][\w-]*|/\w[\w./-]*)"
-    r"|(?P<number>[-+−]?[$€£¥]?\d+(?:[.,:/]\d+)*(?:(?:st|nd|rd|th)\b)?\s?(?:[%°$€£¥]|[^\W\d_]+\b)?)"
+    r"|(?<!\w)--?[a-z][\w-]*|/\w[\w./-]*|(?<=\s)[^\w\s]+(?=\s)|[:;=][-']?[()DPpO/\\|]"
+    r"|(?<![^\W_])[A-Z][+-](?![^\W_])|(?<=\d)[!'\"]|\.[A-Z]\w+\b)"  # grades, factorials, .NET
+    r"|(?P<number>[-+−]?[$€£¥]?\.?\d+(?:[.,:/]\d+)*(?:(?:st|nd|rd|th)\b)?\s?(?:[%°$€£¥]|[^\W\d_]+\b)?)"
     r"|(?P<word>[^\W\d_][^\W_]*(?:['’-][^\W_]+)*(?:\+\+|\#)?\.?(?=\W|$)|[^\W_]+)"
     r"|(?P<symbol>[^\w\s.,;:!?()\[\]{}'\"’“”…-])",
     re.DOTALL,
 )
+_TOKEN_OF_FORMULA: Final = re.compile(_TOKEN.pattern + r"|(?P<bracket>[()\[\]{}])", re.DOTALL)
 _UNIT: Final = re.compile(r"^(?P<amount>.*?\d)\s*(?P<unit>[^\d\s]*)$")
 _SENTENCE_START: Final = re.compile(r"(?:^|[.!?:]\s+|\n\s*)$")
 # Letters of a short word that are all capital are a name in any place.
@@ -85,8 +87,17 @@ _HOW_MUCH: Final = frozenset(
         "hot",
     ]
 )
-# Fewer content words have no order that could tell a turned phrase from a swap.
-_TURNED_FROM: Final = 3
+# Fewer words have no order that could tell a turned phrase from a swap.
+_TURNED_FROM: Final = 4
+# Marks the digest of a word that a turned phrase may begin with.
+_FRONT: Final = "<"
+_SUPERLATIVE: Final = re.compile(r"\w{2,}(?:est|most)")
+_AS_NAME: Final = " as a name"
+_SHORTEST_STEM: Final = 3
+_FORMULA: Final = re.compile(r"[\d=*/^<>]")
+_SUPERSCRIPTS: Final = str.maketrans(
+    {high: f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
+)
 
 
 @dataclass(frozen=True)
@@ -98,10 +109,11 @@ class Signature:
         numbers: Numbers with their units and dates, in order.
         names: Names, in order.
         literals: Quoted text, code, identifiers and addresses, in order.
+        auxiliaries: The kinds of auxiliary verbs, in order.
         negations: How many negations there are.
         opposites: Sides of the pairs of opposites that occur.
         question: The kinds of answer wanted, the tense and the persons.
-        words: All other content words, names among them, in order.
+        words: All words that are not light, with numbers and literals, in order.
         fixed: Whether the order of the words is part of the meaning in any case.
     """
 
@@ -112,6 +124,7 @@ class Signature:
     negations: int
     opposites: tuple[str, ...]
     question: tuple[str, ...]
+    auxiliaries: tuple[str, ...]
     words: tuple[str, ...]
     fixed: bool
 
@@ -128,7 +141,15 @@ class Signature:
         """
         lists = {
             name: tuple(map(str, data[name]))
-            for name in ("numbers", "names", "literals", "opposites", "question", "words")
+            for name in (
+                "numbers",
+                "names",
+                "literals",
+                "opposites",
+                "question",
+                "auxiliaries",
+                "words",
+            )
         }
         return cls(
             tables=str(data["tables"]),
@@ -158,6 +179,7 @@ def refusal(asked: Signature, stored: Signature) -> Refusal | None:
         ("negation", asked.negations == stored.negations),
         ("opposites", not _opposed(asked.opposites, stored.opposites)),
         ("question", asked.question == stored.question),
+        ("question", asked.auxiliaries == stored.auxiliaries),
         ("names", sorted(_shared(asked, stored)) == sorted(_shared(stored, asked))),
         ("words", sorted(asked.words) == sorted(stored.words)),
         ("order", _same_order(asked, stored)),
@@ -184,8 +206,9 @@ def _opposed(asked: tuple[str, ...], stored: tuple[str, ...]) -> bool:
 def _same_order(asked: Signature, stored: Signature) -> bool:
     """Tell whether the words stand in one order, or the same phrases in another one.
 
-    "In Paris, what is the weather?" turns "What is the weather in Paris?" round. A swap of two
-    names is no such turn, and where a word of direction stands between them none is believed.
+    "In Paris, what is the weather?" turns "What is the weather in Paris?" round: its last phrase,
+    which a word such as "in" begins, stands first. A swap of two names is no such turn, and where
+    there is a word of direction none is believed.
     """
     if asked.words == stored.words:
         return True
@@ -193,14 +216,30 @@ def _same_order(asked: Signature, stored: Signature) -> bool:
         return False
     if _in_order(asked) != _in_order(stored):
         return False
+    return _turns(asked.words, stored.words) or _turns(stored.words, asked.words)
+
+
+def _turns(plain: tuple[str, ...], turned: tuple[str, ...]) -> bool:
     return any(
-        asked.words[turn:] + asked.words[:turn] == stored.words
-        for turn in range(1, len(asked.words))
+        plain[place:] + plain[:place] == turned
+        for place in range(1, len(plain))
+        if plain[place].startswith(_FRONT)
     )
 
 
 def _in_order(text: Signature) -> tuple[str, ...]:
     return text.names if len(text.names) > 1 else ()
+
+
+@dataclass
+class _Reading:
+    """What was read of a text so far."""
+
+    numbers: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    literals: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)  # every word, light ones too
 
 
 class _Reader:
@@ -209,33 +248,59 @@ class _Reader:
         self._secret = secret
 
     def read(self, text: str) -> Signature:
-        plain = unicodedata.normalize("NFKC", text).replace("’", "'").strip()
+        plain = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS))
+        plain = plain.replace("’", "'").strip()
+        if plain.isupper() and " " in plain:
+            plain = plain.lower()
         framed = self._without_framing(plain)
-        numbers: list[str] = []
-        names: list[str] = []
-        literals: list[str] = []
-        words: list[str] = []
-        seen: list[str] = []  # every word, light ones too
-        for kind, token, first in _tokens(framed):
-            if kind in {"literal", "symbol"}:
-                literals.append(token)
-            elif kind == "number":
-                numbers.append(_number(token))
+        tokens = list(_tokens(framed, brackets=bool(_FORMULA.search(framed))))
+        seen = [part for kind, token, _ in tokens if kind == "word" for part in self._parts(token)]
+        known = not self._language.markers.isdisjoint(seen)
+        counted = not self._language.counting.isdisjoint(seen) or any(
+            map(_SUPERLATIVE.fullmatch, seen)
+        )
+        read = _Reading(seen=seen)
+        for kind, token, first in tokens:
+            if kind == "word":
+                self._word(token, read, first=first, known=known, counted=counted)
             else:
-                self._word(token, numbers, names, words, seen, first=first)
+                self._thing(kind, token, read)
+        return self._signature(read)
+
+    def _signature(self, read: _Reading) -> Signature:
+        language, seen = self._language, read.seen
         digest = self._digest
+        kinds = [language.auxiliaries[word] for word in seen if word in language.auxiliaries]
         return Signature(
-            tables=self._language.version,
-            numbers=tuple(map(digest, numbers)),
-            names=tuple(map(digest, names)),
-            literals=tuple(map(digest, literals)),
-            negations=sum(map(self._is_negation, seen)),
+            tables=language.version,
+            numbers=tuple(map(digest, read.numbers)),
+            names=tuple(map(digest, read.names)),
+            literals=tuple(map(digest, read.literals)),
+            negations=sum(word in language.negations for word in seen),
             opposites=self._opposites(seen),
             question=self._question(seen),
-            words=tuple(map(digest, words)),
-            fixed=not self._language.light.intersection(seen)
-            or bool(self._language.directions.intersection(seen)),
+            auxiliaries=tuple(filter(None, kinds)),
+            words=tuple(
+                (_FRONT if word in language.fronting else "") + digest(word) for word in read.words
+            ),
+            fixed=language.markers.isdisjoint(seen) or not language.directions.isdisjoint(seen),
         )
+
+    def _thing(self, kind: str, token: str, read: _Reading) -> None:
+        """Take in a number, or what is compared as it stands."""
+        value = _number(token) if kind == "number" else token
+        (read.numbers if kind == "number" else read.literals).append(value)
+        read.words.append(value)
+
+    def _parts(self, token: str) -> list[str]:
+        """Return a word in the words that it stands for."""
+        word = token.casefold().removesuffix(".")
+        if len(word) > 1 and token.removesuffix(".").isupper() and word in self._language.capitals:
+            return [f"{word}{_AS_NAME}"]  # US, IT, WHO
+        spelled = self._language.contractions.get(word)
+        if spelled is None and word.endswith("n't") and self._language.contractions:
+            spelled = f"{word[:-3]} not"
+        return spelled.split() if spelled else list(_tail_apart(word))
 
     def _without_framing(self, text: str) -> str:
         """Return the text without polite or wordy beginnings; its names keep their capitals."""
@@ -248,57 +313,48 @@ class _Reader:
                     text, changed = shorter, True
         return text
 
-    def _word(
-        self,
-        token: str,
-        numbers: list[str],
-        names: list[str],
-        words: list[str],
-        seen: list[str],
-        *,
-        first: bool,
-    ) -> None:
+    def _word(self, token: str, read: _Reading, *, first: bool, known: bool, counted: bool) -> None:
         language = self._language
-        word = token.casefold().rstrip(".") if token[:-1].count(".") == 0 else token.casefold()
-        for part in _parts(word):
-            seen.append(part)
-            if part in language.numbers:
-                numbers.append(language.numbers[part])
-                return
-            if part in _MONTHS_AND_DAYS:
-                numbers.append(part)
-                return
-            named = (token[:1].isupper() and not first and part != "i") or bool(
-                _ACRONYM.fullmatch(token)
-            )
-            if self._is_light(part) and not (named and _ACRONYM.fullmatch(token)):
-                continue
-            canonical = self._canonical(part)
-            words.append(canonical)
-            if named:
-                names.append(canonical)
+        acronym = bool(_ACRONYM.fullmatch(token.rstrip(".")))
+        named = acronym or (token[:1].isupper() and not first)
+        for part in self._parts(token):
+            value = language.numbers.get(part) or (part if part in _MONTHS_AND_DAYS else None)
+            if value is not None:
+                read.numbers.append(value)
+                read.words.append(value)
+            elif acronym or not self._is_light(part, known=known):
+                name = named and part not in {"i", "'s"}
+                exact = counted or (name and not acronym) or part in language.fronting
+                word = part if exact else self._singular(part)
+                word = language.canonical.get(word, word)
+                if name and part in language.capitals:
+                    word += _AS_NAME
+                read.words.append(word)
+                if name:
+                    read.names.append(word)
 
-    def _is_light(self, word: str) -> bool:
+    def _is_light(self, word: str, *, known: bool) -> bool:
+        """Tell whether a word is left out: it may come and go, or is looked at elsewhere."""
         language = self._language
-        return (
-            word in language.light
-            or word in language.questions
-            or word in language.negations
-            or word in language.persons
+        return known and (
+            word in language.light or word in language.auxiliaries or word in language.questions
         )
 
-    def _canonical(self, word: str) -> str:
-        known = self._language.canonical
-        stem = known.get(word) or _stem(word)
-        return known.get(stem, stem)
-
-    def _is_negation(self, word: str) -> bool:
-        return word in self._language.negations
+    def _singular(self, word: str) -> str:
+        """Return the singular of a word: too little rather than too much."""
+        language = self._language
+        if word in language.plurals or word.endswith(("ss", "us", "is", "ics")):
+            return word
+        for ending, instead in language.endings:
+            stem = word.removesuffix(ending)
+            if stem != word and len(stem) >= _SHORTEST_STEM:
+                return stem + instead
+        return word
 
     def _opposites(self, seen: list[str]) -> tuple[str, ...]:
         sides = self._language.sides
         found = chain.from_iterable(
-            sides.get(word) or sides.get(_stem(word)) or () for word in seen
+            sides.get(word) or sides.get(self._singular(word)) or () for word in seen
         )
         return tuple(sorted(set(found)))
 
@@ -312,8 +368,8 @@ class _Reader:
             for word, following in zip(seen, chain(seen[1:], ("",)), strict=False)
             if word in language.questions
         ]
-        if not kinds and language.questions and seen and seen[0] in language.light:
-            kinds = [_MODALS.get(seen[0], "")]
+        if not kinds and language.questions and seen and seen[0] in language.auxiliaries:
+            kinds = ["whether"]
         past = any(word in language.past or bool(_PAST.fullmatch(word)) for word in seen)
         future = any(word in language.future for word in seen)
         persons = sorted(set(seen) & language.persons)
@@ -326,34 +382,20 @@ class _Reader:
         ).hexdigest()[:12]
 
 
-# What a question that is answered by yes or no asks for.
-_MODALS: Final = {
-    word: f"whether {kind}"
-    for kind, words in {
-        "is": "is are am was were",
-        "does": "do does did have has had",
-        "can": "can could may might",
-        "should": "should shall must",
-        "will": "will would",
-    }.items()
-    for word in words.split()
-}
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield kind, token and whether it begins a sentence."""
-    for match in _TOKEN.finditer(text):
+def _tokens(text: str, *, brackets: bool) -> Iterator[tuple[str, str, bool]]:
+    """Yield kind, token and whether it begins a sentence; brackets only where they count."""
+    for match in (_TOKEN_OF_FORMULA if brackets else _TOKEN).finditer(text):
         kind = str(match.lastgroup)
         token = match.group()
         yield kind, token, bool(_SENTENCE_START.search(text[: match.start()][-4:]))
 
 
-def _parts(word: str) -> tuple[str, ...]:
-    """Return a word in the parts that mean something by themselves."""
-    if word.endswith("n't") or "'" not in word:
-        return (word,)
-    head, _, tail = word.partition("'")
-    return (head, f"'{tail}") if tail in {"s", "m", "re", "ve", "d", "ll"} else (word,)
+def _tail_apart(word: str) -> tuple[str, ...]:
+    """Return a word and what an apostrophe parts from it."""
+    head, apostrophe, tail = word.partition("'")
+    return (
+        (head, f"'{tail}") if apostrophe and tail in {"s", "m", "re", "ve", "d", "ll"} else (word,)
+    )
 
 
 def _number(token: str) -> str:
@@ -362,28 +404,3 @@ def _number(token: str) -> str:
     amount, unit = (match["amount"], match["unit"]) if match else (token, "")
     amount = re.sub(r"(?<=\d),(?=\d{3}\b)", "", amount)
     return f"{amount} {unit.casefold()}".strip()
-
-
-_ENDINGS: Final[tuple[tuple[str, str], ...]] = (
-    ("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("s", ""),
-    ("ing", ""), ("ied", "y"), ("ed", ""),
-)  # fmt: skip
-_SHORTEST_STEM: Final = 3
-
-
-def _stem(word: str) -> str:
-    """Return a word without its plural or its ending of a verb; too little rather than too much."""
-    for ending, instead in _ENDINGS:
-        stem = word.removesuffix(ending)
-        if stem == word or len(stem) < _SHORTEST_STEM or word.endswith(("ss", "us", "is")):
-            continue
-        if ending in {"ing", "ed"}:
-            if not re.search(r"[aeiouy]", stem):
-                continue
-            if stem[-1] == stem[-2] and stem[-1] not in "lsz":
-                stem = stem[:-1]
-        return (stem + instead).removesuffix("e")
-    return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
-
-
-Same: TypeAlias = Callable[[str, str], bool]

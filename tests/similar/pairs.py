@@ -124,6 +124,47 @@ Which languages are spoken in Belgium? | What languages are spoken in Belgium?
 What does HTTP 404 mean? | what does http 404 mean?
 What does idempotent mean? | Tell me what idempotent means
 What happens when a star dies? | Do you know what happens when a star dies?
+How can I lose weight? | What should I do to lose weight?
+How can I be a good geologist? | What should I do to be a good geologist?
+What is the best way to lose weight quickly? | How can I lose weight quickly?
+How do I learn Python? | What is the best way to learn Python?
+What are the best ways to learn English? | How can I learn English?
+Why is Trump so popular? | Why is Trump popular?
+Why is the USA at war? | Why is the US at war?
+What does it feel like to be rich? | What does it really feel like to be rich?
+What is the meaning of life? | What is meaning of life?
+What is the purpose of life? | What's the purpose of life?
+What does "idk" mean? | What is the meaning of "idk"?
+How do I make money online? | How can I make money online?
+How do I make money online? | How can you make money online?
+How should I prepare for an interview? | How do I prepare for interviews?
+How do you tie a tie? | How to tie a tie
+Is there life after death? | Is there a life after death?
+What are the best places to visit in Rome? | Which are the best places to visit in Rome?
+What's the best laptop under $1000? | What is the best laptop under $1,000?
+In India, what is the best bank? | What is the best bank in India?
+How do I recover my deleted photos? | How can I recover deleted photos?
+How do I recover my Gmail password? | How can I recover my gmail password?
+Can you tell me how far the moon is? | How far is the moon?
+Why don't people like me? | Why do people not like me?
+What is machine learning? | Could you explain what machine learning is?
+What is machine learning? | machine learning?
+Who won the 2014 World Cup? | who won the 2014 world cup
+How do I stop my dog from barking? | How can I stop my dog from barking?
+Where can I watch the match? | Where could I watch the match?
+Does aspirin thin the blood? | Does aspirin thin blood?
+How many calories are in an apple? | How many calories are there in an apple?
+How does one become a pilot? | How can I become a pilot?
+How do I become an astronaut? | How can I become astronaut?
+What should I do if I lose my passport? | What do I do if I lose my passport?
+Which is the best phone under 15000? | What is the best phone under 15000?
+Which is the best phone? | What's the best phone?
+What are some good books on history? | What are good books on history?
+What are some tips for interviews? | What are tips for interviews?
+What do you think about love? | What do you think of love?
+What is your favorite film? | What is your favourite movie?
+How do I delete my account? | How can I delete an account?
+What are the advantages of solar power? | What are advantages of solar power?
 """)
 
 # One word was replaced by its opposite.
@@ -469,6 +510,442 @@ Hva er hovedstaden i Frankrike? | Hva er hovedstaden i Spania?
 Jak otevřít okno? | Jak zavřít okno?
 """)
 
+# They differ in small words, in what a word ends with, or in who does what: pronouns, auxiliaries,
+# prepositions, tenses, "who" and "whom", formulas, capitals, words that only look like a plural.
+SMALL: Final = _pairs("""
+What are you doing? | What do you do?
+Do you love me? | Do I love you?
+What can I eat? | What should I eat?
+Is he coming? | Is she coming?
+How do you feel? | How do I feel?
+What is the best plan? | What is the best plane?
+What is the best car? | What is the best care?
+What is marketing? | What is a market?
+What is accounting? | What is an account?
+What is programming? | What is a program?
+What is the mean of this sample? | What is the meaning of this sample?
+Who invented the smartphone? | Who invented the telephone?
+What is 10⁶? | What is 106?
+What is 2*(3+4)? | What is 2*3+4?
+What is 5!? | What is 5?
+What is .5 of 80? | What is 5 of 80?
+Why is he rude to me? | Why is he rude?
+What is the best job for me? | What is the best job?
+What happened to me? | What happened?
+What time is it? | When is it?
+Find flights to Rome from Oslo | Find flights from Rome to Oslo
+How do I break up with her? | How do I break out with her?
+How do I give up? | How do I give in?
+How do I work with Google? | How do I work for Google?
+What is news? | What is new?
+What is economics? | What is economic?
+What is the price of Windows? | What is the price of a window?
+Has he been president? | Is he president?
+Who has been president? | Who is president?
+Who had the ball? | Who has the ball?
+What are your goals? | What are my goals?
+Can you help me? | Can I help you?
+Do I need you? | Do you need me?
+Why do I hate myself? | Why do you hate yourself?
+Why do they hate us? | Why do we hate them?
+Will I see him? | Will he see me?
+Is this true? | Is that true?
+What if I fail? | What do I fail?
+Tea and coffee? | Tea or coffee?
+Should I take A or B? | Should I take A and B?
+Which is better, tea or coffee? | Which is better, coffee or tea, for sleep?
+All cats are black? | Some cats are black?
+Do all birds fly? | Do any birds fly?
+Only I love her | I love only her
+Do people only eat meat? | Do only people eat meat?
+Few people came? | A few people came?
+What causes headaches? | What do headaches cause?
+What are the causes of stress? | What are the effects of stress?
+What should I eat before a run? | What should I eat after a run?
+What should I eat during a run? | What should I eat before a run?
+Can I drink milk with antibiotics? | Can I drink milk after antibiotics?
+Is it bad to eat at night? | Is it bad to eat in the morning?
+How many calories in an apple? | How many calories in a pineapple?
+How much does it cost to live in Delhi? | How much does it cost to leave Delhi?
+Who is the current president of India? | Who is the president of India?
+Who was the first president of India? | Who was the last president of India?
+Why does India hate Pakistan? | Why does Pakistan hate India?
+Why did Trump win? | Why will Trump win?
+How did Trump win? | How can Trump win?
+Should Trump win? | Could Trump win?
+Is Trump going to win? | Did Trump win?
+How do I get a job at Google? | How do I get a job at Google in India?
+How do I learn to code? | How do I learn to code for free?
+How do I lose weight? | How do I gain weight?
+How do I lose 5 kg? | How do I lose 10 kg?
+How do I lose weight in a month? | How do I lose weight in a week?
+What is the best phone under 15000? | What is the best phone under 20000?
+What is the best phone? | What is the best phone to buy for gaming?
+What is the best book? | What are the best books?
+What is my child's name? | What are my children's names?
+Where is this key? | Where are these keys?
+Is Python 2 better than 3? | Is Python 3 better than 2?
+Is Python better than Ruby? | Is Ruby better than Python?
+Is it more dangerous? | Is it less dangerous?
+Is she older than him? | Is he older than her?
+Is she as old as him? | Is she older than him?
+Is it the cheapest? | Is it cheap?
+Is it cheaper? | Is it cheap?
+Who is richer? | Who is the richest?
+How fast is a cheetah? | How fast was a cheetah?
+Where do I live? | Where do you live?
+Where does he live? | Where did he live?
+Why did he leave? | When did he leave?
+Who did he leave? | Who left him?
+Who loves Mary? | Whom does Mary love?
+What eats frogs? | What do frogs eat?
+What do snakes eat? | What eats snakes?
+Who taught Plato? | Who did Plato teach?
+Who was taught by Plato? | Who taught Plato?
+What is eaten by frogs? | What eats frogs?
+How do I turn the light on? | How do I turn the light off?
+How do I polish furniture? | How do I learn Polish furniture?
+What is the weather in Turkey? | What is the weather in turkey meat?
+How big is Turkey? | How big is a turkey?
+Is China fragile? | Is china fragile?
+Is it used? | Is it useful?
+How is it used? | How is it using?
+What does she use? | What does she used to use?
+How do I stop thinking? | How do I start thinking?
+Can I stop to eat? | Can I stop eating?
+Do you remember to lock it? | Do you remember locking it?
+Do I have to go? | Do I have a go?
+Must I pay? | Do I pay?
+Need I pay? | May I pay?
+Do I need to pay? | Do I want to pay?
+What can't I say? | What can I say?
+Why can't I sleep? | Why can I sleep?
+Why dont I sleep? | Why do I sleep?
+Why am I not happy? | Why am I happy?
+Why am I unhappy? | Why am I happy?
+Is it legal? | Is it illegal?
+Is it possible without a visa? | Is it possible with a visa?
+Which people do not like cats but like dogs? | Which people like cats but do not like dogs?
+Does not eating meat help? | Does eating meat not help?
+What is in the box? | What is on the box?
+What is under the box? | What is in the box?
+Is the cat on the mat? | Is the mat on the cat?
+What is the capital of Georgia the state? | What is the capital of Georgia the country?
+What is X+Y? | What is X-Y?
+What is x - y? | What is x y?
+Blood type O- | Blood type O
+Is an A+ good? | Is an A- good?
+Is an A good? | Is an A- good?
+What is .NET? | What is NET?
+What is C? | What is C#?
+What is H2O? | What is H2O2?
+What is the US? | What is us?
+What is IT? | What is it?
+What is the temperature in C? | What is the temperature in F?
+What is the 2nd law? | What is the 3rd law?
+What are the top ten films? | What are the top twenty films?
+Translate "I am" | Translate "You are"
+What does "on" mean? | What does "off" mean?
+Who is Michael Jordan? | Who is Jordan Michael?
+Who is the son of David? | Who is David the son of?
+What is the name of the father of John? | What is the name of John, the father?
+Whose dog bit Anna? | Whose dog did Anna bite?
+Did Anna's dog bite Bob? | Did Anna bite Bob's dog?
+Anna told Bob that he lost? | Bob told Anna that he lost?
+If it rains, do we play? | Do we play if it rains not?
+If A then B? | If B then A?
+When it rains, should I drive? | When I drive, should it rain?
+Is every man mortal? | Is each mortal a man?
+Is no man an island? | Is a man no island?
+Do you know Python? | What do you know in Python?
+Do you know me? | Do I know you?
+I want to learn Python | I want to teach Python
+I need to understand Python | I like to learn Python
+What is the process of photosynthesis? | What is the purpose of photosynthesis?
+How is photosynthesis? | What is photosynthesis?
+How about lunch? | What about lunch?
+What is it about? | What about it?
+What do you think of me? | What do I think of you?
+Tell me about yourself | Tell me about myself
+Tell me your name | Tell me my name
+Give me your money | Give you my money
+Should I ask him out? | Should I ask him?
+Should I ask her out? | Should he ask me out?
+Is it up to you? | Is it up to me?
+How do I set up a server? | How do I set a server?
+How do I log in? | How do I log out?
+How do I back up? | How do I back down?
+Where can I work from home? | Where can I work at home?
+Where are you from? | Where are you?
+Where are you going? | Where do you go?
+Where did you go? | Where have you gone?
+How long have you been there? | How long are you there?
+How long will it take? | How long did it take?
+How long ago was it? | How long was it?
+How often do you run? | How fast do you run?
+How much is it? | How is it?
+How come he is late? | How is he late?
+How far is it from A to B? | How far is it from B to C?
+What's the time in London? | What's the time in New York?
+What is the difference between a and b? | What is the difference between b and c?
+Is A similar to B? | Is A different from B?
+What are the pros of X? | What are the cons of X?
+What is the best way to sleep? | What is the worst way to sleep?
+What is the fastest way to learn? | What is the best way to learn?
+What is the easiest way to die? | What is the way to die?
+What are the symptoms of a stroke? | What are the causes of a stroke?
+Can dogs eat grapes? | Can dogs eat bread?
+Can cats eat dog food? | Can dogs eat cat food?
+Can a cat eat a dog? | Can a dog eat a cat?
+Do men like women? | Do women like men?
+Do girls like tall boys? | Do tall girls like boys?
+Do rich people marry poor people? | Do poor people marry rich people?
+Does red wine go with white meat? | Does white wine go with red meat?
+How do you train a dog? | How do you dog a train?
+Can an adult adopt an adult child? | Can an adult child adopt an adult?
+Does the sun orbit the earth? | Does the earth orbit the sun?
+2 apples and 3 pears cost what? | 2 pears and 3 apples cost what?
+What is 3 from 5? | What is 5 from 3?
+What is 1/2 of 3? | What is 1/3 of 2?
+I owe you money, right? | You owe me money, right?
+Why would I need that? | Why would you need that?
+Why should we care? | Why do we care?
+Why do we not care? | Why should we not care?
+Does he lie? | Is he lying?
+Is he a liar? | Is he a lawyer?
+What if everyone died? | What if anyone died?
+Did somebody call? | Did everybody call?
+Did I call somebody? | Did somebody call me?
+What is something I can eat? | What is everything I can eat?
+Is half enough? | Is double enough?
+Is it once a week? | Is it twice a week?
+Is it 5 am? | Is it 5 pm?
+Is it 5 miles? | Is it 5 kilometers?
+Is he 5 feet tall? | Is he 5 inches tall?
+Was it in 2016? | Is it in 2016?
+Is it today? | Is it tomorrow?
+What happened yesterday? | What happened today?
+What is next? | What was next?
+Who is next? | Who is last?
+Is there a God? | Is God there?
+Is there a way out? | Is there a way in?
+May I go? | Might I go?
+Was I there? | Were you there?
+Will he be there? | Would he be there?
+Would you go? | Will you go?
+Would you date me? | Would I date you?
+Is he to blame? | Is he blamed?
+Is he blaming? | Is he blamed?
+Is it broken? | Is it breaking?
+Who is being sued? | Who is suing?
+Who sued? | Who was sued?
+Who killed? | Who was killed?
+Who did Anna kill? | Who killed Anna?
+Who killed Anna? | Who was killed by Anna?
+What was built by Rome? | What built Rome?
+When was Rome built? | When did Rome build?
+Are you building? | Are you a building?
+What is a meeting? | What is a meet?
+What is the setting? | What is the set?
+What is the state? | What is the status?
+What is a statistic? | What are statistics?
+How do I lock a phone? | How do I unlock a phone?
+How do I pick a lock? | How do I choose a lock?
+How do I write an application? | How do I write an app?
+How do I send a mail? | How do I send an email?
+How do I remove a file from git? | How do I delete a file from git?
+Is a public holiday paid? | Is a public vacation paid?
+In which year was he born? | On what date was he born?
+Where in India is it? | Where is it in Indian?
+Ich liebe dich | Du liebst mich
+¿Ama Juan a Ana? | ¿Ama a Juan Ana?
+Mach das Licht an | Mach das Licht aus
+Ist das Licht an? | Ist das Licht?
+Jak dojechać z Krakowa do Warszawy? | Jak dojechać z Warszawy do Krakowa?
+What do I do to lose weight? | What do I do to gain weight?
+What can I do to help him? | What can he do to help me?
+What can you do? | What can I do?
+How do I make him love me? | How do I make me love him?
+How do I make her my friend? | How do I make my friend her?
+How do I tell if he likes me? | How do I tell him I like him?
+How do I know if I love him? | How do I know if he loves me?
+Which countries border France? | Which countries does France border?
+How many states border Texas? | How many states does Texas have?
+What is the date of Easter 2020? | What is the date of Easter 2021?
+Who sang Yesterday? | Who sang yesterday?
+Who is the best player in the world? | Who was the best player in the world?
+What should a diabetic eat? | What should a diabetic not eat?
+How do I find a job in Canada from India? | How do I find a job in India from Canada?
+What are the side effects of taking Xanax? | What are the side effects of not taking Xanax?
+How can I improve my English? | How can I improve your English?
+Which is the best bank for savings? | Which is the best bank for saving?
+Why do we need sleep? | Why do we need to sleep?
+What is the biggest country in Africa? | What is the biggest country after Africa?
+What is the salary of a teacher? | What is the salary of teachers in India?
+Is it safe to travel to Mexico? | Is it safe to travel in Mexico?
+What is love for you? | What is love to you?
+What do girls think about boys? | What do boys think about girls?
+How do boys impress girls? | How do girls impress boys?
+How do I become a millionaire? | How do I become a billionaire?
+What is the best thing about you? | What is the best thing about me?
+What is the best thing to do with you? | What is the best thing to do to you?
+Do I look like him? | Does he look like me?
+Which army is stronger, India's or Pakistan's? | Which army is stronger, Pakistan's or India's?
+How did you meet him? | How did he meet you?
+Can we see the wind? | Can the wind see us?
+Is time money? | Is money time?
+Is Anna Bob's mother? | Is Bob Anna's mother?
+How do parents treat children? | How do children treat parents?
+Can a man live without water? | Can a man live with water?
+How are cars made? | How are cars making?
+How are you? | How were you?
+How are they? | How is it?
+What is a good GRE score? | What is a good GMAT score?
+What are good GRE scores? | What is a good GRE school?
+Where can I get free books? | Where can I get books for free?
+Should I buy an iPhone 6 or 7? | Should I buy an iPhone 7 or 6s?
+Should I buy an iPhone or a Galaxy? | Should I sell an iPhone or a Galaxy?
+What is after death? | What is before death?
+What's new in Java 8? | What's new in Java 9?
+Which came first, the chicken or the egg? | Which came last, the chicken or the egg?
+How do I open a .rar file? | How do I open a .zip file?
+How do I open a .py file? | How do I open a py?
+What does ":)" mean? | What does ":(" mean?
+What does :) mean? | What does :( mean?
+What does ;) mean? | What does :) mean?
+What is 50% off $20? | What is 50% of $20?
+What is 3 x 4? | What is 3 + 4?
+What is 3 × 4? | What is 3 ÷ 4?
+Solve x^2 = 4 | Solve x^3 = 4
+Solve f(x) = 2 | Solve fx = 2
+What is (a+b)c? | What is a+bc?
+What is -x? | What is x?
+What is a - b? | What is a b?
+What is sin x? | What is sin -x?
+What is log 10? | What is log -10?
+Is 5 > 3? | Is 5 < 3?
+Is 5 >= 3? | Is 5 => 3?
+What is 1.5 in hours? | What is 15 in hours?
+What is 1,5 in hours? | What is 15 in hours?
+What is 12:30 in EST? | What is 1230 in EST?
+What is 5'6 in cm? | What is 56 in cm?
+What is 5' in cm? | What is 5" in cm?
+Am I pregnant? | Is she pregnant?
+Did my wife cheat on me? | Did I cheat on my wife?
+Why did my wife cheat on me? | Why did I cheat on my wife?
+How do I forgive my wife? | How do I forgive her?
+How do I tell my mom about my dad? | How do I tell my dad about my mom?
+How do I get my ex back? | How do I get back at my ex?
+How do I get over him? | How do I get him over?
+How do I get over it? | How do I get it over?
+How do I look up a word? | How do I look a word up?
+Who looks after you? | Who do you look after?
+Who do I talk to? | Who talks to me?
+Who told you? | Who did you tell?
+What did you tell her? | What did she tell you?
+What makes you happy? | What do you make happy?
+What makes you laugh? | What makes me laugh?
+What makes him tick? | What made him tick?
+What scares people? | What do people scare?
+Which team beat Brazil? | Which team did Brazil beat?
+Which dog bit the man? | Which dog did the man bite?
+Which companies own Google? | Which companies does Google own?
+Which companies do own Google? | Which companies does Google own?
+Which animals eat lions? | Which animals do lions eat?
+How many people did he kill? | How many people killed him?
+How many people died? | How many people will die?
+How many women like men? | How many men like women?
+How many people like it? | How many people do not like it?
+How many followers do I have? | How many followers do you have?
+Why do people hate? | Why do people hate people?
+Why is she with him? | Why is he with her?
+Why did she say that? | Why did she say this?
+Why would she say it? | Why did she say it?
+Why hasn't he called? | Why has he called?
+Why wouldn't he call? | Why would he call?
+Why can not he call? | Why can he not call?
+Why not call him? | Why call him?
+Why must he not call? | Why must he call?
+What won't he eat? | What will he eat?
+What if it isn't him? | What if it is him?
+Is anything wrong? | Is everything wrong?
+Is it all right? | Is it right?
+Is it a right? | Is it right?
+Is one enough? | Is the one enough?
+What is a second? | What is the second?
+What is a third? | What is the third?
+Who came second? | Who came in a second?
+How long is a quarter? | How long is the quarter?
+How old are you? | How old am I?
+How old were you? | How old are you?
+Are you older than me? | Am I older than you?
+What is it made of? | What is made of it?
+What is it for? | What is for it?
+What are you looking for? | What are you looking at?
+What are you up to? | What are you to?
+Where did it come from? | Where did it come to?
+Where does this bus go to? | Where does this bus come from?
+When did it start? | When does it start?
+When did it start? | When did it end?
+When is it open? | When is it closed?
+When does it open? | When did it open?
+When can I call? | When should I call?
+When do I have to call? | When can I call?
+What do I have to do? | What do I have?
+What have I done? | What have I to do?
+What have you got to do? | What have you got?
+What is there to do? | What is there?
+What is to be done? | What is done?
+What was to be done? | What was done?
+Let me know if he comes | Let him know if I come
+Tell me when he comes | Tell him when I come
+Tell me what he said | Tell him what I said
+Remind me to call Anna | Remind Anna to call me
+Call me Anna | Call Anna me
+Write to me | Write me
+Write about me | Write to me
+Write a poem by Goethe | Write a poem about Goethe
+Write a poem for Anna | Write a poem by Anna
+Write a function that returns the index of the max | Write a function that returns the max of the index
+Convert this from a list to a set | Convert this to a list from a set
+Sort by name, then by age | Sort by age, then by name
+Sort a before b | Sort b before a
+Sort a, then b | Sort b, then a
+Subtract 5 from 10 | Subtract 10 from 5
+Divide 10 by 5 | Divide 5 by 10
+Multiply 5 by 10 | Divide 5 by 10
+Who has more gold than India? | Who has less gold than India?
+Who has most gold? | Who has least gold?
+Who has the most gold? | Who has more gold?
+Is it better with sugar? | Is it best with sugar?
+Which is worse? | Which is the worst?
+Is it far better? | Is it better?
+Is it much too hot? | Is it hot?
+Is it too hot? | Is it hot?
+Is it hot too? | Is it too hot?
+Is it still hot? | Is it hot?
+Is it hot yet? | Is it hot?
+Is it already hot? | Is it hot?
+Is he still here? | Is he already here?
+Is he here? | Is he there?
+Is he also here? | Is he here?
+Is even he here? | Is he even here?
+Are both here? | Are all here?
+Are either here? | Are neither here?
+Do most cats purr? | Do cats purr?
+Do many cats purr? | Do cats purr?
+Do several cats purr? | Do many cats purr?
+Do cats often purr? | Do cats purr?
+Do cats usually purr? | Do cats always purr?
+Do cats sometimes purr? | Do cats always purr?
+What then? | What?
+Then what? | So what?
+What exactly is it? | What is it exactly like?
+Why just him? | Why him?
+Why only him? | Why him?
+Just one? | One?
+""")
+
 DIFFERENT: Final = {
     "opposites": OPPOSITES,
     "numbers": NUMBERS,
@@ -477,4 +954,5 @@ DIFFERENT: Final = {
     "negations": NEGATIONS,
     "scopes": SCOPES,
     "languages": LANGUAGES,
+    "small words": SMALL,
 }
