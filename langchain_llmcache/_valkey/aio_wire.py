@@ -16,6 +16,7 @@ from valkey.asyncio.connection import AbstractConnection
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
+from langchain_llmcache._signals import suppressed
 from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
@@ -258,6 +259,16 @@ class TaskWire(Wire):
         self.connection._close()  # noqa: SLF001
         if self._reading is not None and self._reading is not asyncio.current_task():
             self._reading.cancel()
+
+    def drop(self) -> None:
+        self.close()
+        self._writer.transport.abort()
+
+    async def closed(self, seconds: float) -> None:
+        # (TLS says goodbye and waits for the other side's.)
+        with suppressed(OSError, asyncio.TimeoutError):  # apart before Python 3.11
+            await asyncio.wait_for(self._writer.wait_closed(), seconds)
+        self._writer.transport.abort()
 
     async def _read(self) -> None:
         try:
