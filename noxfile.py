@@ -19,6 +19,11 @@ nox.options.reuse_venv = "yes"
 
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 FAST = ("pytest", "-q", "-n", "2", "-m", "not server and not slow")
+PROPERTIES = (
+    "tests/answer/test_properties.py",
+    "tests/answer/test_objects.py",
+    "tests/stores/test_node_values.py",
+)
 # What the tests with the marker `tools` run.
 TOOLS = ("valkey-server", "valkey-cli", "openssl")
 
@@ -73,3 +78,5 @@ def long(session: nox.Session) -> None:
     session.install("-e", ".[test]", "fastapi", "pandas")
     chosen = "long or tools" if all(map(shutil.which, TOOLS)) else "long"
     session.run("pytest", "-n", "2", "--dist=load", "-m", chosen, *session.posargs)
+    # Properties, with ten times as many examples.
+    session.run("pytest", "-n", "2", *PROPERTIES, env={"LLMCACHE_EXAMPLES": "10"})

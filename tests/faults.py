@@ -318,7 +318,7 @@ def loading() -> Iterator[Scene]:
     """Loading its data (LOADING)."""
     with ValkeyServer() as server:
         with server.client() as client:
-            client.mset({f"key {number}": "x" for number in range(2000)})
+            client.mset({f"key {number}": "x" for number in range(50_000)})
 
         def begin() -> None:
             with server.client() as client:
@@ -331,6 +331,7 @@ def loading() -> Iterator[Scene]:
 
         def end() -> None:
             with server.client() as client:
+                client.config_set("key-load-delay", 0)  # else it would take a minute
                 wait_until(client.ping, "loaded")
 
         yield Scene(server.url, begin, end)

@@ -6,7 +6,7 @@ import copy
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
@@ -16,6 +16,7 @@ from pydantic import BaseModel, PrivateAttr, ValidationError, field_validator
 from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES, revive
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._answer.objects import build, plan_of
+from tests.support.examples import examples
 from tests.support.samples import CODEC, KEY, SAMPLES, to_entry
 
 CLASSES: list[type[BaseModel]] = [*_MESSAGES.values(), *_GENERATIONS.values()]
@@ -123,7 +124,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.data(), st.sampled_from(sorted(_MESSAGES)))
 def test_every_message_is_as_validated(data: st.DataObject, name: str) -> None:
     """Any fields of any class: the same object, or both refuse it."""
@@ -154,7 +155,7 @@ def test_every_message_is_as_validated(data: st.DataObject, name: str) -> None:
     assert type(made) is type(expected)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.data(), st.sampled_from(sorted(_MESSAGES)))
 def test_a_field_of_the_wrong_kind_is_refused(data: st.DataObject, name: str) -> None:
     """Whatever pydantic refuses is refused; what it would turn into something else, too."""

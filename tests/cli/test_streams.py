@@ -62,9 +62,20 @@ PRINTING = [
     *(("--help",), ("ls", "--help"), ("--version",)),
 ]
 
+# Each is a process of its own.
+FEW = [("ls",), ("show", "KEY", "--json"), ("export", "-"), ("--help",)]
+
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(
+            command, id=" ".join(command), marks=() if command in FEW else pytest.mark.long
+        )
+        for command in PRINTING
+    ],
+)
 def test_a_full_disk_is_one_line(command: tuple[str, ...], url: str) -> None:
     """Whatever prints: exit code 1, what is wrong, no traceback."""
     key = cli.lines("ls", "--url", url)[0]["key"]

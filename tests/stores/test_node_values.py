@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import ormsgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 from langchain_core.documents import Document
@@ -36,6 +36,7 @@ from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableErr
 from langchain_llmcache._stores.node_kinds import KINDS
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.stores import NodeSerializer
+from tests.support.examples import examples
 from tests.support.samples import SAMPLES
 
 
@@ -514,7 +515,7 @@ ANY: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(100)
 @given(ANY)
 def test_whatever_a_node_writes(value: Any) -> None:
     """It comes back of the same class with the same in it, or it is refused: nothing else."""
@@ -525,7 +526,7 @@ def test_whatever_a_node_writes(value: Any) -> None:
     assert same(SERDE.loads_typed(stored), value)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(100)
 @given(ANY, st.data())
 def test_whatever_is_read(value: Any, data: st.DataObject) -> None:
     """Altered bytes are a value of the table's classes, or a ``CorruptEntryError``: nothing else."""
