@@ -75,7 +75,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def long(session: nox.Session) -> None:
     """Every interleaving, a long fuzz, a soak; what docker-compose.yml runs, where that is there."""
-    session.install("-e", ".[test]", "fastapi", "pandas")
+    session.install("-e", ".[test]", "fastapi", "langchain-google-genai", "pandas")
     chosen = "long or tools" if all(map(shutil.which, TOOLS)) else "long"
     session.run("pytest", "-n", "2", "--dist=load", "-m", chosen, *session.posargs)
     # Properties, with ten times as many examples.

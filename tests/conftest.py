@@ -39,7 +39,9 @@ from tests.support.targets import Half, Target, all_targets
 SERVER_FIXTURES = frozenset({"cluster_url", "server_binary", "valkey_server"})
 
 # Packages that take long to import. Tests do it when they need them.
-HEAVY = frozenset({"anthropic", "fakeredis", "langchain_tests", "ollama", "openai", "sybil"})
+HEAVY = frozenset(
+    {"sqlalchemy", "anthropic", "fakeredis", "langchain_tests", "ollama", "openai", "sybil"}
+)
 loaded_by_collecting: set[str] = set()
 
 # Markers of the tests that a plain ``pytest`` leaves out.
@@ -58,7 +60,6 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     """What is there by now stays: no collection of garbage need look at it again."""
     loaded_by_collecting.update(HEAVY.intersection(sys.modules))
-    gc.collect()
     gc.freeze()
 
 

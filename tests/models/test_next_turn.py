@@ -207,7 +207,13 @@ def told(payload: Any, answer: AIMessage) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.tools if provider == "gemini" else ())
+        for name, (provider, _) in ANSWERS.items()
+    ],
+)
 def test_the_next_request_after_a_hit_is_that_after_the_live_answer(name: str) -> None:
     """Ids of items, thoughts, signatures: all that the provider reads back is there."""
     provider, live = ANSWERS[name]

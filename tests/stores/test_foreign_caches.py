@@ -30,9 +30,14 @@ from tests.support import cli
 from tests.support.servers import Server, StartServer
 from tests.support.targets import answer, llm_string
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it is no longer developed, and says so
-    from langchain_community import cache as community
+
+def community() -> Any:
+    """langchain-community's caches, with SQLAlchemy: not while tests are collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is no longer developed, and says so
+        from langchain_community import cache
+    return cache
+
 
 QUESTIONS = ("One?", "Two?", "Three?")
 WHOLE = llm_string("model-a")
@@ -80,12 +85,12 @@ def memory(_: Path) -> BaseCache:
 
 def community_memory(_: Path) -> BaseCache:
     """langchain-community's."""
-    return community.InMemoryCache()  # type: ignore[no-any-return]
+    return community().InMemoryCache()  # type: ignore[no-any-return]
 
 
 def sqlite(folder: Path) -> BaseCache:
     """A file."""
-    return community.SQLiteCache(str(folder / "theirs.db"))  # type: ignore[no-any-return]
+    return community().SQLiteCache(str(folder / "theirs.db"))  # type: ignore[no-any-return]
 
 
 def md5(folder: Path) -> BaseCache:
@@ -93,7 +98,7 @@ def md5(folder: Path) -> BaseCache:
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(f"sqlite:///{folder / 'theirs.db'}")
-    return community.SQLAlchemyMd5Cache(engine)  # type: ignore[no-any-return]
+    return community().SQLAlchemyMd5Cache(engine)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("make", [memory, community_memory, sqlite, md5])
@@ -256,7 +261,7 @@ def test_community_redis(
     ttl: int | None, by: str, server: Server, redis_client: Any, endpoint: ConverseEndpoint
 ) -> None:
     """Answers under hashes are hits of the cache that took them over, and of those that say so."""
-    theirs = used(community.RedisCache(redis_client, ttl=ttl), endpoint)
+    theirs = used(community().RedisCache(redis_client, ttl=ttl), endpoint)
     redis_client.set("0" * 32, "something else")
     redis_client.hset("f" * 32, "0", "no answer")
     url = f"{server.url}"
@@ -285,7 +290,7 @@ def test_the_command_says_how_hashed_answers_are_found(
     server: Server, redis_client: Any, endpoint: ConverseEndpoint, tmp_path: Path
 ) -> None:
     """Into another store, so that the old server can go; a replay finds them too."""
-    used(community.RedisCache(redis_client), endpoint)
+    used(community().RedisCache(redis_client), endpoint)
     url = f"sqlite:///{tmp_path / 'ours.db'}"
     source = server.url.replace("valkey:", "redis:")
     said = cli.good("import", "--from", source, "--url", url).stderr
@@ -300,6 +305,7 @@ def test_the_command_says_how_hashed_answers_are_found(
                 chat_model(endpoint).invoke("Four?")
 
 
+@pytest.mark.tools
 async def test_langchain_redis(own_valkey_server: StartServer, endpoint: ConverseEndpoint) -> None:
     """The same for documents of RedisJSON, under a prefix."""
     package = pytest.importorskip("langchain_redis")
@@ -328,7 +334,7 @@ def test_a_secret_and_an_extra_hold_for_imports_too(
     server: Server, redis_client: Any, endpoint: ConverseEndpoint
 ) -> None:
     """A cache finds what it took over itself, and none of another one's."""
-    theirs = used(community.RedisCache(redis_client), endpoint)
+    theirs = used(community().RedisCache(redis_client), endpoint)
     place: Any = {"prefix": "ours:", "timeout": 10, "imported": True}
     one: Any = {"key_secret": "hunter2", "key_extra": {"region": "x"}}
     with LLMCache.from_url(server.url, **place, **one) as ours:

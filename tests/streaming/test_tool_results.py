@@ -456,7 +456,7 @@ ODD: dict[str, Any] = {
     "set": {"q": {1, 2}},
     "object": {"q": object()},
     "bytes": {"q": b"bytes"},
-    "deep": nested(100_000),
+    "deep": nested(10_000),
     "none": {},
     "other": {"other": 1},
 }
