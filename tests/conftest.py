@@ -8,6 +8,7 @@ promises one (``LLMCACHE_REQUIRE_SERVER=1`` or ``CI=true``).
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import os
 import signal
@@ -61,6 +62,12 @@ def pytest_collection_finish() -> None:
     """What is there by now stays: no collection of garbage need look at it again."""
     loaded_by_collecting.update(HEAVY.intersection(sys.modules))
     gc.freeze()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A worker of xdist that does not end tells which thread keeps it, and ends."""
+    if hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(60, exit=True, file=2)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from valkey import exceptions as errors
+from valkey.utils import LIBVALKEY_AVAILABLE
 
 from langchain_llmcache import LLMCache, StoreError
 from langchain_llmcache._flow.ports import Refused
@@ -304,8 +305,11 @@ async def test_a_wrong_service_is_named(
     monkeypatch.setattr(NotValkey, "ANSWER", said)
     with NotValkey() as service:
         cache = LLMCache.from_url(service.url, timeout=5)
-        # An older valkey-py only tells that the connection was closed.
-        named = SERVICES[said] if version("valkey") >= "6.2" else f"{SERVICES[said]}|no Valkey"
+        named = SERVICES[said]
+        if version("valkey") < "6.2" or (not LIBVALKEY_AVAILABLE and not said.endswith(b"\r\n")):
+            # An older valkey-py, and a parser that waits for a line's end, only tell that the
+            # connection was closed.
+            named += "|no Valkey"
         with pytest.raises(StoreError, match=named) as caught:
             await half(cache).ping()
         await cache.aclose()
