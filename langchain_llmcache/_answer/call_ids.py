@@ -2,7 +2,8 @@
 
 Earlier ones are in the key as numbers only: an answer that refers to one of them says something
 else in a conversation with other ids, and is not kept. Its own may be the same, where they are
-not drawn at random; but a provider may refuse a history in which an id stands twice.
+not drawn at random: then they are the same whenever it is given. Otherwise they are new each
+time: a provider may refuse a history in which an id stands twice.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from langchain_llmcache._request.key import is_telling
 from langchain_llmcache._signals import pass_on
 
 _CALLS: Final = ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
@@ -24,14 +26,17 @@ _REFERENCES: Final = frozenset({"call_id", "tool_call_id", "tool_use_id"})
 _ARGUMENTS: Final = frozenset({"args", "arguments", "input"})
 # So drawn at random that it stands for nothing else.
 _RANDOM: Final = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{8,}|[A-Za-z]{9,}$")
-# More than a number or a word (``1``, ``weather``), which may mean anything in a text.
-_TELLING: Final = re.compile(r"[A-Za-z].*[^A-Za-z]|[^A-Za-z].*[A-Za-z]|.{12,}")
 _SUFFIX_LENGTH: Final = 8
 
 
-def renew(message: dict[str, Any]) -> None:
-    """Give the calls of a decoded message new ids, wherever it names them."""
-    own = {call_id: _drawn(call_id) for call_id in _own(message)}
+def renew(message: dict[str, Any], again: Mapping[str, str]) -> None:
+    """Give the calls of a decoded message new ids, wherever it names them.
+
+    Args:
+        message: The fields of the message.
+        again: Ids that the model gave to an earlier call too, and those of that call now.
+    """
+    own = {call_id: again.get(call_id) or _drawn(call_id) for call_id in own_ids(message)}
     if not own:
         return
     for call in _calls(message):
@@ -47,7 +52,7 @@ def renew(message: dict[str, Any]) -> None:
 
 def refers(message: Mapping[str, Any], call_ids: Sequence[str]) -> bool:
     """Tell whether a decoded message names one of these ids, except as that of a call of its own."""
-    own = set(_own(message))
+    own = set(own_ids(message))
     return any(
         _stands_in(message, call_id, own, re.compile(_AS_A_WORD % re.escape(call_id)))
         for call_id in call_ids
@@ -62,8 +67,8 @@ def _stands_in(
 ) -> bool:
     if isinstance(value, str):
         if value == call_id:
-            return value not in own and (place in _REFERENCES or _is_telling(call_id))
-        return _is_telling(call_id) and word.search(value) is not None
+            return value not in own and (place in _REFERENCES or is_telling(call_id))
+        return is_telling(call_id) and word.search(value) is not None
     if isinstance(value, list):
         return any(_stands_in(item, call_id, own, word, place) for item in value)
     if isinstance(value, dict):
@@ -74,7 +79,8 @@ def _stands_in(
     return False
 
 
-def _own(message: Mapping[str, Any]) -> Iterator[str]:
+def own_ids(message: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ids of a decoded message's own calls."""
     for call in _calls(message):
         if isinstance(call["id"], str) and call["id"]:
             yield call["id"]
@@ -125,7 +131,3 @@ def _drawn(call_id: str) -> str:
 
 def _digits(number: int) -> str:
     return os.urandom(number).hex()[:number]
-
-
-def _is_telling(call_id: str) -> bool:
-    return _TELLING.search(call_id) is not None

@@ -45,7 +45,7 @@ from langchain_core.outputs import (
 from pydantic import BaseModel
 
 from langchain_llmcache._answer.binding import Binding
-from langchain_llmcache._answer.call_ids import refers
+from langchain_llmcache._answer.call_ids import own_ids, refers
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError, StoredEntry
 from langchain_llmcache._answer.hashes import check_hashes
 from langchain_llmcache._answer.objects import build, plan_of
@@ -140,7 +140,8 @@ class Codec:
             head = {"t": round(created, 3), "d": None if seconds is None else round(seconds, 3)}
             if is_uncounted:
                 head["s"] = 1
-            body, again = self._written(head, [_taken(each) for each in generations])
+            taken = [_taken(each) for each in generations]
+            body, again = self._written({**head, **_repeated(taken, key)}, taken)
             _check_call_ids(body, again, key)
             for fields in again:
                 _prove(fields)
@@ -247,6 +248,7 @@ def _parsed(body: bytes | memoryview) -> StoredEntry:
     try:
         document = orjson.loads(body)
         created, seconds, items = document["t"], document["d"], document["g"]
+        repeated = document.get("r", {})
     except (ValueError, TypeError, LookupError) as error:
         msg = "not the fields of an entry"
         raise CorruptEntryError(msg) from error
@@ -255,12 +257,13 @@ def _parsed(body: bytes | memoryview) -> StoredEntry:
         or not items
         or not _is_number(created)
         or not (seconds is None or _is_number(seconds))
+        or not (isinstance(repeated, dict) and all(type(n) is int for n in repeated.values()))
     ):
         msg = "a field of the wrong kind"
         raise CorruptEntryError(msg)
     if "m" in document:
         items = _unpack(items)
-    return StoredEntry(created, seconds, items, is_uncounted="s" in document)
+    return StoredEntry(created, seconds, items, "s" in document, repeated)
 
 
 def _check_parts(body: bytes) -> None:
@@ -283,6 +286,13 @@ def _outside_of_texts(body: bytes) -> bytes:
 def _parts(text: bytes) -> int:
     # Each value but the outermost comes after one of these.
     return sum(map(text.count, (b",", b"[", b"{")))
+
+
+def _repeated(taken: list[dict[str, Any]], key: Key) -> dict[str, dict[str, int]]:
+    """Return which ids of earlier calls an answer gave to calls of its own, if any."""
+    own = {call_id for fields in taken for call_id in own_ids(_message_in(fields))}
+    repeated = {call_id: place for place, call_id in enumerate(key.call_ids) if call_id in own}
+    return {"r": repeated} if repeated else {}
 
 
 def _check_call_ids(body: bytes | memoryview, generations: list[dict[str, Any]], key: Key) -> None:

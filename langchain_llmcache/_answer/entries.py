@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from langchain_core.outputs import (
@@ -79,12 +80,15 @@ class StoredEntry(NamedTuple):
         seconds: How long the model took, or None if unknown.
         generations: One mapping for each: its class, its message's class and fields, ...
         is_uncounted: Whether it came as a stream that told no usage.
+        repeated: Ids that the answer gave to calls of its own although earlier calls had them,
+            with the places of those in ``Key.call_ids``.
     """
 
     created: float
     seconds: float | None
     generations: list[dict[str, Any]]
     is_uncounted: bool = False
+    repeated: Mapping[str, int] = MappingProxyType({})
 
     def age(self, now: float) -> float | None:
         """Return the seconds since it was stored; None: it came from elsewhere, without a date."""

@@ -14,6 +14,7 @@ from langchain_llmcache._answer.call_ids import renew
 from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import StoredEntry
 from langchain_llmcache._answer.usage import no_usage, without_usage
+from langchain_llmcache._request.key import Key
 
 HitUsage: TypeAlias = Literal["keep", "zero"]
 
@@ -23,15 +24,21 @@ _IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
-def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> list[Generation]:
+def from_entry(entry: StoredEntry, *, key: Key, now: float, usage: HitUsage) -> list[Generation]:
     """Return the generations of ``entry`` as an answer of now. Takes the entry's data over.
 
     Messages get a new id (LangGraph's ``add_messages`` replaces by id, so an old one would lose
     a message), the marker ``response_metadata["llmcache"]``, which tells the entry's ``key`` (its
     path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
     to it. Tool calls get new ids too: an answer may be given twice, and both end in one history,
-    where a provider refuses an id that stands twice.
+    where a provider refuses an id that stands twice. (One that the model itself gave to an earlier
+    call too is the id that this call has in the conversation.)
     """
+    again = {
+        call_id: key.call_ids[place]
+        for call_id, place in entry.repeated.items()
+        if 0 <= place < len(key.call_ids)
+    }
     age = entry.age(now)
     age = None if age is None else round(age, 3)
     for fields in entry.generations:
@@ -43,13 +50,13 @@ def from_entry(entry: StoredEntry, *, key: str, now: float, usage: HitUsage) -> 
             _keep_item_id(kept)
             # Not from ``random``: an application may have seeded that.
             kept["id"] = f"lc_run--{os.urandom(16).hex()}"
-        renew(kept)
+        renew(kept, again)
         metadata = kept.setdefault("response_metadata", {})
         metadata[MARKER] = {
             "hit": True,
             "age": age,
             "saved": entry.seconds,
-            "key": key,
+            "key": key.path,
         }
         if message["class"] in _ANSWERS and (usage == "zero" or "usage_metadata" not in kept):
             kept["usage_metadata"] = no_usage()

@@ -723,7 +723,7 @@ class Flow:
             tokens = tokens_of(stored.generations)
             answer = hits.from_entry(
                 stored,
-                key=key.path,
+                key=key,
                 now=now,
                 usage=self._settings.hit_usage,
             )

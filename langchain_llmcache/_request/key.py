@@ -35,6 +35,15 @@ class Key(NamedTuple):
         return f"{'/'.join(self.space)}/{self.digest}"
 
 
+# More than a number or a word (``1``, ``weather``), which may mean anything in a text.
+_TELLING: Final = re.compile(r"[A-Za-z].*[^A-Za-z]|[^A-Za-z].*[A-Za-z]|.{12,}")
+
+
+def is_telling(call_id: str) -> bool:
+    """Tell whether a tool call's id that stands in a text means that call."""
+    return _TELLING.search(call_id) is not None
+
+
 class Scope(NamedTuple):
     """A set of entries: those of a namespace and below, of all models or one.
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from langchain_llmcache._request.key import is_telling
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
     as_bytes,
@@ -293,7 +294,8 @@ def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, 
 
     - An id is replaced only if it stands nowhere else in the conversation, not even as a part
       of a text. (It fills each reference, so it is counted once in each and, being free of
-      quotes, never across two; any other appearance makes the count larger.)
+      quotes, never across two; any other appearance makes the count larger.) A number or a word
+      is replaced all the same: in a text, it means something else.
     - The numbering is one to one, and where it took place every id was a string or missing.
       So the numbers in it are ours, and a renaming leads from one conversation to the other.
     - An answer that repeats a replaced id is good for conversations that have it in the same
@@ -313,9 +315,13 @@ def _number_call_ids(messages: list[dict[str, Any]], text: bytes) -> tuple[str, 
     maps = [(holder, name) for message in messages for holder, name in _maps(message["fields"])]
     counts = Counter(holder[field] for holder, field in places)
     counts.update(call_id for holder, name in maps for call_id in holder[name])
-    plain = {call_id.encode() for call_id in counts if _PLAIN_ID.fullmatch(call_id)}
-    found = _count(plain, text)
-    replaced = [call_id for call_id, count in counts.items() if found.get(call_id) == count]
+    plain = [call_id for call_id in counts if _PLAIN_ID.fullmatch(call_id)]
+    found = _count({call_id.encode() for call_id in plain if is_telling(call_id)}, text)
+    replaced = [
+        call_id
+        for call_id in plain
+        if not is_telling(call_id) or found.get(call_id) == counts[call_id]
+    ]
     numbers = {call_id: number for number, call_id in enumerate(replaced)}
     for holder, field in places:
         holder[field] = numbers.get(holder[field], holder[field])

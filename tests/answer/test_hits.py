@@ -25,7 +25,7 @@ def hit(
 ) -> list[Any]:
     """Return what a caller gets for a stored answer."""
     stored = CODEC.decode(to_entry(generations), key=KEY)
-    return from_entry(stored, key=KEY.path, now=stored.created + later, usage=usage)
+    return from_entry(stored, key=KEY, now=stored.created + later, usage=usage)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -206,7 +206,7 @@ POISON: dict[str, bytes] = {
 def read(entry: bytes) -> None:
     """Do with an entry what a lookup does."""
     codec = Codec(Binding(), max_bytes=DEFAULT_MAX_ENTRY_BYTES)
-    from_entry(codec.decode(entry, key=KEY), key=KEY.path, now=2.0, usage="keep")
+    from_entry(codec.decode(entry, key=KEY), key=KEY, now=2.0, usage="keep")
 
 
 @pytest.mark.parametrize("name", POISON)

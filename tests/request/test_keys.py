@@ -443,11 +443,29 @@ def test_ids_that_are_counted_anew_do_not_keep_answers_out(call_id: str) -> None
     cache.update(prompt, MODEL, [ChatGeneration(message=message)])
     [hit] = cache.lookup(prompt, MODEL) or []
     again: Any = hit.message  # type: ignore[attr-defined]
+    assert again.tool_calls == calls
+    assert again.content == message.content
+    [hit] = cache.lookup(dumps(conversation("call_7x")), MODEL) or []
+    assert hit.message.tool_calls[0]["id"] == "call_7x"  # type: ignore[attr-defined]
+
+
+def test_a_calls_new_id_stands_wherever_the_answer_names_it() -> None:
+    """Contents and signatures go on naming the call, and texts and arguments stay as they are."""
+    cache = LLMCache()
+    block = {"type": "tool_use", "id": RANDOM, "name": "f", "input": {"n": "7", "zq": 0}}
+    message = AIMessage(
+        ["0 of 7 zq", block],
+        tool_calls=[{"name": "f", "args": {"n": "7", "zq": 0}, "id": RANDOM, "type": "tool_call"}],
+        additional_kwargs={"signatures": {RANDOM: "1x1"}},
+    )
+    cache.update(dumps(conversation("toolu_2")), MODEL, [ChatGeneration(message=message)])
+    [hit] = cache.lookup(dumps(conversation("toolu_2")), MODEL) or []
+    again: Any = hit.message  # type: ignore[attr-defined]
     [call] = again.tool_calls
-    assert call["id"] != call_id
+    assert call["id"] != RANDOM
     assert again.content == ["0 of 7 zq", {**block, "id": call["id"]}]
     assert again.additional_kwargs == {"signatures": {call["id"]: "1x1"}}
-    assert call["args"] == calls[0]["args"]
+    assert call["args"] == {"n": "7", "zq": 0}
 
 
 def test_an_answer_never_brings_an_id_that_is_taken() -> None:

@@ -142,6 +142,28 @@ async def test_later_steps_survive_the_loss_of_the_first(
     assert ids[0] != ids[1]
 
 
+@pytest.mark.parametrize("call_id", ["1", "call_0", "functions.track:0"])
+async def test_an_agent_whose_ids_are_counted_anew_makes_no_calls_again(
+    endpoint: ConverseEndpoint, call_id: str
+) -> None:
+    """Some servers, and most fake models, call the first tool call of each turn the same."""
+
+    def steps(request: ConverseRequest) -> dict[str, Any]:
+        said = three_steps(request)
+        for block in said["output"]["message"]["content"]:
+            if "toolUse" in block:
+                block["toolUse"]["toolUseId"] = call_id
+        return said
+
+    endpoint.script = steps
+    set_llm_cache(LLMCache())
+    first = await agent(chat_model(endpoint), "sync")
+    assert endpoint.calls == 3
+    second = await agent(chat_model(endpoint), "async")
+    assert endpoint.calls == 3
+    assert contents(second) == contents(first)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_repeated_question_in_a_thread_has_two_answers(
     endpoint: ConverseEndpoint, kind: Kind
