@@ -28,6 +28,7 @@ from langchain_core.language_models import BaseLanguageModel
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
+from langchain_llmcache._request.fields import told_by
 from langchain_llmcache._signals import pass_on
 
 _DEEPEST: Final = 30
@@ -217,6 +218,8 @@ class Forms:
             return tagged(b"x", self.of(value.get_secret_value()))
         if (message := _protobuf(value)) is not None:
             return tagged(b"g", _text(path_of(type(value))), message)
+        if (told := told_by(value)) is not None:
+            return tagged(b"k", *self._pairs(told.items(), ".{}"))
         fields = _fields_of(value)
         if fields is None or not is_importable(type(value)):
             raise NoForm(_kind(value))

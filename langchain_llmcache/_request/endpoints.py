@@ -90,18 +90,22 @@ def client_names(cls: type[Any]) -> list[str]:
 
 
 def clients_of(model: Any) -> dict[str, Any]:
-    """Return the clients that a model holds, by name."""
-    found = {name: attribute(model, name) for name in client_names(type(model))}
+    """Return the clients that a model holds, by name; those that it makes when it is asked, too."""
+    names = client_names(type(model))
+    for pair in _PAIRS:
+        if not any(attribute(model, name) for name in pair):
+            _make_one(model, [name for name in pair if name in names])
+    found = {name: attribute(model, name) for name in names}
     return {name: client for name, client in found.items() if client is not None}
 
 
-def made_clients(model: Any) -> dict[str, Any]:
-    """Let a model make the clients that it would make on the first call, and return them."""
-    for name in client_names(type(model)):
-        # What is missing will be said by the call.
-        with suppressed(Exception):
-            getattr(model, name)
-    return clients_of(model)
+def _make_one(model: Any, names: list[str]) -> None:
+    for name in names:
+        if isinstance(getattr(type(model), name, None), cached_property):
+            # What is missing will be said by the call.
+            with suppressed(Exception):
+                getattr(model, name)
+                return
 
 
 def endpoint_of(clients: Mapping[str, Any]) -> Endpoint:

@@ -7,11 +7,10 @@ mean two things by its value too. Whatever is not known to be harmless counts: i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
-from pydantic import SecretStr
 
 # langchain-core's own: how a model is run, traced and named.
 _CORES: Final = frozenset(
@@ -56,6 +55,7 @@ _CLIENTS: Final = frozenset(
         "async_client",
         "async_client_running",
         "bedrock_client",
+        "cached_client",
         "client",
         "client_preview",
         "custom_client",
@@ -113,6 +113,9 @@ _OF_THE_WIRE: Final = frozenset(
     {
         "auth",
         "cert",
+        "client_cert_source",
+        "client_encrypted_cert_source",
+        "credentials_file",
         "event_hooks",
         "follow_redirects",
         "http1",
@@ -126,6 +129,8 @@ _OF_THE_WIRE: Final = frozenset(
         "verify",
     }
 )
+# Of a router's model: made of its settings, credentials included.
+_MADE: Final = frozenset({"model_info"})
 
 _OF_CORE: Final = {**BaseLLM.model_fields, **BaseChatModel.model_fields}
 
@@ -149,9 +154,7 @@ def is_credential(name: str, value: object) -> bool:
     """Tell whether a field says who asks: a name that means so, and a value that can be so."""
     if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.match(name):
         return False
-    return isinstance(value, (str, SecretStr)) or not isinstance(
-        value, (bool, int, float, dict, list, tuple, type(None))
-    )
+    return not isinstance(value, (bool, int, float, dict, list, tuple))
 
 
 def is_of_the_wire(value: object) -> bool:
@@ -166,6 +169,37 @@ def is_class_of_the_wire(path: Sequence[str]) -> bool:
 
 def without_wire(name: str, value: Any) -> Any:
     """Return the arguments of a client without those that say how it travels; else the value."""
-    if isinstance(value, dict) and _CLIENT_ARGUMENTS.search(name):
-        return {key: item for key, item in value.items() if key not in _OF_THE_WIRE}
-    return value
+    if type(value).__module__ == "google.api_core.client_options":
+        value = {key: item for key, item in vars(value).items() if item is not None}
+    if not isinstance(value, dict) or not _CLIENT_ARGUMENTS.search(name):
+        return value
+    return {
+        key: item
+        for key, item in value.items()
+        if key not in _OF_THE_WIRE and not is_credential(str(key), item)
+    }
+
+
+def told_by(value: Any) -> dict[str, Any] | None:
+    """Return what is known of an object that holds a model: which one it is; None if nothing is.
+
+    Of a pipeline of ``transformers``, the name or path and the revision of its model; of
+    ``litellm``'s router, its list of models, without credentials.
+    """
+    package, kind = type(value).__module__.partition(".")[0], type(value).__name__
+    if package == "transformers" and kind.endswith("Pipeline"):
+        settings = getattr(value.model, "config", None)
+        names = ("_name_or_path", "_commit_hash")
+        told = {name: getattr(settings, name, None) for name in names}
+        return {**told, "task": value.task} if told["_name_or_path"] else None
+    if package == "litellm" and kind == "Router":
+        return {"models": [_without_credentials(each) for each in value.model_list]}
+    return None
+
+
+def _without_credentials(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_credentials(value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if name not in _MADE and not is_credential(name, value)
+    }

@@ -27,7 +27,6 @@ from langchain_llmcache._request.endpoints import (
     clients_of,
     endpoint_of,
     is_default,
-    made_clients,
 )
 from langchain_llmcache._request.fields import (
     is_credential,
@@ -173,8 +172,10 @@ class Identities:
 
     def _of_nested(self, model: BaseLanguageModel[Any], forms: Forms) -> bytes:
         """Return the form of a model of which no text counts."""
-        pairs = [self._pair(model, name, forms) for name in self._counting(model)]
-        pairs += self._extras(model, forms)
+        values = model.__dict__
+        # A field of a later version that is not used changes no key.
+        used = [name for name in self._counting(model) if values.get(name) is not None]
+        pairs = [self._pair(model, name, forms) for name in used] + self._extras(model, forms)
         return tagged(b"+", _of_class(model), *sum(pairs, ()), _where(_endpoint(model)))
 
     def _beyond_text(self, model: BaseChatModel, forms: Forms) -> Identity:
@@ -198,7 +199,11 @@ class Identities:
 
     def _extras(self, model: BaseLanguageModel[Any], forms: Forms) -> list[tuple[bytes, bytes]]:
         extras = model.__pydantic_extra__ or {}
-        names = [name for name in sorted(extras) if not is_credential(name, extras[name])]
+        names = [
+            name
+            for name in sorted(extras)
+            if name not in self._ignored and not is_credential(name, extras[name])
+        ]
         return [self._pair(model, name, forms) for name in names]
 
     def _pair(self, model: BaseLanguageModel[Any], name: str, forms: Forms) -> tuple[bytes, bytes]:
@@ -292,13 +297,8 @@ def _is_default(model: Any, name: str) -> bool:
 
 
 def _endpoint(model: BaseLanguageModel[Any]) -> Endpoint:
-    clients = clients_of(model)
-    if not clients and not any(
-        "://" in text for text in model.__dict__.values() if type(text) is str
-    ):
-        clients = made_clients(model)
     try:
-        return endpoint_of(clients)
+        return endpoint_of(clients_of(model))
     except TwoEndpoints:
         msg = (
             f"the clients of a {type(model).__name__} for sync and for async calls lead to two "

@@ -36,6 +36,7 @@ _VERSION: Final = b"llmcache/2"
 # What is kept of the texts of models, in bytes (of which each costs some more than it is long).
 _TEXTS_KEPT: Final = 16 * 2**20
 _OVERHEAD: Final = 500
+_LONG: Final = 16 * 2**10
 
 
 class _Settings(NamedTuple):
@@ -139,7 +140,8 @@ class KeyMaker:
                 return identity.last[1]  # type: ignore[no-any-return]
             known = self._known.get((llm_string, token))
             if known is not None:
-                identity.last = (llm_string, known)
+                if len(llm_string) < _LONG:
+                    identity.last = (llm_string, known)
                 return known
         if identity.by_text:
             return self._of_text(llm_string, identity)
@@ -233,7 +235,9 @@ def _size(key: tuple[str, bytes], _: _Settings) -> int:
 
 def _names(given: Sequence[str]) -> frozenset[str]:
     names: Any = given
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, (list, tuple, set, frozenset)) or not all(
+        isinstance(name, str) for name in names
+    ):
         msg = f"ignore_fields is {given!r}; expected names of fields, such as ('logger',)"
         raise ConfigurationError(msg)
     return frozenset(names)

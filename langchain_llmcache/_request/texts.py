@@ -46,8 +46,9 @@ def told_request(
         raise ConfigurationError(msg)
     if model is not None and prompt is llm_string is key is None:
         return request_of(model, given, stop, options)
-    if not isinstance(prompt, str) or not isinstance(llm_string, str) or options:
-        msg = f"there is no request; tell it by prompt and llm_string, or by {_OTHER_WAYS}"
+    alone = key is model is given is stop is None and not options
+    if not alone or not isinstance(prompt, str) or not isinstance(llm_string, str):
+        msg = f"this tells no request; tell it by prompt and llm_string, or by {_OTHER_WAYS}"
         raise ConfigurationError(msg)
     asked = who_asks(prompt, llm_string)
     if asked.model is None and is_list(llm_string):

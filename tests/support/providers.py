@@ -1,7 +1,7 @@
-"""A local model server that speaks the protocols of OpenAI, Anthropic and Ollama.
+"""A local model server that speaks the protocols of OpenAI, Anthropic, Ollama, Bedrock and Cohere.
 
-Just enough of each for the real LangChain classes: text, tool calls, structured output; and of
-OpenAI's two, streams. Every
+Just enough of each for the real LangChain classes: text, tool calls, structured output; of
+OpenAI's two, streams; and what text models are asked by. Of Bedrock and Cohere, text alone. Every
 answer carries a number of its own, and ids are drawn at random, as the services do: a second
 call never looks like a hit.
 """
@@ -41,7 +41,7 @@ class ModelServer:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 requests.append(body)
-                said = _PROTOCOLS[self.path](body, next(numbers))
+                said = _protocol(self.path)(body, next(numbers))
                 counted = counts_streams
                 if counted is None:
                     counted = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -222,7 +222,7 @@ def _ollama(body: Body, number: int) -> Body:
         arguments = _sample(function["parameters"])
         message["content"] = ""
         message["tool_calls"] = [{"function": {"name": function["name"], "arguments": arguments}}]
-    elif body.get("format"):
+    elif isinstance(body.get("format"), dict):
         message["content"] = json.dumps(_sample(body["format"]))
     return {
         "model": body["model"],
@@ -233,6 +233,56 @@ def _ollama(body: Body, number: int) -> Body:
         "total_duration": number,
         "prompt_eval_count": 10,
         "eval_count": number,
+    }
+
+
+def _openai_text(body: Body, number: int) -> Body:
+    return {
+        "id": f"cmpl-{secrets.token_hex(12)}",
+        "object": "text_completion",
+        "created": 1_700_000_000 + number,
+        "model": body["model"],
+        "choices": [
+            {"index": index, "text": f"Answer {number}.", "finish_reason": "stop", "logprobs": None}
+            for index in range(len(body["prompt"]))
+        ],
+        "usage": {"prompt_tokens": 10, "completion_tokens": number, "total_tokens": 10 + number},
+    }
+
+
+def _ollama_text(body: Body, number: int) -> Body:
+    return {
+        "model": body["model"],
+        "created_at": "2026-01-02T03:04:05.678901Z",
+        "response": f"Answer {number}.",
+        "done": True,
+        "done_reason": "stop",
+    }
+
+
+def _titan(body: Body, number: int) -> Body:
+    answer = {"tokenCount": number, "outputText": f"Answer {number}.", "completionReason": "FINISH"}
+    return {"inputTextTokenCount": 10, "results": [answer]}
+
+
+def _converse(body: Body, number: int) -> Body:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": f"Answer {number}."}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 10, "outputTokens": number, "totalTokens": 10 + number},
+        "metrics": {"latencyMs": 1},
+    }
+
+
+def _cohere(body: Body, number: int) -> Body:
+    return {
+        "id": secrets.token_hex(12),
+        "finish_reason": "COMPLETE",
+        "message": {
+            "role": "assistant",
+            "content": [{"type": "text", "text": _text(body, number)}],
+        },
+        "usage": {"tokens": {"input_tokens": 10, "output_tokens": number}},
     }
 
 
@@ -303,6 +353,19 @@ _STREAMS: Final[dict[str, Callable[[Body], Iterator[bytes]]]] = {
 _PROTOCOLS: Final[dict[str, Callable[[Body, int], Body]]] = {
     "/v1/chat/completions": _openai_chat,
     "/v1/responses": _openai_responses,
+    "/v2/chat": _cohere,
+    "/v1/completions": _openai_text,
     "/v1/messages": _anthropic,
     "/api/chat": _ollama,
+    "/api/generate": _ollama_text,
 }
+# Of Bedrock, where the model is a part of the path.
+_ENDINGS: Final[dict[str, Callable[[Body, int], Body]]] = {
+    "/invoke": _titan,
+    "/converse": _converse,
+}
+
+
+def _protocol(path: str) -> Callable[[Body, int], Body]:
+    path = path.partition("?")[0]
+    return _PROTOCOLS.get(path) or _ENDINGS[path[path.rindex("/") :]]
