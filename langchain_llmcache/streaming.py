@@ -16,6 +16,7 @@ import copy
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
@@ -45,6 +46,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable
 
 from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._contexts import holding
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._flow.single_flight import Asker, held
 from langchain_llmcache._request.asking import asking
@@ -52,11 +54,13 @@ from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat
 from langchain_llmcache._runnables import with_models_wrapped
 from langchain_llmcache._signals import pass_on
+from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
+T = TypeVar("T")
 R = TypeVar("R", bound=Runnable[Any, Any])
 M = TypeVar("M", bound=BaseChatModel)
 
@@ -140,6 +144,7 @@ class _CachedModel:
     def _generate_with_cache(self, *args: Any, **kwargs: Any) -> ChatResult:
         with _answering(self):
             result: ChatResult = super()._generate_with_cache(*args, **kwargs)  # type: ignore[misc]
+        result = _own(result, _cache_of(cast("BaseChatModel", self)))
         chunk = self._chunk_of_hit(result, async_api=False, **kwargs)
         if chunk is not None:
             kwargs["run_manager"].on_llm_new_token(chunk.text, chunk=chunk)
@@ -150,6 +155,7 @@ class _CachedModel:
             result: ChatResult = await super()._agenerate_with_cache(  # type: ignore[misc]
                 *args, **kwargs
             )
+        result = _own(result, _cache_of(cast("BaseChatModel", self)))
         chunk = self._chunk_of_hit(result, async_api=True, **kwargs)
         if chunk is not None:
             await kwargs["run_manager"].on_llm_new_token(chunk.text, chunk=chunk)
@@ -253,14 +259,9 @@ def _astream_over(base: type[BaseChatModel]) -> Callable[..., AsyncIterator[Chat
     return _astream
 
 
-@contextlib.contextmanager
-def _answering(model: Any) -> Iterator[None]:
+def _answering(model: Any) -> AbstractContextManager[None]:
     """Keep the model's ``_stream`` from asking the cache: it was asked already."""
-    token = _inside.set(model)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
+    return holding(_inside, model)
 
 
 def _never(**_: Any) -> bool:
@@ -284,11 +285,9 @@ def _request(
     model: BaseChatModel, messages: list[BaseMessage], stop: list[str] | None, kwargs: Any
 ) -> _Request | None:
     """Return what core asks the cache in ``_generate_with_cache``, or None if it asks none."""
-    if model.cache is False:
-        return None
-    cache = model.cache if isinstance(model.cache, BaseCache) else get_llm_cache()
+    cache = _cache_of(model)
     if cache is None:
-        if model.cache is None:
+        if not model.cache:
             return None
         msg = "Asked to cache, but no cache found at `langchain.cache`."  # as core says
         raise ValueError(msg)
@@ -310,7 +309,7 @@ def _through_cache(
         with request.asking, during(request.options), held() as askers:
             found = request.cache.lookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
-            chunk = _as_chunk(found[0])
+            chunk = _as_chunk(_own(found[0], request.cache))
             if run_manager is not None:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -347,7 +346,7 @@ async def _athrough_cache(
         with request.asking, held() as askers:
             found = await request.cache.alookup(request.prompt, request.llm_string)
         if isinstance(found, list) and found:
-            chunk = _as_chunk(found[0])
+            chunk = _as_chunk(_own(found[0], request.cache))
             if run_manager is not None:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -418,6 +417,18 @@ class _LimitsMisses(BaseRateLimiter):
     def _is_early(self) -> bool:
         model = _inside.get()
         return model is None or model.rate_limiter is not self
+
+
+def _own(answer: T, cache: object) -> T:
+    """Return an answer that its caller may change: other caches hand out what they hold."""
+    return answer if cache is None or isinstance(cache, LLMCache) else _copied(answer)
+
+
+def _cache_of(model: BaseChatModel) -> BaseCache | None:
+    """Return the cache that core asks for a model."""
+    if model.cache is False:
+        return None
+    return model.cache if isinstance(model.cache, BaseCache) else get_llm_cache()
 
 
 # --- chunks and messages ---------------------------------------------------------------------
@@ -491,7 +502,7 @@ def _snapshot(chunk: ChatGenerationChunk) -> ChatGenerationChunk:
     )
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: T) -> T:
     try:
         return copy.deepcopy(value)
     except Exception as error:  # noqa: BLE001 - an object of the provider's; no entry will hold it

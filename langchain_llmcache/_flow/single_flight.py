@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Final
 
+from langchain_llmcache._contexts import holding
 from langchain_llmcache._flow.ports import Caller, Place, Waiter
 from langchain_llmcache._flow.rounds import Ending, Round
 from langchain_llmcache._forks import is_held_here, new_lock, tell_of_forks
@@ -181,11 +182,8 @@ def held() -> Iterator[list[Asker]]:
     A stream does: it may go on after the task that began it, and end before.
     """
     askers: list[Asker] = []
-    token = _HELD.set(askers)
-    try:
+    with holding(_HELD, askers):
         yield askers
-    finally:
-        _HELD.reset(token)
 
 
 def begins_to_ask(asker: Asker) -> None:

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -29,6 +30,9 @@ _QUEUED: Final = 10_000
 _PATIENCE: Final = 2.0
 _LOG_INTERVAL: Final = 60.0
 
+# Whether the running code is a listener's, or was started by one. What it does with a cache is told
+# to no listener: each event would lead to others, without end.
+_LISTENS: Final[ContextVar[bool]] = ContextVar("llmcache_listens", default=False)
 _all: Final[weakref.WeakSet[Listeners]] = weakref.WeakSet()
 
 
@@ -100,6 +104,8 @@ class _Queue:
         self._turn = deque([None])
 
     def put(self, event: CacheEvent) -> None:
+        if _LISTENS.get():
+            return
         if self._process != os.getpid():
             self._begin()  # a fork took no thread with it
         if self._waiting.qsize() >= self._queued:
@@ -131,6 +137,7 @@ class _Queue:
                     raise
 
     def _tell(self) -> None:
+        _LISTENS.set(True)
         while True:
             event = self._waiting.get()
             if event is not None:

@@ -21,8 +21,8 @@ _MILLION: Final = 1e6
 # Tokens; no model counts more for one answer. Entries may be foreign.
 _MOST: Final = 1e9
 # Models that are told apart; what comes later is counted together.
-_MODELS_KEPT: Final = 500
-_OTHERS: Final = "(others)"
+MODELS_KEPT: Final = 500
+OTHERS: Final = "(others)"
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class Savings:
     def add(self, hit: Hit, times: int) -> None:
         """Count equal hits."""
         part, size, seconds, (given, taken) = hit
-        if part not in self._sums and len(self._sums) >= _MODELS_KEPT:
-            part = _OTHERS
+        if part not in self._sums and len(self._sums) >= MODELS_KEPT:
+            part = OTHERS
         sums = self._sums.setdefault(part, [0, 0, 0, 0.0, 0])
         for index, amount in enumerate((1, given, taken, seconds or 0.0, size)):
             sums[index] += times * amount

@@ -16,6 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
+from langchain_llmcache._contexts import holding
 from langchain_llmcache._signals import pass_on
 
 if TYPE_CHECKING:
@@ -105,11 +106,8 @@ def current() -> Options:
 @contextmanager
 def during(options: Options) -> Iterator[None]:
     """Let the options of another moment hold inside a block, which yields to nothing else."""
-    token = _open.set(_Open((), options))
-    try:
+    with holding(_open, _Open((), options)):
         yield
-    finally:
-        _open.reset(token)
 
 
 def enter(block: Block) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
+from langchain_llmcache._contexts import give_back
 from langchain_llmcache._forks import new_lock, tell_of_forks, this_thread
 from langchain_llmcache._signals import pass_on, runs_in_handler
 
@@ -70,7 +71,7 @@ class Turn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _OURS.reset(self._token)
+        give_back(_OURS, self._token)
         self._turns.end(self._key, self)
         self._done.set_result(self.result)
 

@@ -18,6 +18,7 @@ from pickle import PicklingError
 from typing import Any, Final
 
 from langchain_llmcache.events import CacheEvent
+from langchain_llmcache.telemetry._labels import Labels
 
 try:
     from opentelemetry.metrics import MeterProvider, get_meter
@@ -55,6 +56,7 @@ class OpenTelemetryMetrics:
         self._caches = caches
         meter = get_meter("langchain_llmcache", meter_provider=meter_provider)
         self._namespaces = namespaces
+        self._models, self._names = Labels(), Labels()
         self._events = meter.create_counter("llmcache.events", description="What the cache did.")
         self._lookups = meter.create_histogram(
             "llmcache.lookup.duration",
@@ -95,9 +97,11 @@ class OpenTelemetryMetrics:
         """Record one event."""
         about: dict[str, str] = {}
         if self._namespaces and event.namespace:
-            about["llmcache.namespace"] = "/".join(event.namespace)
+            about["llmcache.namespace"] = self._names.label("/".join(event.namespace))
         kind = {**about, "llmcache.event": event.kind}
-        model = about if event.model is None else {**about, "gen_ai.request.model": event.model}
+        model = about
+        if event.model is not None:
+            model = {**about, "gen_ai.request.model": self._models.label(event.model)}
         self._events.add(1, {**model, **kind})
         match event.kind:
             case "hit":

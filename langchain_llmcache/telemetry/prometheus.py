@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache.events import CacheEvent
+from langchain_llmcache.telemetry._labels import Labels
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -41,6 +42,8 @@ _BUCKETS: Final = (
 
 class _Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.models = Labels()
+        self.caches = Labels()
         self.events = Counter(
             "llmcache_events", "What the cache did.", ["event", "model"], registry=registry
         )
@@ -118,7 +121,8 @@ class PrometheusMetrics:
 
     def __call__(self, event: CacheEvent) -> None:
         """Count one event."""
-        metrics, model = self._metrics, event.model or ""
+        metrics = self._metrics
+        model = metrics.models.label(event.model or "")
         metrics.events.labels(event.kind, model).inc()
         match event.kind:
             case "hit":
@@ -134,7 +138,9 @@ class PrometheusMetrics:
                 metrics.stores.observe(event.seconds or 0.0)
                 metrics.bytes.labels("written").inc(event.bytes)
             case "breaker" if event.breaker is not None:
-                metrics.breaker.labels(self._cache or event.cache).set(_STATES[event.breaker])
+                metrics.breaker.labels(metrics.caches.label(self._cache or event.cache)).set(
+                    _STATES[event.breaker]
+                )
             case _:
                 pass
 

@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
 
 from langchain_llmcache import LLMCache, cache_options
+from langchain_llmcache._insight.savings import MODELS_KEPT, OTHERS
 from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.telemetry import otel, prometheus
 from langchain_llmcache.telemetry.logs import LogEvents
@@ -345,3 +346,42 @@ def test_the_extras_are_loaded_by_nobody_else() -> None:
         cwd=ROOT,
     )
     assert done.stdout.split() == ["False"]
+
+
+# ---------------------------------------------------------------------------- bounds
+
+MANY = [CacheEvent("hit", 0.0, (f"tenant {n}",), f"model {n}", cache=f"c{n}") for n in range(3000)]
+
+
+def test_prometheus_labels_are_bounded() -> None:
+    """Names may come from users; as many are told apart as in ``stats().models``."""
+    registry = CollectorRegistry()
+    metrics = PrometheusMetrics(registry)
+    for event in MANY:
+        metrics(event)
+    metrics(CacheEvent("hit", 0.0, model="\ud800" + "x" * 10_000))
+    told = generate_latest(registry).decode()
+    models = set(re.findall(r'model="([^"]*)"', told))
+    assert len(models) == MODELS_KEPT + 1
+    assert {"model 0", "model 499", OTHERS} <= models
+    total = sum(
+        float(n) for n in re.findall(r"^llmcache_events_total\{.*\} (\S+)$", told, re.MULTILINE)
+    )
+    assert total == len(MANY) + 1
+    assert len(told) < 2**20
+
+
+def test_opentelemetry_attributes_are_bounded(reader: InMemoryMetricReader) -> None:
+    """Models, and namespaces where they are wanted."""
+    metrics = OpenTelemetryMetrics(MeterProvider([reader]), namespaces=True)
+    seen: set[tuple[Any, Any]] = set()
+
+    class Counting:
+        def add(self, amount: float, attributes: Any) -> None:
+            seen.add((attributes["gen_ai.request.model"], attributes["llmcache.namespace"]))
+
+    metrics._events = Counting()  # type: ignore[assignment]
+    for event in MANY:
+        metrics(event)
+    assert len(seen) == MODELS_KEPT + 1
+    assert (OTHERS, OTHERS) in seen
