@@ -100,6 +100,7 @@ def of_server(settings: ConnectionSettings, store: ValkeyAdministration) -> Find
     yield from connected
     try:
         yield from _rights(store)
+        yield _search(store)
         yield _latency(store)
         infos = _infos(store)
         yield from _servers(infos)
@@ -223,6 +224,19 @@ def _refusal(command: str, error: Exception, purpose: str, *, needed: bool) -> F
         remedy = f"ACL SETUSER <user> +{command.partition(' ')[0].lower()}"
     said = f"{command} is refused ({describe(error)}); it is needed for {purpose}"
     return Finding("permissions", "problem" if needed else "note", said, remedy)
+
+
+def _search(store: ValkeyAdministration) -> Finding:
+    """Tell whether questions that mean the same could be found here (``similar=``, an option)."""
+    index = f"{store.prefix}similar-doctor"  # there is none of that name: its absence is told
+    reply = _reply(store, index.encode("utf-8", "surrogatepass"), ("FT.SEARCH", index, "*"))
+    if isinstance(reply, NoPermissionError):
+        said = "FT.SEARCH is not permitted; only similar= needs it, and +ft.create"
+        return Finding("search", "ok", said)
+    if isinstance(reply, Exception) and "unknown command" in str(reply).lower():
+        said = "no search module: exact matching only, which is all that most caches do"
+        return Finding("search", "ok", said)
+    return Finding("search", "ok", "there is a search module, which similar= needs")
 
 
 def _latency(store: ValkeyAdministration) -> Finding:

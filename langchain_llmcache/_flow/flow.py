@@ -305,7 +305,7 @@ class Flow:
         other = parse_path(match.path)
         answer = None if other is None else await self._look(side, other, began, current().max_age)
         if answer is None:  # evicted, or removed by something that knows no questions
-            await matcher.remove(lambda path: path == match.path, match.path)
+            await self._gate.ask("lookup", partial(matcher.drop, match.path), key)
         if not isinstance(answer, list):
             return None
         hits.mark_similarity(answer, match.similarity)
@@ -991,8 +991,7 @@ class Flow:
         try:
             found = await self._gate.administer("delete", side.entries.delete(key))
             if side.matcher is not None:
-                alike = side.matcher.remove(lambda path: path == key.path, key.path)
-                await self._gate.administer("delete", alike)
+                await self._gate.administer("delete", side.matcher.drop(key.path))
         finally:
             # Not before: meanwhile, others still find it in the store.
             self._forget_copy(key)

@@ -134,7 +134,7 @@ class Match(NamedTuple):
 
 
 class Matcher(Protocol):
-    """What knows which questions mean the same (an option). It never raises, but in ``remove``."""
+    """What knows which questions mean the same (an option). It never raises, but in ``drop`` and ``remove``."""
 
     def split(self, prompt: str, llm_string: str) -> tuple[str, str] | None:
         """Return the question of a prompt and the prompt without it; None: it is not for this."""
@@ -153,6 +153,9 @@ class Matcher(Protocol):
 
         ``load`` returns the stored answer at a path.
         """
+
+    async def drop(self, path: str) -> None:
+        """Forget the question whose answer lies there."""
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         """Forget the questions whose path ``covers`` says yes to; all of them begin alike."""

@@ -146,6 +146,9 @@ class _InThreads:
     async def outcomes(self, scope: str) -> str:
         return await self._threads.call(lambda: run(_done(self._index.outcomes(scope))), None)
 
+    async def drop(self, path: str) -> None:
+        await self._threads.call(lambda: run(_done(self._index.drop(path))), None)
+
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         await self._threads.call(lambda: run(_done(self._index.remove(covers, start))), None)
 
@@ -194,6 +197,9 @@ class _Matcher:
 
     async def find(self, question: Question) -> Match | None:
         return await self._matching.find(question)
+
+    async def drop(self, path: str) -> None:
+        await self._index.drop(path)
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         await self._index.remove(covers, start)

@@ -66,6 +66,9 @@ class Index(Protocol):
     async def outcomes(self, scope: str) -> str:
         """Return the latest outcomes of a scope, oldest first."""
 
+    async def drop(self, path: str) -> None:
+        """Remove the question of one answer."""
+
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         """Remove the questions whose path ``covers`` says yes to.
 

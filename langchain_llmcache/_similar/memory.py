@@ -129,6 +129,10 @@ class MemoryIndex:
         with self._lock:
             return self._outcomes.get(scope, "")
 
+    async def drop(self, path: str) -> None:
+        with self._lock:
+            self._drop(path)
+
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         with self._lock:
             for path in [path for path in self._rows if covers(path)]:

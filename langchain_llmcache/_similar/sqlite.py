@@ -136,6 +136,12 @@ class SqliteIndex:
             )
             return "".join(row[0] for row in rows)
 
+    async def drop(self, path: str) -> None:
+        with self._lock, self._connection() as connection:
+            connection.execute(
+                "DELETE FROM llmcache_similar WHERE path = ?", (self._prefix + path,)
+            )
+
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         with self._lock, self._connection() as connection:
             paths = [row[0] for row in connection.execute("SELECT path FROM llmcache_similar")]

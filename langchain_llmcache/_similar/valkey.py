@@ -8,6 +8,7 @@ on.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -21,6 +22,7 @@ from langchain_llmcache._similar.texts import Signature
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.router import Router
 
+_LOG = logging.getLogger("langchain_llmcache")
 # Seconds after which a server that had no search module is asked again.
 _ASK_AGAIN: Final = 60.0
 # Seconds for which the outcomes of a scope are kept after the latest one.
@@ -105,6 +107,10 @@ class ValkeyIndex:
         reply = await self._router.send(kept, ("LRANGE", kept, 0, -1))
         return b"".join(reply).decode("ascii", "replace")
 
+    async def drop(self, path: str) -> None:
+        name = self._name(path)
+        _check(await self._router.together([(name, ("UNLINK", name))]))
+
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
         before = f"{self._prefix}similar:"
         await commands.remove_matching(
@@ -135,6 +141,11 @@ class ValkeyIndex:
     def _explained(self, error: ResponseError) -> Exception:
         if "unknown command" not in str(error).lower():
             return error
+        if self._no_module_until == float("-inf"):
+            _LOG.warning(
+                "near-identical prompts: the server has no search module (valkey-search, RediSearch); "
+                "exact matching goes on"
+            )
         self._no_module_until = time.monotonic() + _ASK_AGAIN
         return NoSearchModuleError()
 

@@ -49,6 +49,7 @@ def test_a_good_server_is_found_good(own_valkey_server: StartServer) -> None:
         "connection",
         "TLS",
         "permissions",
+        "search",
         "round trip",
         "version",
         "memory",
@@ -273,7 +274,12 @@ def test_the_documented_rights_are_enough(
     assert found["entries"]["said"] == "3 of them looked at, none is damaged"
     assert sum(node.client().dbsize() for node in nodes) == 3
     # What it tried beyond the cache's own rights, and no key outside of the prefix.
-    assert {*denied(nodes)} <= {"command: pttl", "command: strlen", "command: info"}
+    assert {*denied(nodes)} <= {
+        "command: pttl",
+        "command: strlen",
+        "command: info",
+        "command: ft.search",
+    }
 
 
 def test_a_user_that_may_not_list(server: Server) -> None:

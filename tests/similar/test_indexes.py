@@ -103,6 +103,15 @@ async def test_questions_are_removed_with_their_answers(index: Index) -> None:
     assert paths(await index.nearest("kin", vector(1.0, 0.0), 8)) == ["b/m/1"]
 
 
+async def test_one_question_is_removed_by_its_path(index: Index) -> None:
+    """What is not there is no error."""
+    for path in ("m/1", "m/2"):
+        await index.add(item(path, 1.0, 0.0), None)
+    await index.drop("m/1")
+    await index.drop("m/3")
+    assert paths(await index.nearest("kin", vector(1.0, 0.0), 8)) == ["m/2"]
+
+
 async def test_memory_is_bounded() -> None:
     """The least recently added go first."""
     index = MemoryIndex(max_items=3)

