@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import TypeVar
 
+from langchain_llmcache._signals import suppressed
+
 T = TypeVar("T")
 
 
@@ -25,5 +27,5 @@ def holding(variable: ContextVar[T], value: T) -> Iterator[None]:
 
 def give_back(variable: ContextVar[T], token: Token[T]) -> None:
     """Give a variable the value that it had before, if this is the context of then."""
-    with contextlib.suppress(ValueError):
+    with suppressed(ValueError):
         variable.reset(token)

@@ -262,13 +262,18 @@ class TaskWire(Wire):
 
     def drop(self) -> None:
         self.close()
-        self._writer.transport.abort()
+        self._abort()
 
     async def closed(self, seconds: float) -> None:
         # (TLS says goodbye and waits for the other side's.)
         with suppressed(OSError, asyncio.TimeoutError):  # apart before Python 3.11
             await asyncio.wait_for(self._writer.wait_closed(), seconds)
-        self._writer.transport.abort()
+        self._abort()
+
+    def _abort(self) -> None:
+        abort = getattr(self._writer.transport, "abort", None)
+        if abort is not None:  # a fake server's has none
+            abort()
 
     async def _read(self) -> None:
         try:

@@ -23,6 +23,7 @@ import pytest
 import langchain_llmcache
 from langchain_llmcache import LLMCache, cache_options
 from langchain_llmcache._signals import raised_by_handler, runs_in_handler
+from tests.support.patience import PATIENT
 from tests.support.servers import Server, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
@@ -305,7 +306,7 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LLMCache]:
         server: Server = request.getfixturevalue("server")
         url = server.url
     options: dict[str, Any] = {"lease": 30} if request.param == "valkey" else {}
-    with LLMCache.from_url(url, timeout=30, on_event=lambda _: None, **options) as made:
+    with LLMCache.from_url(url, timeout=PATIENT, on_event=lambda _: None, **options) as made:
         yield made
 
 
@@ -499,8 +500,6 @@ def test_whatever_type_a_limit_has(own_valkey_server: StartServer, kind: type[Ex
 
 # --- handlers that use the cache ---
 
-MANY = 5_000
-
 
 def _interrupted(cache: LLMCache, what: str, number: int) -> None:
     if what == "lookup":
@@ -516,9 +515,9 @@ def _interrupted(cache: LLMCache, what: str, number: int) -> None:
         cache.close()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("count", [200, pytest.param(5_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("what", ["lookup", "update", "stats", "close"])
-def test_5000_signals(cache: LLMCache, what: str) -> None:
+def test_many_signals(cache: LLMCache, what: str, count: int) -> None:
     """Handlers that call ``stats``, ``close``, ``lookup`` and ``update`` lock nothing up."""
     cache.update("kept", LLM_STRING, answer("kept"))
     assert cache.lookup("missed", LLM_STRING) is None  # what is imported late, is
@@ -542,9 +541,9 @@ def test_5000_signals(cache: LLMCache, what: str) -> None:
 
     number = 0
     with handling(handle), signals(random.Random(5), 0.001):
-        while handled < MANY:
+        while handled < count:
             number += 1
             _interrupted(cache, what, number)
     assert texts(cache.lookup("kept", LLM_STRING)) == ["kept"]
-    assert cache.stats().stores > 100
+    assert cache.stats().stores >= count / 50
     assert cache.stats().errors == 0

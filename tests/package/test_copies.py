@@ -133,10 +133,10 @@ def in_another_process(pickled: bytes) -> tuple[Any, ...]:
     return found, caches[0] is caches[1], caches[0]._ttl, caches[0]._opened.name
 
 
-def elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a new process."""
+def elsewhere(function: Callable[[bytes], Any], *pickled: bytes) -> list[Any]:
+    """Call a function in a new process, with one after the other."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+        return pool.map(function, pickled)
 
 
 def test_it_is_made_again_from_its_arguments(server: Server) -> None:
@@ -150,8 +150,8 @@ def test_it_is_made_again_from_its_arguments(server: Server) -> None:
         on_event=[listener, LogEvents(), PrometheusMetrics(), OpenTelemetryMetrics()],
     )
     made.update(PROMPT, LLM_STRING, answer("found"))
-    for each in (made, model(made), with_cache(model(made)).bind(stop=["x"]).bound):
-        found, is_one, ttl, name = elsewhere(in_another_process, pickle.dumps(each))
+    sent = (made, model(made), with_cache(model(made)).bind(stop=["x"]).bound)
+    for found, is_one, ttl, name in elsewhere(in_another_process, *map(pickle.dumps, sent)):
         assert (found, is_one, ttl.__name__) == (["found"], True, "sixty")
         assert name == f"{server.url.removesuffix('/0')}, prefix app:"
     made.close()
@@ -181,15 +181,15 @@ def test_secrets_travel_by_the_variable_that_they_came_from(
     ]
     for each in made:
         each.update(PROMPT, LLM_STRING, answer("found"))
-        pickled = pickle.dumps(each)
-        assert SECRET.encode() not in pickled
         assert SECRET.encode() not in cloudpickle.dumps(model(each))
-        assert elsewhere(in_another_process, pickled)[0] == ["found"]
         each.close()
-    pickled = pickle.dumps(made[3])
+    pickled = [pickle.dumps(each) for each in made]
+    assert SECRET.encode() not in b"".join(pickled)
+    found = elsewhere(in_another_process, *pickled)
+    assert [texts for texts, *_ in found] == [["found"]] * 4
     monkeypatch.delenv("MY_KEY")
     with pytest.raises(ConfigurationError, match="MY_KEY, which is not set"):
-        elsewhere(in_another_process, pickled)
+        elsewhere(in_another_process, pickled[3])
 
 
 def test_elasticache_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,16 +197,16 @@ def test_elasticache_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     endpoint = "my-cache-a1b2c3.serverless.use1.cache.amazonaws.com"
     name = f"valkeys://{endpoint}:6379"
     iam = LLMCache.from_elasticache(endpoint, user="app", ttl=9)
-    assert elsewhere(named, pickle.dumps(iam)) == (name, 9)
     with_password = LLMCache.from_elasticache(endpoint, user="app", password=SECRET)
     with pytest.raises(pickle.PicklingError, match=r"password=.*environment variable"):
         pickle.dumps(with_password)
     monkeypatch.setenv("CACHE_PASSWORD", SECRET)
     pickled = pickle.dumps(with_password)
     assert SECRET.encode() not in pickled
-    assert elsewhere(named, pickled)[0] == name
     monkeypatch.setenv("LLMCACHE_ELASTICACHE", endpoint)
-    assert elsewhere(named, pickle.dumps(LLMCache.from_env()))[0] == name
+    from_env = pickle.dumps(LLMCache.from_env())
+    there = elsewhere(named, pickle.dumps(iam), pickled, from_env)
+    assert [there[0], *(name for name, _ in there[1:])] == [(name, 9), name, name]
 
 
 def named(pickled: bytes) -> tuple[str, Any]:

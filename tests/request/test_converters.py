@@ -64,7 +64,7 @@ def test_one_key_is_one_request_to_every_package(
     compare(packages, change, FEW)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600 if PAIRS else 300)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("change", CHANGES)
