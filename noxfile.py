@@ -18,7 +18,7 @@ nox.options.error_on_missing_interpreters = False  # "that is found"; nox names 
 nox.options.reuse_venv = "yes"
 
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
-FAST = ("pytest", "-q", "-n", "2", "-m", "not server and not slow")
+FAST = ("pytest", "-q", "-n", "2", "-m", "not server")
 PROPERTIES = (
     "tests/answer/test_properties.py",
     "tests/answer/test_objects.py",

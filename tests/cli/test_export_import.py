@@ -396,7 +396,7 @@ def test_what_only_the_cache_could_bind_stays_where_it_is() -> None:
 # ---------------------------------------------------------------------------- size
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_hundred_megabytes_need_no_more_memory_than_a_few_entries(
     server: Server, tmp_path: Path

@@ -151,7 +151,7 @@ def test_a_digest_of_several_namespaces(server: Server) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_need_no_memory(server: Server) -> None:
     """Twenty thousand rows of a table take what a few take."""
     store = open_administration(server.url, prefix=PREFIX, timeout=30)

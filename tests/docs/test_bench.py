@@ -12,6 +12,8 @@ import pytest
 from tests.support import ROOT
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.long
+
 SCRIPT = ROOT / "notebooks" / "bench.py"
 LOOKUPS = {"raw client", "LLMCache", "LLMCache, near", "by hand", "InMemoryCache"}
 GROUPS = {

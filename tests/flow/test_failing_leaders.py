@@ -269,7 +269,7 @@ def go(*processes: subprocess.Popen[str]) -> None:
         process.stdin.flush()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @each_case
 def test_processes(case: Case, server: Server, start: Callable[..., Any]) -> None:

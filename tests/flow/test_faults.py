@@ -10,7 +10,7 @@ import pytest
 from tests.faults import FAULTS, TIMEOUT, Fault, Kind, Row, measure_all
 from tests.support.patience import LATE
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 # A machine may be busy: what hangs here would hang for longer.
 LONGEST = 10 * TIMEOUT

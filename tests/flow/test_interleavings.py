@@ -15,7 +15,6 @@ from langchain_llmcache._flow.rounds import Round
 from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
 
-pytestmark = pytest.mark.slow  # not with each Python: what it explores is the flow, not the Python
 
 # Both are multiples of the flow's first pause (15 ms), so that few moments differ.
 LEASE = 0.045

@@ -40,7 +40,7 @@ def keys_read(monitor: Monitor) -> int:
     return sum(len(each.args) for each in monitor.commands if each.name in {"GET", "MGET"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_the_counts_are_the_servers_and_the_endpoints(server: Server) -> None:
     """Under threads and tasks: reads, writes and model calls as the server and the model saw them."""
     events: list[str] = []

@@ -383,14 +383,14 @@ def wait_and_hit(cache: LLMCache) -> bool:
     return True
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_primary_is_killed_under_load(valkey_cluster: StartCluster) -> None:
     """Failover: no exception, no wrong answer, then hits on every shard again."""
     servers = valkey_cluster(primaries=3, replicas=3)
     trouble_under_load(servers, lambda: servers.fail_over(servers.nodes[0]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_slots_move_under_load(valkey_cluster: StartCluster) -> None:
     """800 slots with their keys move to another node: nobody notices."""
     servers = valkey_cluster(primaries=3)
@@ -398,7 +398,7 @@ def test_slots_move_under_load(valkey_cluster: StartCluster) -> None:
     trouble_under_load(servers, lambda: servers.move_slots(first, second, 800))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_nodes_restart_under_load(valkey_cluster: StartCluster) -> None:
     """All nodes die and come back empty: answers are stored and found again."""
     servers = valkey_cluster(primaries=3, replicas=0)
