@@ -24,7 +24,6 @@ import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -37,6 +36,7 @@ from langchain_llmcache._request.fields import is_credential, never_sent
 from langchain_llmcache._request.llm_strings import Uncacheable
 from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._request.texts import request_of
+from tests.support.models import quickly
 
 QUESTION: Final = "What is a lease?"
 # Of requests: who asks, when, with which software.
@@ -96,24 +96,6 @@ _OTHERS: Final[dict[str, Any]] = {
     "sync_client_kwargs": {"headers": {"x-zz": "1"}},
 }
 _OF_TYPES: Final[dict[Any, Any]] = {int: 7, float: 0.37, str: "another", SecretStr: SecretStr("zz")}
-
-
-@contextlib.contextmanager
-def quickly() -> Iterator[None]:
-    """Have clients share what they would read from the same files each time."""
-    import ssl
-
-    context = ssl.create_default_context()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch("ssl.create_default_context", return_value=context))
-        with contextlib.suppress(ImportError):
-            from botocore.loaders import JSONFileLoader
-
-            reader, read = JSONFileLoader(), cache(JSONFileLoader.load_file)
-            stack.enter_context(
-                mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(reader, path))
-            )
-        yield
 
 
 class Caught(Exception):  # noqa: N818 - not an error

@@ -1,8 +1,9 @@
 """Keys and what the real provider packages send: two of one exactly where two of the other are.
 
-CI draws the same pairs each time. ``LLMCACHE_PAIRS=10000 pytest tests/request/test_converters.py``
-draws so many others for each change, and its failures tell the seed. The more provider packages
-are installed, the more it compares.
+CI draws the same pairs each time, most of them in the tests marked ``long``.
+``LLMCACHE_PAIRS=10000 pytest -m long tests/request/test_converters.py`` draws so many others for
+each change, and its failures tell the seed. The more provider packages are installed, the more it
+compares.
 """
 
 from __future__ import annotations

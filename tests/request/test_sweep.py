@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.request.sweep import classes, quickly, swept
+from tests.request.sweep import classes, swept
+from tests.support.models import quickly
 
 PACKAGES = (
     "langchain_anthropic",
