@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from uuid import UUID
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 
@@ -681,7 +682,7 @@ class LLMCache(BaseCache):
         self._gate.failed(action, error)
         return False
 
-    def _healing(self) -> Callable[[Key, bytes], None]:
+    def _healing(self) -> Callable[[Key, bytes, UUID | None], None]:
         """Return what is told of the entries that model calls store and hit."""
         # Imported here: it brings langchain-core's callbacks and tracers with it.
         from langchain_llmcache._flow.healing import Remover, note, watch_for

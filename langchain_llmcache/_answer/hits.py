@@ -1,11 +1,13 @@
 """Hits: a fresh, correct object for each caller.
 
-Nothing here is shared between two callers or with the store: entries are decoded anew.
+Nothing here that can change is shared between two callers or with the store: entries are decoded
+anew, or copied from what was decoded (``Answers``).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.outputs import ChatGeneration, Generation
@@ -25,22 +27,34 @@ _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
 def from_entry(entry: StoredEntry, *, key: Key, now: float, usage: HitUsage) -> list[Generation]:
-    """Return the generations of ``entry`` as an answer of now. Takes the entry's data over.
+    """Return the generations of ``entry`` as an answer of now. Takes the entry's data over."""
+    answer, marker = revived(entry, usage), marker_of(entry, key.path, now)
+    for generation in answer:
+        make_new(generation, marker, repeated_ids(entry, key))
+    return answer
 
-    Messages get a new id (LangGraph's ``add_messages`` replaces by id, so an old one would lose
-    a message), the marker ``response_metadata["llmcache"]``, which tells the entry's ``key`` (its
-    path) too, and a ``usage_metadata`` that stays valid when langchain-core adds ``total_cost``
-    to it. Tool calls get new ids too: an answer may be given twice, and both end in one history,
-    where a provider refuses an id that stands twice. (One that the model itself gave to an earlier
-    call too is the id that this call has in the conversation.)
-    """
-    again = {
+
+def repeated_ids(entry: StoredEntry, key: Key) -> dict[str, str]:
+    """Return the ids that the model gave to earlier calls too, with those of these calls now."""
+    return {
         call_id: key.call_ids[place]
         for call_id, place in entry.repeated.items()
         if 0 <= place < len(key.call_ids)
     }
+
+
+def marker_of(entry: StoredEntry, path: str, now: float) -> dict[str, Any]:
+    """Return what the hits of now tell of their entry."""
     age = entry.age(now)
     age = None if age is None else round(age, 3)
+    return {"hit": True, "age": age, "saved": entry.seconds, "key": path}
+
+
+def revived(entry: StoredEntry, usage: HitUsage) -> list[Generation]:
+    """Return what all hits of ``entry`` have in common. Takes the entry's data over.
+
+    Its ``usage_metadata`` stays valid when langchain-core adds ``total_cost`` to it.
+    """
     for fields in entry.generations:
         message = fields.get("message")
         if message is None:
@@ -48,16 +62,7 @@ def from_entry(entry: StoredEntry, *, key: Key, now: float, usage: HitUsage) -> 
         kept = message["fields"]
         if kept.get("id") is not None:
             _keep_item_id(kept)
-            # Not from ``random``: an application may have seeded that.
-            kept["id"] = f"lc_run--{os.urandom(16).hex()}"
-        renew(kept, again)
-        metadata = kept.setdefault("response_metadata", {})
-        metadata[MARKER] = {
-            "hit": True,
-            "age": age,
-            "saved": entry.seconds,
-            "key": key.path,
-        }
+        kept.setdefault("response_metadata", {})
         if message["class"] in _ANSWERS and (usage == "zero" or "usage_metadata" not in kept):
             kept["usage_metadata"] = no_usage()
     answer = [revive(fields) for fields in entry.generations]
@@ -65,6 +70,32 @@ def from_entry(entry: StoredEntry, *, key: Key, now: float, usage: HitUsage) -> 
         for generation in answer:
             _free_of_charge(generation)
     return answer
+
+
+def make_new(generation: Generation, marker: Mapping[str, Any], again: Mapping[str, str]) -> None:
+    """Make a revived generation that of a hit of now.
+
+    Its message gets a new id (LangGraph's ``add_messages`` replaces by id, so an old one would
+    lose a message) and the marker ``response_metadata["llmcache"]``, which tells the entry's
+    ``key`` (its path) too. Tool calls get new ids too: an answer may be given twice, and both end
+    in one history, where a provider refuses an id that stands twice. (One that the model itself
+    gave to an earlier call too is the id that this call has in the conversation.)
+
+    Args:
+        generation: It.
+        marker: What it tells of its entry.
+        again: Ids that the model gave to an earlier call too, and those of that call now.
+    """
+    message = generation.__dict__.get("message")
+    if message is None:
+        return
+    # Nothing of it needs to be validated, as an assignment to an attribute would be.
+    fields = message.__dict__
+    if fields["id"] is not None:
+        # Not from ``random``: an application may have seeded that.
+        fields["id"] = f"lc_run--{os.urandom(16).hex()}"
+    renew(fields, again)
+    fields["response_metadata"][MARKER] = dict(marker)
 
 
 def mark_similarity(answer: list[Generation], similarity: float) -> None:
@@ -99,8 +130,7 @@ def _free_of_charge(generation: Generation) -> None:
         generation.generation_info = without_usage(generation.generation_info)
     if isinstance(generation, ChatGeneration):
         message = generation.message
-        marker = message.response_metadata.pop(MARKER, None)
-        message.response_metadata = {**without_usage(message.response_metadata), MARKER: marker}
+        message.response_metadata = without_usage(message.response_metadata)
         # Elsewhere in there, names mean what the model has called them.
         message.additional_kwargs = {
             name: without_usage({name: value})[name] if name in _IN_ADDITIONAL else value

@@ -13,11 +13,13 @@ import random
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final
+from uuid import UUID
 from weakref import ref
 
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
+from langchain_llmcache._answer.answers import ROOM, Answers
 from langchain_llmcache._answer.codec import Codec, revive
 from langchain_llmcache._answer.entries import (
     LEASE,
@@ -45,9 +47,8 @@ from langchain_llmcache._flow.single_flight import (
 )
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._insight.observer import Observer
-from langchain_llmcache._insight.savings import tokens_of
 from langchain_llmcache._request.asking import Asked
-from langchain_llmcache._request.blocks import Options, current
+from langchain_llmcache._request.blocks import UNSET, Options, current
 from langchain_llmcache._request.hashed import (
     ForeignAnswer,
     TakenOver,
@@ -142,12 +143,14 @@ class Flow:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         draw: Callable[[], float] = _RANDOM.random,
-        note: Callable[[Key, bytes], None] | None = None,
+        note: Callable[[Key, bytes, UUID | None], None] | None = None,
     ) -> None:
         self._draw = draw
         self._settings = settings
         self._keys = keys
         self._codec = codec
+        near = settings.near
+        self._answers = Answers(codec, settings.hit_usage, ROOM if near is None else near.max_bytes)
         self._observer = observer
         self._gate = gate
         self._now = now
@@ -158,7 +161,7 @@ class Flow:
         )
         self._note = note
         self._origins = Origins(self._namespace)
-        self._near = None if settings.near is None else NearCopies(settings.near, monotonic)
+        self._near = None if near is None else NearCopies(near, monotonic)
         # Where the models lie that tell no usage in ``invoke`` either.
         self._silent: set[tuple[str, ...]] = set()
         # Another object after each store.
@@ -194,7 +197,7 @@ class Flow:
         asker = None
         try:
             if options.read:
-                near = self._look_near(key, began, options.max_age)
+                near = self._look_near(key, asked, began, options.max_age)
                 if near is not None:
                     return near
                 # Each caller looks first: one that finds an answer joins no flight.
@@ -247,7 +250,7 @@ class Flow:
         found: list[Generation] | bytes | Failed | None = FAILED
         try:
             if options.read:
-                near = self._look_near(key, began, options.max_age)
+                near = self._look_near(key, asked, began, options.max_age)
                 found = near or await self._look_everywhere(side, key, prompt, asked, began)
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
             pass_on(error)
@@ -257,12 +260,14 @@ class Flow:
         self._missed(key, began, found)
         raise CacheMissError(key.path, model, _reason(found, options))
 
-    def _look_near(self, key: Key, began: float, max_age: float | None) -> list[Generation] | None:
+    def _look_near(
+        self, key: Key, asked: Asked, began: float, max_age: float | None
+    ) -> list[Generation] | None:
         """Return the answer in the copy of an entry, if there is one."""
         entry = None if self._near is None else self._near.get(key)
         if entry is None:
             return None
-        answer = self._opened(key, entry, began, max_age, is_copy=True)
+        answer = self._opened(key, entry, began, max_age, is_copy=True, above=asked.above)
         return answer if isinstance(answer, list) else None
 
     # --- questions that mean the same (an option) ---
@@ -335,7 +340,12 @@ class Flow:
         return [revive(fields) for fields in self._codec.decode(entry, key=key).generations]
 
     async def _look(
-        self, side: Side, key: Key, began: float, max_age: float | None
+        self,
+        side: Side,
+        key: Key,
+        began: float,
+        max_age: float | None,
+        above: UUID | None = UNSET,
     ) -> list[Generation] | bytes | Failed | None:
         """Return the answer in the store, or what is there instead.
 
@@ -344,11 +354,11 @@ class Flow:
         """
         entry = await self._gate.read(side.entries, key)
         if isinstance(entry, bytes) and not entry.startswith(LEASE):
-            answer = self._opened(key, entry, began, max_age)
-            if answer is None:
-                return entry
+            answer = self._opened(key, entry, began, max_age, above=above)
             if isinstance(answer, list):
                 return answer
+            if answer is None:
+                return entry
             return await self._discard(side, key, answer)
         if isinstance(entry, CorruptEntryError):
             return await self._discard(side, key, entry)
@@ -358,7 +368,7 @@ class Flow:
         self, side: Side, key: Key, prompt: str, asked: Asked, began: float
     ) -> list[Generation] | bytes | Failed | None:
         """Return the answer in the store, also one of another cache, or what is there instead."""
-        found = await self._look(side, key, began, current().max_age)
+        found = await self._look(side, key, began, current().max_age, asked.above)
         if found is None and self.has_imports:
             return await self._look_among_imports(side, key, prompt, asked, began)
         return found
@@ -698,6 +708,7 @@ class Flow:
         *,
         is_copy: bool = False,
         where: Key | None = None,
+        above: UUID | None = UNSET,
     ) -> list[Generation] | Exception | None:
         """Return the answer in an entry.
 
@@ -708,36 +719,31 @@ class Flow:
             max_age: How old an answer may be.
             is_copy: Whether it comes from the near cache: it is not kept for another while then.
             where: The entry's own key, if it is another one.
+            above: The run that the model's call is a part of, if that is known.
 
         Returns:
             None if it is too old for this caller, or came as a stream and does not tell its
             usage to an ``invoke``; an error if there is none in it.
         """
         try:
-            stored = self._codec.decode(entry, key=where or key)
-            now = self._now()
+            opened = self._answers.opened(key, entry, where)
+            stored, now = opened.stored, self._now()
             if max_age is not None and not stored.is_within(now, max_age):
                 return None
             if stored.is_uncounted and not self._takes_uncounted(key):
                 return None
-            tokens = tokens_of(stored.generations)
-            answer = hits.from_entry(
-                stored,
-                key=key,
-                now=now,
-                usage=self._settings.hit_usage,
-            )
+            answer = opened.generations(now)
         except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
             pass_on(error)
             return error
         if self._near is not None and not is_copy and where is None:
             self._near.found(key, entry, began)
-        self._observer.hit(key, began, len(entry), stored, tokens)
+        self._observer.hit(key, began, len(entry), stored, opened.tokens)
         options = current()
         # (A replay has nothing but what is stored: a refused parse must not remove it.)
         asks = options.write and options.on_miss != "raise"
-        if self._note is not None and where is None and asks:
-            self._note(key, entry)
+        if asks and above is not None and self._note is not None and where is None:
+            self._note(key, entry, above)
         return answer
 
     def _takes_uncounted(self, key: Key) -> bool:
@@ -798,7 +804,7 @@ class Flow:
             self._stored = object()
             self._origins.note(key, generations)
             if self._note is not None:
-                self._note(key, entry)
+                self._note(key, entry, UNSET)
             if reply is not FAILED:
                 self._observer.stored(key, began, size=len(entry), new=new)
                 if side.matcher is not None:
@@ -999,6 +1005,7 @@ class Flow:
         return found
 
     def _forget_copy(self, key: Key) -> None:
+        self._answers.forget(key)
         if self._near is not None:
             self._near.forget(lambda near: near.path == key.path)
 
@@ -1023,6 +1030,7 @@ class Flow:
                 )
                 await self._gate.administer("clear", alike)
         finally:
+            self._answers.forget()
             if self._near is not None:
                 self._near.forget(lambda near: scope.covers(near.space))
         self._observer.administered("clear", scope, None, count)

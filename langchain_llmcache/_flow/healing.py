@@ -32,6 +32,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_llmcache._flow.core_calls import calling_manager
+from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._signals import suppressed
 
@@ -100,10 +101,18 @@ def _run(run_id: UUID) -> _Run:
     return _runs.setdefault(run_id, _Run())
 
 
-def note(remover: Remover, key: Key, entry: bytes) -> None:
-    """Note that the call that asks the cache right now has stored or hit an entry."""
-    manager = calling_manager()
-    above = None if manager is None else manager.parent_run_id
+def note(remover: Remover, key: Key, entry: bytes, above: UUID | None = UNSET) -> None:
+    """Note that the call that asks the cache right now has stored or hit an entry.
+
+    Args:
+        remover: Of the cache.
+        key: Of the entry.
+        entry: It.
+        above: The run that the call is a part of, if that is known already.
+    """
+    if above is UNSET:
+        manager = calling_manager()
+        above = None if manager is None else manager.parent_run_id
     if above is not None:
         _add(_run(above), [_Answer(remover, key, entry[:_HEAD_BYTES])])
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._signals import suppressed
+from langchain_llmcache._signals import pass_on
 
 K = TypeVar("K", bound=Hashable)
 
@@ -55,8 +55,10 @@ class Lru(Generic[K]):
             if item.expires is not None and item.expires <= self._monotonic():
                 self._remove(key)
                 return None
-            with suppressed(KeyError):  # a signal handler has removed it
+            try:
                 self._items.move_to_end(key)
+            except KeyError as error:  # a signal handler has removed it
+                pass_on(error)
             return item.value
 
     def put(self, key: K, value: bytes, seconds: float | None) -> None:

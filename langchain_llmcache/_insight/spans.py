@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from langchain_llmcache._answer.entries import StoredEntry
-from langchain_llmcache._signals import suppressed
+from langchain_llmcache._signals import pass_on
 
 _TRACE: Final = "opentelemetry.trace"
 
@@ -27,7 +27,7 @@ def mark_hit(entry: StoredEntry, tokens: tuple[int, int], now: Callable[[], floa
     trace = sys.modules.get(_TRACE)
     if trace is None:
         return
-    with suppressed(Exception):  # a tracer is never in the way
+    try:
         span = trace.get_current_span()
         if span.is_recording():
             attributes: dict[str, float] = {
@@ -40,3 +40,5 @@ def mark_hit(entry: StoredEntry, tokens: tuple[int, int], now: Callable[[], floa
             if entry.seconds is not None:
                 attributes["llmcache.saved.time"] = entry.seconds
             span.set_attributes(attributes)
+    except Exception as error:  # noqa: BLE001 - a tracer is never in the way
+        pass_on(error)

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 from weakref import ref
 
 from langchain_core.language_models import BaseLanguageModel, chat_models, llms
 
+from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
 
@@ -43,9 +45,10 @@ class Asked:
         whose: Refers to the model, after a miss: until the answer comes, it is not held.
         options: What the call gives it besides the prompt; None if that is not known.
         made: What a maker of keys made of all that, which begins with the maker itself.
+        above: The run that the model's is a part of, or None; ``UNSET`` if that is not known.
     """
 
-    __slots__ = ("llm_string", "made", "model", "options", "whose")
+    __slots__ = ("above", "llm_string", "made", "model", "options", "whose")
 
     def __init__(
         self, llm_string: str, model: Any = None, options: Mapping[str, Any] | None = None
@@ -55,6 +58,7 @@ class Asked:
         self.whose: Any = None
         self.options = options
         self.made: tuple[Any, ...] | None = None
+        self.above: UUID | None = UNSET
 
 
 class asking:  # noqa: N801 - used like a function
@@ -169,7 +173,10 @@ def _asked(scope: Mapping[str, Any], llm_string: str) -> Asked:
     options, stop = scope.get("kwargs"), scope.get("stop")
     if options is not None and stop is not None:
         options = {**options, "stop": stop}
-    return Asked(llm_string, scope.get("self"), options)
+    asked = Asked(llm_string, scope.get("self"), options)
+    if "run_manager" in scope:
+        asked.above = getattr(scope["run_manager"], "parent_run_id", None)
+    return asked
 
 
 def missed(asked: Asked) -> None:

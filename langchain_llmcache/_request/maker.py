@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +38,8 @@ _VERSION: Final = b"llmcache/2"
 _TEXTS_KEPT: Final = 16 * 2**20
 _OVERHEAD: Final = 500
 _LONG: Final = 16 * 2**10
+# What is kept of prompts that were asked, in bytes: of most, the same is asked again, or nothing.
+_PROMPTS_KEPT: Final = 8 * 2**20
 
 
 class _Settings(NamedTuple):
@@ -47,12 +50,14 @@ class _Settings(NamedTuple):
         model: The model's name, if they tell.
         part: That name as a part of keys.
         reads_text: Each character of a prompt counts, even if it looks like messages.
+        name: What tells these settings from others.
     """
 
     seed: Any
     model: str | None
     part: str
     reads_text: bool
+    name: tuple[bytes, str | None, bool]
 
 
 class KeyMaker:
@@ -91,6 +96,10 @@ class KeyMaker:
         self._ignored = _names(ignore_fields)
         self._identities = Identities(self._ignored)
         self._known: Recent[tuple[str, bytes], _Settings] = Recent(_TEXTS_KEPT, _size)
+        # A prompt and settings, both as they are now, make the same key each time.
+        self._keys: Recent[tuple[str, Any, tuple[str, ...]], tuple[Key, str | None]] = Recent(
+            _PROMPTS_KEPT, lambda request, _: sys.getsizeof(request[0]) + 2 * _OVERHEAD
+        )
 
     def key(self, namespace: tuple[str, ...], prompt: str, asked: Asked) -> tuple[Key, str | None]:
         """Return the key of a request in an (encoded) namespace, and its model's name.
@@ -109,13 +118,20 @@ class KeyMaker:
             asked.made = (self, settings, None, None, None)
             if of_prompt is prompt and of_namespace == namespace:
                 return found  # type: ignore[no-any-return]
+        request = (prompt, settings.name, namespace)
+        found = self._keys.get(request)
+        if found is None:
+            found = (self._key(settings, namespace, prompt), settings.model)
+            self._keys.put(request, found)
+        asked.made = (self, settings, prompt, namespace, found)
+        return found
+
+    @staticmethod
+    def _key(settings: _Settings, namespace: tuple[str, ...], prompt: str) -> Key:
         canonical, call_ids = canonical_prompt(prompt, is_text=settings.reads_text)
         digest = settings.seed.copy()
         digest.update(canonical)
-        key = Key((*namespace, settings.part), digest.hexdigest(), call_ids)
-        found = (key, settings.model)
-        asked.made = (self, settings, prompt, namespace, found)
-        return found
+        return Key((*namespace, settings.part), digest.hexdigest(), call_ids)
 
     def changes(self, asked: Asked) -> str | None:
         """Return what to say of a model that has changed itself since it asked, if it has."""
@@ -226,7 +242,9 @@ class KeyMaker:
             if self._secret is None
             else hmac.new(self._secret, message, hashlib.sha256)
         )
-        return _Settings(seed, model, encode_model(model), reads_text)
+        return _Settings(
+            seed, model, encode_model(model), reads_text, (seed.digest(), model, reads_text)
+        )
 
 
 def _size(key: tuple[str, bytes], _: _Settings) -> int:

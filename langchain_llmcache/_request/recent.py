@@ -52,6 +52,14 @@ class Recent(Generic[K, V]):
         self._filled += size
         self.younger[key] = value
 
+    def forget(self, key: K | None = None) -> None:
+        """Let go of a value, or of all."""
+        if key is None:
+            self.younger, self._older, self._filled = {}, {}, 0
+        else:
+            self.younger.pop(key, None)
+            self._older.pop(key, None)
+
     def __len__(self) -> int:
         """Return the number of values."""
         return len(self.younger.keys() | self._older.keys())

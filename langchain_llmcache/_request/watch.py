@@ -141,12 +141,17 @@ class Watch:
 
     def _rest_holds(self, watched: BaseModel) -> bool:
         values = watched.__dict__
-        return (
-            all(frozen(values[name]) == seen for name, seen in self._containers)
-            and all(attribute(watched, name) is None for name in self._nothing)
-            and all(attribute(watched, name) is (weak() or _GONE) for name, weak in self._private)
-            and _frozen_extra(watched) == self._extra
-            and all(map(_holds, self._inner))
+        for name, seen in self._containers:
+            if frozen(values[name]) != seen:
+                return False
+        for name in self._nothing:
+            if attribute(watched, name) is not None:
+                return False
+        for name, weak in self._private:
+            if attribute(watched, name) is not (weak() or _GONE):
+                return False
+        return _frozen_extra(watched) == self._extra and (
+            not self._inner or all(map(_holds, self._inner))
         )
 
     def changed(self, watched: BaseModel) -> str | None:

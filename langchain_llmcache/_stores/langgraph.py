@@ -6,7 +6,7 @@ LangGraph's interface neither lists entries nor removes a single one. A store ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
 from langgraph.cache.base import BaseCache, FullKey
@@ -16,6 +16,7 @@ from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._flow.ports import run
 from langchain_llmcache._request.key import AnyScope, Key, encode_part
 from langchain_llmcache._signals import pass_on
+from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
 from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._threads import Threads
@@ -38,7 +39,13 @@ class Listing(Protocol):
 
 
 class Face(Protocol):
-    """A LangGraph cache, seen from the flow: its blocking methods or its asyncio ones."""
+    """A LangGraph cache, seen from the flow: its blocking methods or its asyncio ones.
+
+    Attributes:
+        peek: Returns the value of a key, or None, without waiting for anything, if it can.
+    """
+
+    peek: Callable[[FullKey], Any] | None
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
         """Return the values of the keys that are there."""
@@ -57,6 +64,8 @@ class _Own:
         self.spaces = store.spaces
         self.get, self.set, self.clear = store.read, store.write, store.drop
         self.aget, self.aset, self.aclear = store.aread, store.awrite, store.adrop
+        # Of a store in this process: a look that waits for nothing.
+        self.peek = store.read_one if isinstance(store, MemoryStore) else None
 
 
 def _bytes_of(store: BaseCache[Any]) -> Any:
@@ -64,11 +73,16 @@ def _bytes_of(store: BaseCache[Any]) -> Any:
     return _Own(view) if isinstance(view, OwnStore) else view
 
 
+def _peek_of(store: Any) -> Callable[[FullKey], Any] | None:
+    return store.peek if isinstance(store, _Own) else None
+
+
 class BlockingFace:
     """The blocking methods of a LangGraph cache."""
 
     def __init__(self, store: BaseCache[Any]) -> None:
         self._store = _bytes_of(store)
+        self.peek = _peek_of(self._store)
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
         found: dict[Any, Any] = self._store.get(keys)
@@ -87,6 +101,7 @@ class AsyncFace:
 
     def __init__(self, store: BaseCache[Any]) -> None:
         self._store = _bytes_of(store)
+        self.peek = _peek_of(self._store)
 
     async def get(self, keys: list[FullKey]) -> dict[Any, Any]:
         found: dict[Any, Any] = await self._store.aget(keys)
@@ -113,6 +128,7 @@ class ThreadFace:
 
     def __init__(self, store: BaseCache[Any], timeout: float) -> None:
         self._blocking = BlockingFace(store)
+        self.peek: Callable[[FullKey], Any] | None = None
         self._timeout = timeout
         self._threads = Threads("llmcache-store")
 
@@ -144,13 +160,17 @@ class LangGraphEntries:
     def __init__(self, store: Face, prefix: str) -> None:
         self._store = store
         self._prefix = encode_part(prefix)
+        self._peek = store.peek
 
     async def get(self, key: Key) -> bytes | None:
-        value = await self._value(key)
-        if value is None or isinstance(value, bytes):
-            return value
-        msg = "not an entry"
-        raise CorruptEntryError(msg)
+        name = self._name(key)
+        if self._peek is not None:
+            value = self._peek(name)
+        else:
+            value = next(iter((await self._store.get([name])).values()), None)
+        if value is not None and not isinstance(value, bytes):
+            raise CorruptEntryError("not an entry")
+        return None if value == _REMOVED else value
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
         # LangGraph's stores add the seconds to a date: a fraction is fine.
@@ -159,7 +179,7 @@ class LangGraphEntries:
 
     async def delete(self, key: Key) -> bool:
         try:
-            found = await self._value(key) is not None
+            found = await self.get(key) is not None
         except CorruptEntryError as error:
             pass_on(error)
             found = True
@@ -171,11 +191,6 @@ class LangGraphEntries:
 
     async def ping(self) -> None:
         await self._store.get([self._name(_PING)])
-
-    async def _value(self, key: Key) -> Any:
-        values = await self._store.get([self._name(key)])
-        value = next(iter(values.values()), None)
-        return None if value == _REMOVED else value
 
     def _name(self, key: Key) -> FullKey:
         return ((self._prefix, *key.space), key.digest)

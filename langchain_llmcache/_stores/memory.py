@@ -47,11 +47,18 @@ class MemoryStore(OwnStore):
         """Return what ``serde`` makes of the bytes of those keys that are there."""
         values = {}
         for key in keys:
-            item = self._items.get(_plain(key))
-            if item is not None:
-                kind, _, data = item.partition(b":")
-                values[key] = self.serde.loads_typed((kind.decode(), data))
+            value = self.read_one(_plain(key))
+            if value is not None:
+                values[key] = value
         return values
+
+    def read_one(self, key: FullKey) -> Any:
+        """Return what ``serde`` makes of the bytes of a key, or None."""
+        item = self._items.get(key)
+        if item is None:
+            return None
+        kind, _, data = item.partition(b":")
+        return self.serde.loads_typed((kind.decode(), data))
 
     def write(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""

@@ -615,3 +615,39 @@ def test_prompts_are_not_in_the_store() -> None:
     stored = json.dumps(repr(list(vars(cache.store)["_items"]._items.items())))
     assert "tenant" in stored
     assert "my secret" not in stored
+
+
+def test_messages_changed_in_place_have_another_key() -> None:
+    """What is remembered of a prompt is that of its text, and never of the objects in it."""
+    maker = KeyMaker()
+    message = HumanMessage([{"type": "text", "text": "a"}])
+    keys = []
+    for text in ("a", "b", "a"):
+        message.content[0]["text"] = text  # type: ignore[index]
+        message.id = f"of {text}"
+        keys += [maker.key((), dumps([message]), Asked(MODEL)) for _ in range(2)]
+    assert keys[0] == keys[1] == keys[4] == keys[5]
+    assert keys[2] == keys[3] != keys[0]
+    assert [each[0].digest for each in keys[:3:2]] == [
+        digest(HumanMessage([{"type": "text", "text": text}])) for text in ("a", "b")
+    ]
+
+
+def test_what_is_remembered_of_prompts_is_told_apart() -> None:
+    """By settings, by namespaces, and by whether each character counts; it has a bound of bytes."""
+    maker = KeyMaker()
+    prompts = [dumps([HumanMessage(f"{number}" * 1000)]) for number in range(500)] * 2
+    asked = [
+        (prompt, space, llm_string)
+        for prompt in prompts[:3] * 2
+        for space in ((), ("a",))
+        for llm_string in (MODEL, MODEL.replace('"m"', '"n"'))
+    ]
+    for prompt, space, llm_string in asked:
+        fresh = KeyMaker().key(space, prompt, Asked(llm_string))
+        assert maker.key(space, prompt, Asked(llm_string)) == fresh
+    long = [f"{number}" + "x" * 1_000_000 for number in range(30)]
+    for prompt in [*prompts, *long]:
+        maker.key((), prompt, Asked(MODEL))
+    kept = maker._keys
+    assert sum(len(prompt) for prompt, *_ in (*kept.younger, *kept._older)) <= 8 * 2**20

@@ -1,0 +1,117 @@
+"""Answers in entries; those that are asked for again stay built, so that a hit is a copy.
+
+Rule of this file: what is kept of an entry serves the same bytes under the same key only, and is
+never handed out: callers get copies that share nothing with it that can change.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from langchain_core.outputs import Generation
+
+from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.entries import StoredEntry
+from langchain_llmcache._answer.hits import HitUsage, make_new, marker_of, repeated_ids, revived
+from langchain_llmcache._answer.objects import CannotCopy, Mould
+from langchain_llmcache._insight.savings import tokens_of
+from langchain_llmcache._request.key import Key
+from langchain_llmcache._request.recent import Recent
+
+# Bytes that are kept, by an estimate, unless a near cache has bounds of its own.
+ROOM: Final = 16 * 2**20
+# What a built answer takes: a few times its bytes, and what surrounds it.
+_TIMES: Final = 4
+_OVERHEAD: Final = 3000
+
+
+class Opened:
+    """An entry that was read.
+
+    Attributes:
+        stored: What it says of itself. (Its generations are used up.)
+        tokens: Input and output tokens of its answer.
+    """
+
+    __slots__ = ("_again", "_answer", "_moulds", "_path", "stored", "tokens")
+
+    def __init__(self, stored: StoredEntry, usage: HitUsage, key: Key) -> None:
+        self.stored = stored
+        self.tokens = tokens_of(stored.generations)
+        self._path = key.path
+        self._again = repeated_ids(stored, key)
+        self._answer = revived(stored, usage)
+        self._moulds: list[Mould] = []
+
+    def share(self) -> bool:
+        """Let others have the answer too, each a copy; tell whether that can be."""
+        try:
+            self._moulds = [Mould(generation) for generation in self._answer]
+        except CannotCopy:
+            return False
+        return True
+
+    def generations(self, now: float) -> list[Generation]:
+        """Return the answer as that of a hit of now."""
+        marker, again = marker_of(self.stored, self._path, now), self._again
+        answer = [mould() for mould in self._moulds] or self._answer
+        for generation in answer:
+            make_new(generation, marker, again)
+        return answer
+
+
+# Of an entry: its bytes, and once it was read again, what is in it, or False: it is to be read each
+# time.
+_Kept: TypeAlias = tuple[bytes, Opened | Literal[False] | None]
+
+
+class Answers:
+    """Reads entries.
+
+    Args:
+        codec: Decodes them.
+        usage: What hits say of tokens.
+        room: Bytes that are kept, by an estimate.
+    """
+
+    def __init__(self, codec: Codec, usage: HitUsage, room: int = ROOM) -> None:
+        self._codec = codec
+        self._usage: HitUsage = usage
+        self._kept: Recent[Key, _Kept] = Recent(room, _size)
+
+    def opened(self, key: Key, data: bytes, where: Key | None = None) -> Opened:
+        """Return what is in an entry.
+
+        Args:
+            key: Of the request.
+            data: The entry.
+            where: The entry's own key, if it is another one.
+
+        Raises:
+            Exception: whatever foreign bytes lead to.
+        """
+        if where is not None:
+            return self._read(data, where, key)
+        known, found = self._kept.get(key) or (None, None)
+        if known != data:
+            opened = self._read(data, key, key)
+            self._kept.put(key, (data, None))
+            return opened
+        if found:
+            return found
+        opened = self._read(data, key, key)
+        if found is None:
+            self._kept.put(key, (data, opened.share() and opened))
+        return opened
+
+    def _read(self, data: bytes, where: Key, key: Key) -> Opened:
+        return Opened(self._codec.decode(data, key=where), self._usage, key)
+
+    def forget(self, key: Key | None = None) -> None:
+        """Let go of what is kept of an entry, or of all: it would be found no more anyway."""
+        self._kept.forget(key)
+
+
+def _size(_: Key, kept: _Kept) -> int:
+    data, opened = kept
+    return _OVERHEAD + _TIMES * len(data) if isinstance(opened, Opened) else 500 + len(data)
