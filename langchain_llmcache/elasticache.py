@@ -10,6 +10,8 @@ import logging
 import os
 import re
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -296,12 +298,26 @@ class IamCredentials:
                 self._signed_at = float("-inf")
                 self._process = os.getpid()
                 self._manager = _toolkit().ElastiCacheIAMAuthTokenManager(
-                    **self._arguments, on_token_changed=self._signed
+                    **self._arguments, on_token_changed=_weakly(self._signed)
                 )
+                # A cache that is dropped without being closed ends the signing, too.
+                weakref.finalize(self, self._manager.close).atexit = False
             return self._manager
 
     def _signed(self, _: str) -> None:
         self._signed_at = time.time()
+
+
+def _weakly(method: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what calls a method as long as its object is there, and does not hold it."""
+    there = weakref.WeakMethod(method)
+
+    def call(value: str) -> None:
+        bound = there()
+        if bound is not None:
+            bound(value)
+
+    return call
 
 
 def _toolkit() -> Any:

@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -124,6 +125,17 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults: Any = Settings.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "timeout", PATIENT)
     monkeypatch.setattr(Settings, "timeout", PATIENT)
+
+
+@pytest.fixture(autouse=True)
+def _no_signing_left_behind() -> Iterator[None]:
+    """Whoever has signed an IAM token closes what would go on signing more of them."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "elasticache-iam-token-refresh":
+            thread.join(PATIENT)
+            assert not thread.is_alive(), "a cache of from_elasticache was not closed"
 
 
 # ---------------------------------------------------------------------------- servers

@@ -123,13 +123,15 @@ def _connection(settings: ConnectionSettings) -> Findings:
     connection: Any = settings.connection()
     connection.set_deadline(time.monotonic() + settings.timeout)
     began = time.monotonic()
-    settings.connect(connection)
-    took = time.monotonic() - began
     try:
+        settings.connect(connection)
+        took = time.monotonic() - began
         yield Finding("connection", "ok", f"connected in {took * 1000:.1f} ms")
         yield from _encryption(settings.arguments, connection._sock)  # noqa: SLF001 - the one place that knows
     finally:
         connection.disconnect()
+        if settings.credentials is not None:
+            settings.credentials.close()
 
 
 def _encryption(options: Mapping[str, Any], sock: Any) -> Findings:

@@ -10,7 +10,8 @@ from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from langchain_llmcache._valkey.router import Router
 from langchain_llmcache._valkey.topology import Address
 
-_SCAN_COUNT: Final = 1000
+# Of SCAN: about the keys that are looked at while other clients wait.
+_SCAN_COUNT: Final = 250
 # Keys that are removed together.
 _UNLINK_BATCH: Final = 500
 # Scans of a cluster whose slots move meanwhile.

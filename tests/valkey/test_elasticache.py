@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http.server
 import json
 import re
@@ -282,6 +283,24 @@ def test_a_token_is_served_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not credentials.at_hand()
     assert credentials.get_credentials()[0] == "app"
     credentials.close()
+
+
+def test_dropped_credentials_sign_no_more() -> None:
+    """A cache that is dropped without being closed leaves no thread that signs tokens for ever."""
+
+    def signing() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name.startswith("elasticache-iam")}
+
+    before = signing()
+    credentials = IamCredentials(
+        user="app", cache_name="c", serverless=True, region="eu-west-1", credentials=KEYS
+    )
+    credentials.get_credentials()
+    [thread] = signing() - before
+    del credentials
+    gc.collect()
+    thread.join(SOON)
+    assert not thread.is_alive()
 
 
 def test_nothing_tells_a_secret() -> None:
