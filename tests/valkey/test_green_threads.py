@@ -122,15 +122,19 @@ def url_of(kind: str, server: Server, path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("when", "kind"),
+    ("library", "when", "kind"),
     [
-        ("first", "valkey"),
-        ("after the import", "sqlite"),
-        ("after the first use", "valkey"),
-        ("after the first use", "sqlite"),
+        ("gevent", "first", "valkey"),
+        ("eventlet", "after the import", "valkey"),
+        ("gevent", "after the first use", "sqlite"),
+        *(
+            pytest.param(library, when, kind, marks=pytest.mark.long)
+            for library in ("gevent", "eventlet")
+            for when in ("first", "after the import", "after the first use")
+            for kind in ("valkey", "sqlite")
+        ),
     ],
 )
-@pytest.mark.parametrize("library", ["gevent", "eventlet"])
 def test_patched_wholly(library: str, when: str, kind: str, server: Server, tmp_path: Path) -> None:
     """Every lookup is a hit, one of many askers asks the model, and both halves work."""
     found = outcome(library, when, ALL, url_of(kind, server, tmp_path))

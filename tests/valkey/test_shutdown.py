@@ -178,7 +178,8 @@ PREAMBLE = """
 import asyncio, logging, socket, sys, threading, time
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.single_flight import Flight
-from tests.support.targets import LLM_STRING, PROMPT, answer
+from langchain_core.outputs import Generation
+LLM_STRING, PROMPT, answer = "m", "What?", lambda: [Generation(text="An answer.")]
 logging.disable(logging.CRITICAL)
 cache = LLMCache.from_url(sys.argv[1], timeout=float(sys.argv[2]))
 """
