@@ -658,6 +658,9 @@ class Flow:
     ) -> None:
         """Tell other processes, where the lease stands, that one who asked has ended.
 
+        Run again after it was cancelled, it may count a caller twice: one call more is better than
+        a lease that keeps others waiting.
+
         Args:
             side: The entries and their caller.
             key: Of the lease.

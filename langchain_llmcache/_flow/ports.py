@@ -107,7 +107,7 @@ class Caller(Protocol):
         """
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``work``, now or soon; whatever comes of it is lost."""
+        """Run ``work``, now or soon, and again if that was cancelled; what comes of it is lost."""
 
 
 class Question(NamedTuple):

@@ -130,15 +130,30 @@ class AsyncCaller:
         ) as error:  # from another thread, or at the end of the loop: a lease expires
             pass_on(error)
             return
-        task = loop.create_task(work())
+        task = loop.create_task(_to_the_end(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait for what was spawned on the running loop, before its connections are closed."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in list(self._tasks) if task.get_loop() is loop]
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _gone(self, task: asyncio.Task[object]) -> None:
         # (Not ``task.exception()``: the application is to hear of one that it never looked at.)
         ending: Ending = "cancelled" if task.cancelled() else "failed"
         for told in list(self._told.pop(task, ())):
             told(ending)
+
+
+async def _to_the_end(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await work()
+    except asyncio.CancelledError:
+        await work()  # a loop that ends cancels all of its tasks, once, and then waits for them
+        raise
 
 
 def _when_call_fails(told: Callable[[Ending], None]) -> None:

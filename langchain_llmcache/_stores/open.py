@@ -243,7 +243,8 @@ def open_server(
     from langchain_llmcache._valkey.open import open_routers
 
     check_patches()
-    routers = open_routers(settings, prefix)
+    caller = AsyncCaller()
+    routers = open_routers(settings, prefix, caller.settle)
     seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
     blocking = ValkeyEntries(routers.blocking, prefix, seal)
     asynchronous = ValkeyEntries(routers.asynchronous, prefix, seal)
@@ -263,7 +264,7 @@ def open_server(
     return Opened(
         prefix=prefix,
         blocking=Side(blocking, BlockingCaller()),
-        asynchronous=Side(asynchronous, AsyncCaller()),
+        asynchronous=Side(asynchronous, caller),
         bound=bound,
         store=as_own if store is None else lambda _: store,
         nodes=nodes,

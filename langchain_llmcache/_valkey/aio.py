@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from langchain_llmcache._valkey.aio_line import Line
@@ -13,15 +13,23 @@ from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.topology import Address
 
 
+async def _at_once() -> None:
+    """There is nothing to wait for."""
+
+
 class LoopNodes:
     """Connections of any number of event loops.
 
     Args:
         settings: How to make connections; a node's are the same, but for host and port.
+        settle: Waits for what still needs the connections of the running loop when they are to
+            be closed.
     """
 
-    def __init__(self, settings: ConnectionSettings) -> None:
-        self._loops = PerLoop(lambda loop: _Lines(loop, settings))
+    def __init__(
+        self, settings: ConnectionSettings, settle: Callable[[], Awaitable[None]] = _at_once
+    ) -> None:
+        self._loops = PerLoop(lambda loop: _Lines(loop, settings, settle))
 
     def exchange(
         self,
@@ -74,9 +82,15 @@ class Sharing:
 class _Lines(Sharing):
     """The connections of one loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: ConnectionSettings) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: ConnectionSettings,
+        settle: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__()
         self.closed = False
+        self._settle = settle
         self._loop = loop
         self._settings = settings
         self._lines: dict[Address | None, Line] = {}
@@ -99,6 +113,7 @@ class _Lines(Sharing):
             task.add_done_callback(self._closing.discard)
 
     async def aclose(self) -> None:
+        await self._settle()
         self.closed = True
         for line in list(self._lines.values()):
             await line.aclose()

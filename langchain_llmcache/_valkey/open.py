@@ -29,17 +29,23 @@ class Routers:
     aclose: Callable[[], Awaitable[None]]
 
 
-def open_routers(settings: ConnectionSettings, prefix: str) -> Routers:
+def open_routers(
+    settings: ConnectionSettings, prefix: str, settle: Callable[[], Awaitable[None]]
+) -> Routers:
     """Return the ways to where these settings lead.
 
     Args:
         settings: How to make connections.
         prefix: What all keys begin with.
+        settle: Waits for what still needs the connections of the running loop when they are to
+            be closed.
     """
     topology = _topology(settings)
     of_threads = SyncNodes(settings)
     # A connection class without an asyncio counterpart is used from threads.
-    of_loops = ThreadNodes(of_threads) if settings.asynchronous is None else LoopNodes(settings)
+    of_loops: ThreadNodes | LoopNodes = ThreadNodes(of_threads)
+    if settings.asynchronous is not None:
+        of_loops = LoopNodes(settings, settle)
 
     def router(nodes: Nodes) -> Router:
         return Router(
@@ -57,6 +63,7 @@ def open_routers(settings: ConnectionSettings, prefix: str) -> Routers:
         of_loops.abandon()
 
     async def aclose() -> None:
+        await settle()
         await of_loops.close()
         close()
 
