@@ -1,7 +1,7 @@
 """Whether a model is as it was when something was found out about it.
 
 Settings may be assigned anew, and changed in place. So each use compares them all: values that
-cannot change by comparison, containers with a copy, other objects by identity.
+cannot change by comparison, containers with what they were written as, other objects by identity.
 
 Rule of this file: it holds data and weak references, never an object that may lead back to the
 model and keep it alive.
@@ -9,6 +9,7 @@ model and keep it alive.
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -26,8 +27,8 @@ from pydantic import BaseModel, SecretStr
 from langchain_llmcache._signals import pass_on
 
 _DEEPEST: Final = 8
-# In the place of an object that is no more.
-_GONE: Final = object()
+# Of marshal: the last one that writes equal data alike, whoever else refers to it.
+_BY_VALUE: Final = 2
 _IMMUTABLE: Final = (
     str,
     int,
@@ -78,14 +79,14 @@ class Watch:
 
     __slots__ = (
         "_containers",
+        "_data",
+        "_elsewhere",
         "_extra",
         "_inner",
         "_is_simple",
         "_names",
-        "_nothing",
         "_objects",
         "_plain",
-        "_private",
         "_seen",
         "watched",
     )
@@ -105,19 +106,24 @@ class Watch:
         self._plain = _getter(self._names)
         # Of what is empty, an empty one that nobody else fills.
         self._seen = tuple([value or copy(value) for value in self._plain(values)])
+        rest = {name: held[name] for name in held if name not in inner and name not in self._names}
+        written = {name: _written(value) for name, value in rest.items()}
+        self._data = [(name, data) for name, data in written.items() if data is not None]
         self._containers = [
-            (name, frozen(value))
-            for name, value in held.items()
-            if name not in self._names and name not in inner
+            (name, frozen(rest[name])) for name, data in written.items() if data is None
         ]
         apart = {name: attribute(watched, name) for name in (*parts.objects, *inner)}
-        self._nothing = [name for name, value in apart.items() if value is None]
-        found = [(name, _reference(value)) for name, value in apart.items() if value is not None]
-        self._objects = [(name, weak) for name, weak in found if values.get(name) is not None]
-        self._private = [(name, weak) for name, weak in found if values.get(name) is None]
+        found = [
+            (name, None if value is None else _reference(value)) for name, value in apart.items()
+        ]
+        self._objects = [
+            (name, weak) for name, weak in found if weak and values.get(name) is not None
+        ]
+        # Private ones, and those that are not there yet.
+        self._elsewhere = [(name, weak) for name, weak in found if values.get(name) is None]
         self._extra = _frozen_extra(watched)
         self._is_simple = watched.__pydantic_extra__ is None and not (
-            self._containers or self._nothing or self._private or self._inner
+            self._data or self._containers or self._elsewhere or self._inner
         )
 
     def holds(self, watched: BaseModel) -> bool:
@@ -128,27 +134,26 @@ class Watch:
             if self._plain(values) != self._seen:
                 return False
             for name, weak in self._objects:
-                if values[name] is not (weak() or _GONE):
+                held = values[name]
+                if held is None or held is not weak():
                     return False
             return self._is_simple or self._rest_holds(watched)
-        except (
-            KeyError,
-            CannotWatch,
-            RuntimeError,
-        ) as error:  # a field is gone; another thread is at it
+        except (KeyError, CannotWatch, RuntimeError, ValueError) as error:
+            # A field is gone, holds something else than data, or another thread is at it.
             pass_on(error)
             return False
 
     def _rest_holds(self, watched: BaseModel) -> bool:
         values = watched.__dict__
-        for name, seen in self._containers:
-            if frozen(values[name]) != seen:
+        for name, seen in self._data:
+            if marshal.dumps(values[name], _BY_VALUE) != seen:
                 return False
-        for name in self._nothing:
-            if attribute(watched, name) is not None:
+        for name, weak in self._elsewhere:
+            held = attribute(watched, name)
+            if held is not None if weak is None else held is None or held is not weak():
                 return False
-        for name, weak in self._private:
-            if attribute(watched, name) is not (weak() or _GONE):
+        for name, copied in self._containers:
+            if frozen(values[name]) != copied:
                 return False
         return _frozen_extra(watched) == self._extra and (
             not self._inner or all(map(_holds, self._inner))
@@ -157,8 +162,11 @@ class Watch:
     def changed(self, watched: BaseModel) -> str | None:
         """Return the name of a field whose value, a plain one or a container, has changed."""
         values = watched.__dict__
-        for name, seen in zip(self._names, self._seen, strict=True):
-            if values.get(name) != seen:
+        for name, plain in zip(self._names, self._seen, strict=True):
+            if values.get(name) != plain:
+                return name
+        for name, data in self._data:
+            if _written(values.get(name)) != data:
                 return name
         try:
             return next(name for name, seen in self._containers if frozen(values[name]) != seen)
@@ -183,6 +191,15 @@ def attribute(watched: BaseModel, name: str) -> Any:
 def _is_plain(value: Any) -> bool:
     """Tell whether a comparison shows any change of a value: it cannot change, or is empty."""
     return isinstance(value, _IMMUTABLE) or (type(value) in (dict, list, tuple) and not value)
+
+
+def _written(value: Any) -> bytes | None:
+    """Return data as bytes that tell its types and its order; None if there is something else."""
+    try:
+        return marshal.dumps(value, _BY_VALUE)
+    except ValueError as error:
+        pass_on(error)
+        return None
 
 
 def frozen(value: Any) -> Any:

@@ -54,6 +54,12 @@ class Chat(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
 
+class Nested(BaseModel):
+    """Data inside of a model."""
+
+    city: str
+
+
 class Text(LLM):
     """Answers with the options of the call; states nothing."""
 
@@ -539,6 +545,33 @@ def test_a_model_is_read_once(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) 
     assert len(reads) == len(models) + 1
 
 
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        ({"a": {"b": 1}}, lambda value: value["a"].update(b=2)),
+        ({"a": {"b": 1}}, lambda value: value["a"].update(b=True)),
+        ({"a": 1, "b": 2}, lambda value: value.update(a=value.pop("a"))),
+        ([{1}], lambda value: value[0].add(2)),
+        ([0.0], lambda value: value.__setitem__(0, -0.0)),
+        ([SecretStr("a")], lambda value: value.__setitem__(0, SecretStr("b"))),
+        ([1], lambda value: value.__setitem__(0, SecretStr("b"))),
+        (bytearray(b"a"), lambda value: value.__setitem__(0, 98)),
+        (Nested(city="a"), lambda value: setattr(value, "city", "b")),
+        ([Nested(city="a")], lambda value: setattr(value[0], "city", "b")),
+        (Chat(settings={"a": [1]}), lambda value: value.settings["a"].append(2)),
+    ],
+)
+def test_what_is_changed_in_place_is_seen(
+    cache: LLMCache, value: Any, change: Callable[[Any], None]
+) -> None:
+    """Values and their types and order, however deep: the next call is another request."""
+    model = Chat(anything=value)
+    assert asked(model) == 1
+    change(model.anything)
+    assert asked(model) == 1
+    assert cache.stats().uncacheable == 0
+
+
 def test_a_call_makes_one_key(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a lookup has made of the prompt is there when the answer comes."""
     prompts: list[str] = []
@@ -614,12 +647,6 @@ def test_who_asks_keeps_no_frame() -> None:
 
 
 # --- one answer is removed -------------------------------------------------------------------
-
-
-class Bound(BaseModel):
-    """A tool's arguments."""
-
-    city: str
 
 
 @pytest.mark.parametrize("make", [Chat, Text, Serializable])
