@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from langchain_llmcache import ConfigurationError, LLMCache, asking
 from langchain_llmcache._request import identity, maker
-from langchain_llmcache._request.asking import who_asks
+from langchain_llmcache._request.asking import Asked, who_asks
 from langchain_llmcache._request.prompts import canonical_prompt
 from langchain_llmcache.streaming import with_cache
 
@@ -361,6 +361,26 @@ def test_an_iterator_of_answers_is_not_cached(cache: LLMCache) -> None:
         model = Scripted(messages=iter([AIMessage(text)] * 2))
         assert [model.invoke(QUESTION).text for _ in range(2)] == [text, text]
     assert cache.stats().hits == 0
+
+
+# --- keys that stay ---
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "digest"),
+    [
+        (Chat(temperature=0.5, settings={"a": [1, None, "é"]}), {}, "242e657508b5208c"),
+        (Chat(anything=Nested(city="Oslo"), persona=SecretStr("a")), {}, "7b3dc64e10d3c527"),
+        (Text(temperature=0.5), {}, "5b7947a18185ded6"),
+        (Text(temperature=0.5), {"stop": ["x"], "max_tokens": 5}, "4bb2716f353cfc86"),
+    ],
+)
+def test_the_keys_of_models_are_the_released_ones(
+    model: Any, options: dict[str, Any], digest: str
+) -> None:
+    """In each Python, with each langchain-core. A change makes misses of all that is stored."""
+    asked = Asked("[('_type', 'a-type'), ('stop', None)]", model, options)
+    assert maker.KeyMaker().key((), "a prompt", asked)[0].digest[:16] == digest
 
 
 # --- how the model is found ------------------------------------------------------------------
