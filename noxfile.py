@@ -26,6 +26,7 @@ PROPERTIES = (
 )
 # What the tests with the marker `tools` run.
 TOOLS = ("valkey-server", "valkey-cli", "openssl")
+TOOL_PACKAGES = ("celery", "fastapi", "langchain-google-genai", "pandas", "rq")
 
 
 def works(python: Path | str) -> bool:
@@ -75,7 +76,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def long(session: nox.Session) -> None:
     """Every interleaving, a long fuzz, a soak; what docker-compose.yml runs, where that is there."""
-    session.install("-e", ".[test]", "fastapi", "langchain-google-genai", "pandas")
+    session.install("-e", ".[test]", *TOOL_PACKAGES)
     chosen = "long or tools" if all(map(shutil.which, TOOLS)) else "long"
     session.run("pytest", "-n", "2", "--dist=load", "-m", chosen, *session.posargs)
     # Properties, with ten times as many examples.
