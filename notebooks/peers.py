@@ -39,12 +39,15 @@ from tests.support.servers import (
     ValkeyClusterServers,
     ValkeyServer,
     find_server_binary,
+    search_modules,
 )
 
 TTL: Final = 3600
 # The user of the local cluster: name, password, and what it may do, which is no more than it needs.
 APP: Final = MINIMAL_USER
 APP_COMMANDS: Final = CLUSTER
+# What langchain-redis wants of a server.
+MODULES: Final = search_modules()
 MODEL_NAME: Final = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
@@ -364,7 +367,7 @@ class CommunityRedis(LangChainPeer):
 
 class LangChainRedis(LangChainPeer):
     name = "langchain-redis"
-    what = "langchain-redis: RedisCache (wants the RedisJSON module)"
+    what = "langchain-redis: RedisCache, with the RedisJSON module"
 
     def open(self) -> None:
         logging.getLogger("redisvl").setLevel(logging.ERROR)

@@ -224,12 +224,12 @@ ENGLISH = Language(
             ),
             "",
         ),
-        (rf"^let (?:me|us) know(?: about| if| whether)? {_ASKS}", ""),
+        (rf"^let (?:me|us) know(?: if| whether)? {_ASKS}", ""),
         (rf"^help (?:me|us)(?: to)? (?:understand|know) {_ASKS}", ""),
         (
             (
                 rf"^(?:i|we) (?:want|need|would like|wish) to (?:know|understand|find out|ask|hear)"
-                rf"(?: about| if| whether)? {_ASKS}"
+                rf"(?: if| whether)? {_ASKS}"
             ),
             "",
         ),
@@ -240,7 +240,8 @@ ENGLISH = Language(
         (rf"^(?:i am|i was) (?:just )?wondering(?: if| whether)? {_ASKS}", ""),
         (r"^(?:my question is|question:|quick question:)\s*", ""),
         (rf"^i wonder(?: if| whether)? {_ASKS}", ""),
-        (rf"^(?:tell|show) (?:me|us)(?: about)? {_ASKS}", ""),
+        (rf"^tell (?:me|us) {_ASKS}", ""),
+        (r"^show (?:me|us) (?=(?:what|where|why|how)\b)", ""),
         (r"^(explain|describe)( .+)? to (?:me|us)[\s.!?]*$", r"\1\2"),
         (r"^(explain|describe) to (?:me|us)\b", r"\1"),
         (r"[\s,]*\b(?:please|thanks|thank you|thx)[\s.!?]*$", ""),
@@ -268,7 +269,6 @@ ENGLISH = Language(
         (r"^what (?:does|do) (.+?) mean[\s?.!]*$", r"what is the meaning of \1"),
         (r"^what (.+?) means[\s?.!]*$", r"what is the meaning of \1"),
         (r"^(?:explain|describe) (?=(?:what|why|how|who|when|where)\b)", ""),
-        (r"^what are some (?:of the )?", "what are "),
         (r"^(?=the )", "what is "),
         (
             r"\b(a|an|the) (?!meaning)(\w+ing|one|second|third|quarter|half|right|left|cold)\b",

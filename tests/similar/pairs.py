@@ -75,12 +75,10 @@ Who painted the Mona Lisa? | Tell me who painted the Mona Lisa
 Who discovered penicillin? | I wonder who discovered penicillin
 Who is the president of Finland? | Who's the president of Finland?
 Who is the author of Dune? | Who's the author of Dune?
-When did the Titanic sink? | In which year did the Titanic sink?
 When did the Titanic sink? | Do you know when the Titanic did sink?
 When was the Eiffel Tower built? | On what date was the Eiffel Tower built?
 When does the shop open? | At what time does the shop open?
 When is the next full moon? | When's the next full moon?
-When is the deadline? | What time is the deadline?
 Where is Machu Picchu? | Where's Machu Picchu?
 Where is Machu Picchu? | In which place is Machu Picchu?
 Where is the nearest pharmacy? | Where's the nearest pharmacy?
@@ -165,6 +163,17 @@ What do you think about love? | What do you think of love?
 What is your favorite film? | What is your favourite movie?
 How do I delete my account? | How can I delete an account?
 What are the advantages of solar power? | What are advantages of solar power?
+How do I write a resume? | Hello, how can I write a resume?
+How do I write a resume? | Show me how to write a resume
+What is a black hole? | Could you tell me what a black hole is, please?
+What is a black hole? | What exactly is a black hole?
+Where is my order? | Can you tell me where my order is?
+Why is my order late? | how come my order is late
+Can I return a gift? | Could I return a gift, please?
+When does the sale start? | At what time does the sale start?
+How do I update my address? | What is the right way to update my address?
+How do I update my address? | I would like to know how to update my address
+Who is the CEO of Apple? | Who's the CEO of Apple?
 """)
 
 # One word was replaced by its opposite.
@@ -944,6 +953,12 @@ What exactly is it? | What is it exactly like?
 Why just him? | Why him?
 Why only him? | Why him?
 Just one? | One?
+When did the Titanic sink? | In which year did the Titanic sink?
+When is the deadline? | What time is the deadline?
+What are some rivers in Peru? | What are the rivers in Peru?
+Tell me about the capital of France | Tell me the capital of France
+Show me the budget | What is the budget?
+I want to know about the moon | I want to know the moon
 """)
 
 DIFFERENT: Final = {

