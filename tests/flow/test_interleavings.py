@@ -15,7 +15,6 @@ from langchain_llmcache._flow.rounds import Round
 from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
 
-
 # Both are multiples of the flow's first pause (15 ms), so that few moments differ.
 LEASE = 0.045
 SHORT = 0.015
