@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from unittest import mock
 
+from langgraph_checkpoint_aws import ValkeyCache
+
 from langchain_llmcache import CacheStats, LLMCache
 from tests.support.patience import LATE
 from tests.support.proxy import (
@@ -38,7 +40,8 @@ from tests.support.proxy import (
     Truncate,
 )
 from tests.support.proxy import Fault as Network
-from tests.support.servers import HOST, ValkeyServer, wait_until
+from tests.support.sentinel import SERVICE, ValkeySentinel
+from tests.support.servers import HOST, ValkeyClusterServers, ValkeyServer, wait_until
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 
 TIMEOUT: Final = 0.5
@@ -65,6 +68,8 @@ class Scene:
         served: Whether hits go on while it is broken.
         opens: Whether the breaker is expected to open.
         calls: Calls that are averaged.
+        make: Makes the cache; None: ``LLMCache.from_url(url)``.
+        using: What measures, for a fault of the application's own.
     """
 
     url: str
@@ -74,22 +79,44 @@ class Scene:
     served: bool = False
     opens: bool = True
     calls: int = CALLS
+    make: Callable[[], LLMCache] | None = None
+    using: Using | None = None
+
+    def cache(self) -> LLMCache:
+        """Return a cache on the store."""
+        if self.make is not None:
+            return self.make()
+        return LLMCache.from_url(self.url, timeout=TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Using:
+    """The application: its cache, the half that it uses, and its event loop."""
+
+    cache: LLMCache
+    kind: Kind
+    loop: asyncio.AbstractEventLoop
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A way to break a store."""
+    """A way to break a store.
+
+    Attributes:
+        is_costly: Whether the suite leaves it out, unless asked for what takes long.
+    """
 
     name: str
     title: str
     open: Callable[[], AbstractContextManager[Scene]]
+    is_costly: bool = False
 
 
 FAULTS: Final[list[Fault]] = []
 
 
 def fault(
-    title: str,
+    title: str, *, is_costly: bool = False
 ) -> Callable[[Callable[[], Iterator[Scene]]], Callable[[], AbstractContextManager[Scene]]]:
     """Enter a fault into the table."""
 
@@ -97,7 +124,7 @@ def fault(
         scene: Callable[[], Iterator[Scene]],
     ) -> Callable[[], AbstractContextManager[Scene]]:
         opened = contextmanager(scene)
-        FAULTS.append(Fault(scene.__name__, title, opened))
+        FAULTS.append(Fault(scene.__name__, title, opened, is_costly))
         return opened
 
     return enter
@@ -419,6 +446,207 @@ def large_value() -> Iterator[Scene]:
         yield Scene(server.url, begin, served=True, opens=False)
 
 
+@fault("another's value of 400 MB at a key", is_costly=True)
+def huge_value() -> Iterator[Scene]:
+    """Another's value of 400 MB at a key."""
+    with ValkeyServer() as server, server.client() as client:
+
+        def begin() -> None:
+            key, *_ = client.keys("llm_cache:*")
+            client.setrange(key, 400_000_000, b"x")
+
+        yield Scene(server.url, begin, served=True, opens=False)
+
+
+# ---------------------------------------------------------------------------- several servers
+
+
+@fault("Sentinel: the primary is killed, the replica promoted", is_costly=True)
+def sentinel_failover() -> Iterator[Scene]:
+    """Sentinel: the primary is killed, the replica promoted."""
+    with (
+        ValkeyServer() as primary,
+        ValkeyServer(f"replicaof {HOST} {primary.port}") as replica,
+        ValkeySentinel(primary) as watching,
+        replica.client() as client,
+    ):
+        watching.knows_replicas(1)
+        yield Scene(
+            primary.url,
+            primary.kill,
+            lambda: wait_until(lambda: client.role()[0] == b"master", "the replica took over"),
+            make=lambda: LLMCache(
+                ValkeyCache(watching.sentinel().master_for(SERVICE), prefix="llm_cache:"),
+                timeout=TIMEOUT,
+            ),
+        )
+
+
+@contextmanager
+def _cluster() -> Iterator[tuple[ValkeyClusterServers, Callable[..., LLMCache]]]:
+    """Yield a cluster, and what makes a cache all of whose entries are on one of its nodes."""
+    with ValkeyClusterServers(3, 3) as servers:
+
+        def make(url: str = servers.url, **options: Any) -> LLMCache:
+            return LLMCache.from_url(
+                url, cluster=True, prefix="{app}llm_cache:", timeout=TIMEOUT, **options
+            )
+
+        yield servers, make
+
+
+def _holder(servers: ValkeyClusterServers) -> ValkeyServer:
+    """Return the primary that has the entries."""
+
+    def entries(node: ValkeyServer) -> int:
+        with node.client() as client:
+            return int(client.dbsize())
+
+    return max(servers.primaries, key=entries)
+
+
+@fault("cluster: a primary is killed, its replica takes over", is_costly=True)
+def cluster_failover() -> Iterator[Scene]:
+    """Cluster: a primary is killed, its replica takes over."""
+    with _cluster() as (servers, make):
+        gone: list[ValkeyServer] = []
+
+        def begin() -> None:
+            gone.append(_holder(servers))
+            gone[0].kill()
+
+        # (That it is gone is no news to it.)
+        yield Scene(servers.url, begin, lambda: (servers.fail_over(gone[0]), None)[1], make=make)
+
+
+@fault("cluster: a primary is frozen, and continued", is_costly=True)
+def cluster_frozen() -> Iterator[Scene]:
+    """Cluster: a primary is frozen, and continued."""
+    with _cluster() as (servers, make):
+        gone: list[ValkeyServer] = []
+
+        def begin() -> None:
+            gone.append(_holder(servers))
+            gone[0].freeze()
+
+        def end() -> None:
+            gone[0].thaw()
+
+        yield Scene(servers.url, begin, end, make=make)
+
+
+@fault("cluster: idle connections forgotten, without a word", is_costly=True)
+def cluster_forgotten() -> Iterator[Scene]:
+    """Cluster: idle connections forgotten, without a word."""
+    with _cluster() as (servers, make), contextlib.ExitStack() as stack:
+        proxies = {node.port: stack.enter_context(FaultProxy(node.port)) for node in servers.nodes}
+
+        def forget() -> None:
+            for proxy in proxies.values():
+                proxy.forget()
+
+        url = proxies[servers.nodes[0].port].url
+        remap = lambda address: (HOST, proxies[address[1]].port)  # noqa: E731
+        yield Scene(url, end=forget, opens=False, make=lambda: make(url, address_remap=remap))
+
+
+@fault("cluster: another's value of 60 MB at the key", is_costly=True)
+def cluster_large_value() -> Iterator[Scene]:
+    """Cluster: another's value of 60 MB at the key."""
+    with _cluster() as (servers, make):
+
+        def begin() -> None:
+            with _holder(servers).client() as client:
+                for key in client.keys("*"):
+                    client.setrange(key, 60_000_000, b"x")
+
+        yield Scene(servers.url, begin, served=True, opens=False, make=make)
+
+
+@fault("cluster: its node announces an address that nobody reaches (NAT)")
+def behind_nat() -> Iterator[Scene]:
+    """Cluster: its node announces an address that nobody reaches (NAT)."""
+    with ValkeyClusterServers(1) as servers:
+        [node] = servers.nodes
+        with HangingListener("127.0.0.9", node.port), node.client() as client:
+            client.config_set("cluster-announce-ip", "127.0.0.9")
+            yield Scene(
+                node.url,
+                end=lambda: client.config_set("cluster-announce-ip", HOST),
+                healthy=False,
+                make=lambda: LLMCache.from_url(node.url, cluster=True, timeout=TIMEOUT),
+            )
+
+
+# ---------------------------------------------------------------------------- the application
+
+
+def _hog(seconds: float) -> None:
+    """Keep the interpreter busy, in pieces of about a second in each of which no thread runs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sum(range(20_000_000))
+
+
+@fault("a busy application: its loop blocked for 1 s, five times; the interpreter hogged for 3 s")
+def busy() -> Iterator[Scene]:
+    """A busy application: its loop blocked for 1 s, five times; the interpreter hogged for 3 s."""
+    with ValkeyServer() as server:
+        scene = Scene(server.url, served=True, opens=False)
+
+        def begin() -> None:
+            assert scene.using is not None
+            if scene.using.kind == "sync":
+                _hog(3)
+                return
+            for number in range(5):
+                scene.using.loop.call_soon_threadsafe(
+                    scene.using.loop.call_later, number * 1.02, time.sleep, 1.0
+                )
+
+        scene.begin = begin
+        yield scene
+
+
+@contextmanager
+def _burst(scene: Scene) -> Iterator[Scene]:
+    def begin() -> None:
+        assert scene.using is not None
+        cache, loop = scene.using.cache, scene.using.loop
+        prompts = [f"burst {number}" for number in range(4096)]
+        if scene.using.kind == "async":
+
+            async def store() -> None:
+                await asyncio.gather(
+                    *(cache.aupdate(prompt, LLM_STRING, answer(prompt)) for prompt in prompts)
+                )
+
+            asyncio.run_coroutine_threadsafe(store(), loop).result()
+            return
+        with ThreadPoolExecutor(256) as threads:
+            list(threads.map(lambda each: cache.update(each, LLM_STRING, answer(each)), prompts))
+
+    scene.begin = begin
+    yield scene
+
+
+@fault("a burst: 4,096 stores at once (sync: by 256 threads)", is_costly=True)
+def burst() -> Iterator[Scene]:
+    """A burst: 4,096 stores at once (sync: by 256 threads)."""
+    with ValkeyServer() as server, _burst(Scene(server.url, served=True, opens=False)) as scene:
+        yield scene
+
+
+@fault("cluster: the same burst", is_costly=True)
+def cluster_burst() -> Iterator[Scene]:
+    """Cluster: the same burst."""
+    with (
+        ValkeyClusterServers(3) as servers,
+        _burst(Scene(servers.url, served=True, opens=False)) as scene,
+    ):
+        yield scene
+
+
 # ---------------------------------------------------------------------------- measuring
 
 
@@ -493,7 +721,8 @@ def measure(fault: Fault, kind: Kind, calls: int = CALLS) -> Row:
 
 
 async def _measure(scene: Scene, kind: Kind) -> Row:
-    cache = LLMCache.from_url(scene.url, timeout=TIMEOUT)
+    cache = scene.cache()
+    scene.using = Using(cache, kind, asyncio.get_running_loop())
     measuring = _Measuring(Half(kind, cache))
     row = measuring.row
     if scene.healthy:

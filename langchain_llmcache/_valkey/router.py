@@ -282,6 +282,8 @@ class Router:
         try:
             if node is None:
                 raise ValkeyConnectionError("a part of the cluster is served by nobody")
+            if self._topology.is_silent(node):
+                node = await self._successor(node, items[0][0], deadline)
             replies = await self._exchange(
                 node, [command for _, command in items], deadline, largest
             )
@@ -378,6 +380,12 @@ class Router:
         apart = PartlyDownError(f"a part of the cluster: {str(problem) or type(problem).__name__}")
         apart.__cause__ = problem
         return apart
+
+    async def _successor(self, node: Address, name: bytes, deadline: float) -> Address:
+        """Return who serves a key of a node that was silent: it may have got another address."""
+        await self._learn_quietly(deadline, after=_ASK_AGAIN)
+        shard = self._topology.shard(key_slot(name))
+        return node if shard is None or node in shard else shard[0]
 
     # -- learning
 

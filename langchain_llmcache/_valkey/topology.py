@@ -132,11 +132,11 @@ class Topology:
         return self._address(host, port, asked)
 
     def candidates(self) -> list[Address]:
-        """Return whom to ask about the cluster: nodes that answered last, then the seeds."""
+        """Return whom to ask about the cluster: some nodes, the seeds, the others; silent ones last."""
         nodes = list(self.nodes())
         random.shuffle(nodes)
-        nodes.sort(key=self._silent.__contains__)
-        return list(dict.fromkeys((*nodes[:3], *self._seeds, *nodes[3:])))
+        nodes.sort(key=self.is_silent)
+        return sorted(dict.fromkeys((*nodes[:3], *self._seeds, *nodes[3:])), key=self.is_silent)
 
     # -- silence
 
@@ -150,6 +150,10 @@ class Topology:
             return True
         self._silent[node] = (times, now + pause)
         return False
+
+    def is_silent(self, node: Address) -> bool:
+        """Tell whether a node did not answer in time when it was last asked."""
+        return node in self._silent
 
     def was_silent(self, node: Address, now: float, pause: float) -> None:
         """Note that a node did not answer in time."""

@@ -37,7 +37,13 @@ def rows(server_binary: str, request: pytest.FixtureRequest) -> Rows:
 
 @pytest.mark.timeout(240)  # the first one waits for all
 @pytest.mark.parametrize("kind", ["sync", "async"])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=fault.name, marks=[pytest.mark.long] * fault.is_costly)
+        for fault in FAULTS
+    ],
+)
 def test_a_broken_store_is_hardly_noticed(
     rows: Rows, fault: Fault, kind: Kind, record_property: Callable[[str, object], None]
 ) -> None:

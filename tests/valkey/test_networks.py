@@ -16,7 +16,7 @@ import pytest
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, StoreError
 from langchain_llmcache._valkey import addresses
 from tests.support.certificates import Certificates
-from tests.support.patience import PATIENT, SOON
+from tests.support.patience import LATE, PATIENT, SOON, soon
 from tests.support.proxy import BlackHole, FaultProxy, HangingListener, Pass, Refuse
 from tests.support.servers import (
     HOST,
@@ -418,6 +418,29 @@ async def test_an_announced_address_that_nobody_reaches(
             assert f"127.0.0.9:{behind_nat.port}" in said
             assert "address_remap" in said
             assert "cluster-announce-ip" in said
+
+
+async def test_nodes_that_got_other_addresses(cluster: ValkeyClusterServers, half: Halves) -> None:
+    """All nodes are replaced, and the old addresses say nothing any more: the new ones are learned."""
+    prompts = [f"{PROMPT} {number}" for number in range(10)]
+    where = "127.0.0.9"
+    with contextlib.ExitStack() as stack:
+        old = [
+            stack.enter_context(FaultProxy(node.port, host=where, port=node.port))
+            for node in cluster.nodes
+        ]
+        async with LLMCache.from_url(
+            cluster.url, timeout=0.5, cluster=True, address_remap=lambda told: (where, told[1])
+        ) as cache:
+            for prompt in prompts:
+                await half(cache).update(prompt, LLM_STRING, answer(prompt))
+            assert cache.stats().stores == len(prompts)
+            where = HOST
+            for each in old:
+                each.fault = BlackHole()
+            with soon(LATE):
+                for prompt in prompts:
+                    await first_hit(half(cache), prompt)
 
 
 async def test_an_address_that_is_translated(behind_nat: ValkeyServer, half: Halves) -> None:
