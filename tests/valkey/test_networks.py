@@ -420,8 +420,12 @@ async def test_an_announced_address_that_nobody_reaches(
             assert "cluster-announce-ip" in said
 
 
-async def test_nodes_that_got_other_addresses(cluster: ValkeyClusterServers, half: Halves) -> None:
+@pytest.mark.parametrize("primaries", [1, 3])
+async def test_nodes_that_got_other_addresses(
+    valkey_cluster: StartCluster, half: Halves, primaries: int
+) -> None:
     """All nodes are replaced, and the old addresses say nothing any more: the new ones are learned."""
+    cluster = valkey_cluster(primaries=primaries)
     prompts = [f"{PROMPT} {number}" for number in range(10)]
     where = "127.0.0.9"
     with contextlib.ExitStack() as stack:
