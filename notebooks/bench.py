@@ -1,6 +1,11 @@
 """How fast a hit is: measured by turns, printed as ratios.
 
     python notebooks/bench.py [--url valkey://localhost:6379/15] [--quick] [--json FILE]
+    python notebooks/bench.py --against DIRECTORY
+
+The second form compares this tree with another one of this repository (``git worktree add``):
+each has a process of its own, and they take turns. ``own`` is the time that a lookup takes
+where langchain-core asks for it, in the middle of an ``invoke``.
 
 Everything that is compared takes its turn in each round, in a new order, so that a busy moment
 of the machine hits all of them. A ratio is taken within a round; what is printed is the median
@@ -29,16 +34,20 @@ import argparse
 import asyncio
 import hashlib
 import json
+import os
 import platform
 import random
+import sys
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
+from subprocess import PIPE, Popen
 from typing import Any, Final
 
 from _server import apart, own_server
@@ -420,6 +429,85 @@ async def measure(url: str, *, quick: bool, ours: bool) -> list[Row]:
     return rows
 
 
+# What is compared, and with what of the same tree.
+BARS: Final = {
+    "lookup": "GET",
+    "near lookup": "GET",
+    "invoke": "invoke, floor",
+    "invoke, near": "invoke, InMemoryCache",
+    "64 tasks": "64, by hand",
+}
+
+
+class Tree:
+    """A process that measures one tree.
+
+    Args:
+        root: The tree.
+        url: A server.
+        name: What keeps its entries apart.
+    """
+
+    def __init__(self, root: Path, url: str, name: str) -> None:
+        script = Path(__file__).with_name("_tree.py")
+        command = [sys.executable, "-W", "ignore", str(script), str(root.resolve()), url, name]
+        self._process = Popen(command, stdin=PIPE, stdout=PIPE, text=True)  # noqa: S603
+        self.subjects = self._read().split("\t")
+
+    def measure(self, subject: str) -> float:
+        """Return the value of one round."""
+        assert self._process.stdin is not None
+        print(subject, file=self._process.stdin, flush=True)
+        return float(self._read())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise SystemExit("a tree could not be measured; its process says why")
+        return line
+
+
+def compare(url: str, other: Path, *, rounds: int) -> None:
+    """Print what another tree and this one take, by turns, and each one's distance to its bar."""
+    roots = {"before": other, "after": Path(__file__).parent.parent}
+    trees = {name: Tree(root, url, name) for name, root in roots.items()}
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    subjects = trees["after"].subjects
+    for _ in range(rounds):
+        for subject in _SHUFFLE.sample(subjects, len(subjects)):
+            for name in _SHUFFLE.sample(list(trees), 2):
+                values[name, subject].append(trees[name].measure(subject))
+    for tree in trees.values():
+        tree.close()
+    print(f"{'':24}{'before':>12}{'after':>12}{'ratio':>8}   (quartiles)")
+    for subject in subjects:
+        pair = {name: values[name, subject] for name in ("before", "after")}
+        first, second = rows_of(subject, "", pair, "before")
+        print(
+            f"{subject:24}{first.median:12,.1f}{second.median:12,.1f}{second.ratio:8.2f}"
+            f"   ({second.low:.2f} to {second.high:.2f})"
+        )
+    for subject, bar in BARS.items():
+        medians = [
+            median(mine / its for mine, its in zip(values[n, subject], values[n, bar], strict=True))
+            for n in trees
+        ]
+        print(f"{subject + ' / ' + bar:40}{medians[0]:8.2f}{medians[1]:12.2f}")
+
+
+def cpu() -> str:
+    """Return what this machine calls its processors."""
+    found = Path("/proc/cpuinfo")
+    text = found.read_text(encoding="utf-8") if found.exists() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return f"{os.cpu_count()} x {names[0] if names else platform.processor()}"
+
+
 def print_rows(rows: Sequence[Row]) -> None:
     """Print them as a table."""
     group = ""
@@ -438,6 +526,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="How fast a hit of LLMCache is.")
     parser.add_argument("--url", help="a Valkey server; by default one is started")
     parser.add_argument("--quick", action="store_true", help="show that it works, not how fast")
+    parser.add_argument("--against", type=Path, help="another tree of this repository")
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     options = parser.parse_args(arguments)
     packages = ("langchain-core", "langgraph-checkpoint-aws", "valkey", "orjson")
@@ -445,8 +534,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
     }
-    print(", ".join(f"{name} {number}" for name, number in machine.items()))
+    print(", ".join(f"{name} {number}" for name, number in machine.items()), f"on {cpu()}")
     with nullcontext(options.url) if options.url else own_server() as url:
+        if options.against is not None:
+            client: Any = Valkey.from_url(url)
+            with apart(None if options.url else client.info("server")["process_id"]):
+                compare(url, options.against, rounds=3 if options.quick else 30)
+            return
         rows = asyncio.run(measure(url, quick=options.quick, ours=not options.url))
     print_rows(rows)
     if options.json is not None:

@@ -143,18 +143,22 @@ def who_asks(prompt: str, llm_string: str) -> Asked:
             if block.llm_string == llm_string and block.prompt == prompt:
                 return Asked(llm_string, block.model, block.options)
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the method's caller
+    above: UUID | None = None
     for _ in range(_DEEPEST):
         if frame is None:
             break
         namespace = frame.f_globals
         if namespace is _CHAT_GLOBALS or namespace is _TEXT_GLOBALS:
+            above = UNSET  # a model's call all the same
             name = frame.f_code.co_name
             if name in _CHAT or name in _TEXT:
                 scope = frame.f_locals
                 if scope.get("prompt") == prompt and scope.get("llm_string") == llm_string:
                     return _asked(scope if name in _CHAT else _of_generate(frame), llm_string)
         frame = frame.f_back
-    return Asked(llm_string)
+    asked = Asked(llm_string)
+    asked.above = above
+    return asked
 
 
 def _of_generate(frame: FrameType) -> Mapping[str, Any]:

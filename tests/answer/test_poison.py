@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_SINGLE_ARG
 from langchain_llmcache import LLMCache
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.compression import zstd
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError
 from langchain_llmcache._answer.hits import from_entry
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES
@@ -203,19 +204,31 @@ POISON: dict[str, bytes] = {
 }
 
 
+def compressed(entry: bytes) -> bytes:
+    """Return a forged entry as a forger compresses it."""
+    library = zstd()
+    if library is None:
+        pytest.skip("no zstd")
+    head = Binding().size + len(TAG)
+    return Binding().bind(b"llm2z1:", KEY, library.compress(entry[head:]))
+
+
 def read(entry: bytes) -> None:
     """Do with an entry what a lookup does."""
     codec = Codec(Binding(), max_bytes=DEFAULT_MAX_ENTRY_BYTES)
     from_entry(codec.decode(entry, key=KEY), key=KEY, now=2.0, usage="keep")
 
 
+@pytest.mark.parametrize("form", [bytes, compressed])
 @pytest.mark.parametrize("name", POISON)
-def test_poison_is_no_answer(name: str) -> None:
-    """It is refused soon, and runs nothing."""
-    read(to_entry(SAMPLES["values"]))  # what a first time imports is not the poison's
+def test_poison_is_no_answer(name: str, form: Callable[[bytes], bytes]) -> None:
+    """It is refused soon, and runs nothing; compressed, as a forger would do it, too."""
+    entry = form(POISON[name])
+    for good in (to_entry(SAMPLES["values"]), compressed(to_entry(SAMPLES["values"]))):
+        read(good)  # what a first time imports is not the poison's
     started = time.process_time()
     with nothing_executed(), pytest.raises(Exception) as refusal:
-        read(POISON[name])
+        read(entry)
     assert time.process_time() - started < SOON
     assert not isinstance(refusal.value, MemoryError)
     assert not FOLDER.exists()
@@ -224,10 +237,12 @@ def test_poison_is_no_answer(name: str) -> None:
 @pytest.mark.parametrize("name", ["many empty mappings", "deep lists", "long number", "too large"])
 def test_poison_takes_little_memory(name: str) -> None:
     """The largest entry that is read at all cannot grow without bounds while it is."""
+    entry = compressed(POISON[name])
     tracemalloc.start()
     try:
-        with pytest.raises(Exception):  # noqa: B017 - the flow treats all of it alike
-            read(POISON[name])
+        for form in (POISON[name], entry):
+            with pytest.raises(Exception):  # noqa: B017 - the flow treats all of it alike
+                read(form)
         assert tracemalloc.get_traced_memory()[1] < 40 * DEFAULT_MAX_ENTRY_BYTES
     finally:
         tracemalloc.stop()

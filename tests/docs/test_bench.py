@@ -76,6 +76,15 @@ def test_it_leaves_nothing_behind(valkey_server: Server) -> None:
         assert not list(client.scan_iter("llmcache_bench:*"))
 
 
+@pytest.mark.usefixtures("report")
+def test_two_trees_are_compared(valkey_server: Server) -> None:
+    """By turns, each subject of both, and the distance of some to a bar; nothing is left."""
+    printed = run("--url", valkey_server.url, "--against", str(ROOT))
+    for subject in ("own", "lookup", "invoke, near", "64 tasks", "lookup / GET", "64 tasks / 64"):
+        assert f"\n{subject}" in printed
+    test_it_leaves_nothing_behind(valkey_server)
+
+
 @pytest.mark.usefixtures("server_binary")
 def test_it_starts_a_server_of_its_own() -> None:
     """Without ``--url`` it needs nothing but a ``valkey-server``, of pip or of the machine."""
