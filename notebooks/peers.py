@@ -672,7 +672,7 @@ def shapes() -> dict[str, Sequence[Generation]]:
 def difference(stored: Sequence[Generation], found: Any) -> str:
     """Tell what a hit lacks: "" if it is the answer that was stored.
 
-    The message's id and ``response_metadata["llmcache"]`` (ours) may differ.
+    The ids of the message and of its tool calls, and ``response_metadata["llmcache"]``, may differ.
     """
     if found is None:
         return "not stored"
@@ -706,6 +706,8 @@ def _fields(message: Any) -> dict[str, Any]:
     """Return what makes a message up, the most important first."""
     names = ("tool_calls", "invalid_tool_calls", "content", "usage_metadata", "response_metadata")
     fields = {"class": type(message)} | {name: getattr(message, name, None) for name in names}
+    # (As with a message's own id, ours gives each hit new ones.)
+    fields["tool_calls"] = [{**call, "id": None} for call in getattr(message, "tool_calls", ())]
     fields["response_metadata"] = {
         key: value for key, value in message.response_metadata.items() if key != "llmcache"
     }
