@@ -307,7 +307,9 @@ class _Measured:
         sent = self._wire.sent
         if sent and sent[0].largest is not None and count > sent[0].largest + FIRST_LINE:
             raise TooLargeError(f"a value of {count} bytes, where {sent[0].largest} are expected")
-        return await self._stream.readexactly(count)
+        data = await self._stream.readexactly(count)
+        self._wire.count += 1
+        return data
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
