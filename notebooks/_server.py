@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# The test suite's servers serve here too.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# The test suite's servers serve here too. (Last: another version of the package may come first.)
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from tests.support.servers import ValkeyServer, find_server_binary
 

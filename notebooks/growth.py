@@ -7,15 +7,20 @@ For Valkey a server is started, and figures are added for callers at once (1 to 
 the size of answers (1 KB to 10 MB), and for processes (1 to 8).
 
 Only the public API is used, so that another version of the package can be measured with the
-same file: ``PYTHONPATH=/path/to/it python notebooks/growth.py ...``. Prints a table in Markdown.
+same file: ``--before /path/to/it`` measures it first, and prints "before → now" in each cell.
+Prints tables in Markdown; ``docs/growth.md`` has them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -46,9 +51,21 @@ def main() -> None:
         "--bytes", type=int, nargs="*", default=[10**power for power in range(3, 8)]
     )
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4, 8])
+    parser.add_argument("--before", type=Path, help="the tree of another version")
+    parser.add_argument("--json", action="store_true", help="print JSON Lines")
     arguments = parser.parse_args()
+    before = iter(measured_in(arguments.before) if arguments.before else ())
+    for rows in curves(arguments):
+        if arguments.json:
+            print(json.dumps(rows), flush=True)
+        else:
+            print(f"{table(beside(next(before, rows), rows))}\n", flush=True)
+
+
+def curves(arguments: argparse.Namespace) -> Iterator[list[dict[str, str]]]:
+    """Yield the rows of each curve."""
     if arguments.store == "sqlite":
-        print(table([sqlite_figures(number) for number in arguments.entries]))
+        yield [sqlite_figures(number) for number in arguments.entries]
         return
     for figures, numbers in (
         (tasks_figures, arguments.tasks),
@@ -56,8 +73,31 @@ def main() -> None:
         (processes_figures, arguments.processes),
         (entries_figures, arguments.entries),
     ):
-        if rows := [on_a_server(figures, number) for number in numbers]:
-            print(f"{table(rows)}\n", flush=True)
+        if numbers:
+            yield [on_a_server(figures, number) for number in numbers]
+
+
+def measured_in(tree: Path) -> list[list[dict[str, str]]]:
+    """Return what this command measures with the package of another tree."""
+    words = [word for word in sys.argv if word not in {"--before", str(tree)}]
+    done = subprocess.run(  # noqa: S603 - the same command
+        [sys.executable, *words, "--json"],
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def beside(before: list[dict[str, str]], now: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the rows of two measurements as one."""
+    return [
+        {
+            name: cell if cell == old.get(name) else f"{old.get(name)} → {cell}"
+            for name, cell in row.items()
+        }
+        for old, row in zip(before, now, strict=True)
+    ]
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:
@@ -88,7 +128,8 @@ def sqlite_figures(entries: int) -> dict[str, str]:
             cache.clear()
         figures["clear"] = f"{time.perf_counter() - began:.1f} s"
         figures["longest lookup during clear"] = milliseconds(max(longest))
-        figures["file"] = f"{before / 1e6:,.0f} → {path.stat().st_size / 1e6:,.1f} MB"
+        figures["file"] = f"{before / 1e6:,.0f} MB"
+        figures["file after clear"] = f"{path.stat().st_size / 1e6:,.1f} MB"
     return figures
 
 
