@@ -103,12 +103,12 @@ def _read_messages(prompt: str) -> tuple[list[dict[str, Any]], _Dump] | None:
     try:
         try:
             items = orjson.loads(prompt)
-            _join_streamed(items, prompt)
+            _join_streamed(items)
             return [_canonical_message(item, check=True) for item in items], _dump
         except (orjson.JSONDecodeError, _Rounded):
             # A lone surrogate, NaN, an integer beyond 64 bits: all for Python's own JSON.
             items = json.loads(prompt)
-            _join_streamed(items, prompt)
+            _join_streamed(items)
             return [_canonical_message(item, check=False) for item in items], _dump_anything
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         pass_on(error)
@@ -119,15 +119,15 @@ class _Rounded(Exception):  # noqa: N818 - a signal between two functions
     """An integer may have been read as a float, and be equal to another now."""
 
 
-def _join_streamed(items: list[dict[str, Any]], prompt: str) -> None:
+def _join_streamed(items: list[dict[str, Any]]) -> None:
     """Make streamed answers in the history the answers that they are, where that is sure.
 
     Every package sends them alike, but for some contents. And some packages put an answer
     together with the one before it, if they are of one class.
     """
-    if _STREAMED not in prompt:
-        return
     names = [item["id"][-1] for item in items]
+    if _STREAMED not in names:
+        return
     for at, item in enumerate(items):
         beside = (*names[at - 1 : at], *names[at + 1 : at + 2])
         if names[at] == _STREAMED and _ANSWERS.isdisjoint(beside) and _is_whole(item["kwargs"]):
