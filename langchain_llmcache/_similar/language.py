@@ -111,7 +111,7 @@ ENGLISH = Language(
     light=_words("a an the kindly please thanks exactly actually really basically so ever"),
     markers=_words(
         "the of and what which who whom whose when where why how is are does did can could should "
-        "would will i my you your it this that with for to"
+        "would will my you your it this that with for"
     ),
     auxiliaries=_kinds(
         "be: is are am be; be past: was were; : do does; past: did; have: have has; had: had; "
@@ -225,7 +225,7 @@ ENGLISH = Language(
             "",
         ),
         (rf"^let (?:me|us) know(?: if| whether)? {_ASKS}", ""),
-        (rf"^help (?:me|us)(?: to)? (?:understand|know) {_ASKS}", ""),
+        (r"^help (?:me|us)(?: to)? understand (?=(?:what|where|why|how)\b)", ""),
         (
             (
                 rf"^(?:i|we) (?:want|need|would like|wish) to (?:know|understand|find out|ask|hear)"
@@ -269,6 +269,7 @@ ENGLISH = Language(
         (r"^what (?:does|do) (.+?) mean[\s?.!]*$", r"what is the meaning of \1"),
         (r"^what (.+?) means[\s?.!]*$", r"what is the meaning of \1"),
         (r"^(?:explain|describe) (?=(?:what|why|how|who|when|where)\b)", ""),
+        (r"^(how (?:many|much) .+? (?:is|are)) there\b", r"\1"),
         (r"^(?=the )", "what is "),
         (
             r"\b(a|an|the) (?!meaning)(\w+ing|one|second|third|quarter|half|right|left|cold)\b",

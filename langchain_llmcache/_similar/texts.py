@@ -87,6 +87,8 @@ _HOW_MUCH: Final = frozenset(
         "hot",
     ]
 )
+# "What are" asks for several things, "what is" for one.
+_SEVERAL: Final = frozenset(["are", "were"])
 # Fewer words have no order that could tell a turned phrase from a swap.
 _TURNED_FROM: Final = 4
 # Marks the digest of a word that a turned phrase may begin with.
@@ -265,6 +267,8 @@ class _Reader:
                 self._word(token, read, first=first, known=known, counted=counted)
             else:
                 self._thing(kind, token, read)
+        if not read.words:  # "So what?": it stands for itself
+            read.words.append(framed.casefold())
         return self._signature(read)
 
     def _signature(self, read: _Reading) -> Signature:
@@ -364,7 +368,7 @@ class _Reader:
         kinds = [
             f"how {following}"
             if word == "how" and following in _HOW_MUCH
-            else language.questions[word]
+            else language.questions[word] + (" several" if following in _SEVERAL else "")
             for word, following in zip(seen, chain(seen[1:], ("",)), strict=False)
             if word in language.questions
         ]

@@ -152,6 +152,7 @@ How do I stop my dog from barking? | How can I stop my dog from barking?
 Where can I watch the match? | Where could I watch the match?
 Does aspirin thin the blood? | Does aspirin thin blood?
 How many calories are in an apple? | How many calories are there in an apple?
+How many moons are there around Mars? | How many moons are around Mars?
 How does one become a pilot? | How can I become a pilot?
 How do I become an astronaut? | How can I become astronaut?
 What should I do if I lose my passport? | What do I do if I lose my passport?
@@ -517,6 +518,8 @@ Qual è la capitale della Francia? | Qual è la capitale della Spagna?
 Как открыть окно? | Как закрыть окно?
 Hva er hovedstaden i Frankrike? | Hva er hovedstaden i Spania?
 Jak otevřít okno? | Jak zavřít okno?
+Chi ama i gatti a Roma? | Chi ama i gatti Roma?
+Czy to a nie tamto? | Czy to nie tamto?
 """)
 
 # They differ in small words, in what a word ends with, or in who does what: pronouns, auxiliaries,
@@ -953,6 +956,78 @@ What exactly is it? | What is it exactly like?
 Why just him? | Why him?
 Why only him? | Why him?
 Just one? | One?
+How do I feel about my dog? | How do you feel about my dog?
+How do I know my dog? | How do you know my dog?
+How do I love my dog? | How do you love a dog?
+Do you know who I am? | Do you know who you are?
+Can you tell me who I am? | Can you tell me who you are?
+Tell me who won | Tell me who will win
+I wonder if he will come | I wonder when he will come
+Do you know if it works? | Do you know why it works?
+Please help me understand the law | What is the law?
+Explain the law | What is the law?
+Describe the law | Explain the law
+Is Will Smith rich? | Is Smith rich?
+Is May cold? | May it be cold?
+Who is Rose? | Who rose?
+Is it an apple? | Is it an Apple?
+Do you like windows? | Do you like Windows?
+What is a bug? | What are the bugs?
+Which movie won? | Which movies won?
+Who is your friend? | Who are your friends?
+Which is my key? | Which are my keys?
+What is the first book? | What are the first books?
+What is the only way? | What are the only ways?
+What is the most popular song? | What are the most popular songs?
+What is the smallest country? | What are the smallest countries?
+How many eggs does a hen lay? | How many eggs do hens lay a day?
+How do I cook an egg? | How do I cook six eggs?
+How do I kill a mouse? | How do I kill mice?
+Is physics hard? | Is physic hard?
+What are the glasses? | What is the glass?
+What are arms? | What is an arm?
+What do they mean? | What does it mean?
+What does mean mean? | What is the mean of mean?
+What does he mean? | What is the meaning of him?
+What does she mean? | What does he mean?
+What does it mean to be free? | What does it mean to be kind?
+What is the meaning of this? | What does that mean?
+Why did you do it? | Why did you do that?
+Why didn't you do it? | Why did you do it?
+Why should I not do it? | Why should I do it?
+How should I not do it? | How should I do it?
+How can I not cry? | How can I cry?
+How can't I do it? | How can I do it?
+How do I never forget? | How do I forget?
+How do I stop him? | How do I stop it?
+How do I tell my wife I love her? | How do I tell my wife I love you?
+How do I ask my boss for a raise? | How do I ask a boss for a raise for my friend?
+How do I pay my brother? | How does my brother pay me?
+How does my brother pay? | How do I pay my brother?
+At what time does it open? | At what time does it close?
+For what reason did he go? | For what reason did he come?
+In which place was he? | In which place is he?
+Which person is he? | Which person is she?
+What's he like? | What does he like?
+What is he like? | What does he like?
+How's he? | How was he?
+Where's he going? | Where's he from?
+Who's he? | Whose is he?
+Who's there? | Who was there?
+When's dinner? | When was dinner?
+Please don't stop | Please stop
+Please, no meat recipes | Please, meat recipes
+Hello, is it me? | Hello, is it you?
+Thanks, I am fine | Thanks, am I fine?
+I am fine | Am I fine?
+You are right | Are you right?
+It is raining | Is it raining?
+He can swim | Can he swim?
+Anna is tall | Is Anna tall?
+He will come | Will he come?
+They were here | Were they here?
+Really? | Actually?
+So? | Really?
 When did the Titanic sink? | In which year did the Titanic sink?
 When is the deadline? | What time is the deadline?
 What are some rivers in Peru? | What are the rivers in Peru?
