@@ -447,20 +447,23 @@ def test_an_impossible_fail_rate_is_refused(rate: float) -> None:
 # ---------------------------------------------------------------------------- the server
 
 
+CLIENTS = 24
+
+
 def test_many_clients_at_once_are_counted_exactly(endpoint: ConverseEndpoint) -> None:
     """Concurrent calls are answered side by side and none is lost in the count."""
-    everybody = threading.Barrier(64, timeout=LATE)
+    everybody = threading.Barrier(CLIENTS, timeout=LATE)
 
     def script(_: ConverseRequest) -> None:
         everybody.wait()
 
     endpoint.script = script
     model = chat_model(endpoint)
-    with ThreadPoolExecutor(64) as pool:
-        texts = list(pool.map(lambda n: model.invoke(f"Question {n}?").text, range(64)))
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        texts = list(pool.map(lambda n: model.invoke(f"Question {n}?").text, range(CLIENTS)))
 
     assert all(f"Question {n}?" in text for n, text in enumerate(texts))
-    assert (endpoint.calls, endpoint.failures, len(endpoint.requests)) == (64, 0, 64)
+    assert (endpoint.calls, endpoint.failures, len(endpoint.requests)) == (CLIENTS, 0, CLIENTS)
 
 
 def test_only_the_latest_requests_are_kept(

@@ -85,17 +85,26 @@ class Spied:
     """What a cache was told to store, and for how many milliseconds."""
 
     def __init__(self, cache: LLMCache, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lifetimes: list[int | None] = []
-        self.keys: list[Key] = []
+        # (One list: threads store side by side.)
+        self._stored: list[tuple[Key, int | None]] = []
         for backend in (cache._opened.blocking, cache._opened.asynchronous):
             self._spy(backend.entries, monkeypatch)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Of all entries."""
+        return [key for key, _ in self._stored]
+
+    @property
+    def lifetimes(self) -> list[int | None]:
+        """Of all entries, in the same order."""
+        return [ttl for _, ttl in self._stored]
 
     def _spy(self, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         put = store.put
 
         async def spy(key: Key, entry: bytes, ttl: int | None) -> None:
-            self.keys.append(key)
-            self.lifetimes.append(ttl)
+            self._stored.append((key, ttl))
             await put(key, entry, ttl)
 
         monkeypatch.setattr(store, "put", spy)
