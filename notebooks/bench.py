@@ -539,7 +539,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.against is not None:
             client: Any = Valkey.from_url(url)
             with apart(None if options.url else client.info("server")["process_id"]):
-                compare(url, options.against, rounds=3 if options.quick else 30)
+                compare(url, options.against, rounds=3 if options.quick else 12)
             return
         rows = asyncio.run(measure(url, quick=options.quick, ours=not options.url))
     print_rows(rows)

@@ -22,7 +22,7 @@ class NearCache:
 
     Attributes:
         max_entries: Copies kept; the least recently used go first.
-        max_bytes: Bytes kept.
+        max_bytes: Bytes kept; and as much again of what was built of those that are used.
         ttl: Seconds that a copy is used for.
 
     Raises:
