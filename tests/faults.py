@@ -1,6 +1,6 @@
 """What happens to an application while its cache is in trouble, measured on real servers.
 
-    python -m tests.faults            prints the table of the README, in Markdown
+    python -m tests.faults            prints the table of docs/failures.md, in Markdown
     python -m tests.faults frozen     only the faults with that in their name
 
 ``tests/flow/test_faults.py`` holds the same measurements to their promises.
@@ -563,18 +563,27 @@ def cluster_large_value() -> Iterator[Scene]:
         yield Scene(servers.url, begin, served=True, opens=False, make=make)
 
 
-@fault("cluster: its node announces an address that nobody reaches (NAT)")
+@fault("cluster: its node announces an address that nobody reaches (NAT), until it can be")
 def behind_nat() -> Iterator[Scene]:
-    """Cluster: its node announces an address that nobody reaches (NAT)."""
+    """Cluster: its node announces an address that nobody reaches (NAT), until it can be."""
     with ValkeyClusterServers(1) as servers:
         [node] = servers.nodes
-        with HangingListener("127.0.0.9", node.port), node.client() as client:
-            client.config_set("cluster-announce-ip", "127.0.0.9")
+        where = ["127.0.0.9"]
+
+        def end() -> None:
+            where[:] = [HOST]
+
+        with HangingListener(where[0], node.port):
             yield Scene(
                 node.url,
-                end=lambda: client.config_set("cluster-announce-ip", HOST),
+                end=end,
                 healthy=False,
-                make=lambda: LLMCache.from_url(node.url, cluster=True, timeout=TIMEOUT),
+                make=lambda: LLMCache.from_url(
+                    node.url,
+                    cluster=True,
+                    timeout=TIMEOUT,
+                    address_remap=lambda told: (where[0], told[1]),
+                ),
             )
 
 
