@@ -158,12 +158,14 @@ def test_gevent_without_threads_is_refused(server: Server) -> None:
     assert "monkey.patch_all()" in found["refused"]
 
 
+@pytest.mark.long
 def test_gevent_without_threads_serves_files(tmp_path: Path, server: Server) -> None:
     """There, no connection is handed from thread to thread."""
     found = outcome("gevent", "first", NO_THREADS, url_of("sqlite", server, tmp_path))
     assert (found["hits"], found["ahits"]) == (205, 20)
 
 
+@pytest.mark.long
 def test_gevent_without_threads_after_the_first_use(server: Server) -> None:
     """Connections that are there go on; others are not made, and one line says why."""
     found = outcome("gevent", "after the first use", NO_THREADS, server.url)
