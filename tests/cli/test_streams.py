@@ -96,7 +96,7 @@ def test_a_full_disk_for_errors_too(url: str) -> None:
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("command", [("ls", "--json", "--limit", "0"), ("export", "-"), ("stats",)])
+@pytest.mark.parametrize("command", [("ls", "--json", "--limit", "0"), ("export", "-")])
 def test_a_reader_that_goes_away_is_no_error(command: tuple[str, ...], tmp_path: Path) -> None:
     """As with ``| head``: nothing on stderr."""
     place = f"sqlite:///{tmp_path / 'many.db'}"
@@ -136,7 +136,13 @@ def test_an_export_is_utf8_whatever_the_terminal_is(url: str, tmp_path: Path) ->
         assert (shown.returncode, shown.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", [("ls",), ("stats",), ("doctor",), ("show", "KEY")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ls",),
+        *(pytest.param(each, marks=pytest.mark.long) for each in (("stats",), ("show", "KEY"))),
+    ],
+)
 def test_colours_can_be_left_out(command: tuple[str, ...], url: str) -> None:
     """NO_COLOR holds on a terminal too; where the output is no terminal there are none anyway."""
     key = cli.lines("ls", "--url", url)[0]["key"]
