@@ -61,6 +61,9 @@ _KEPT: Final = 64
 _Known: TypeAlias = "OrderedDict[int, tuple[Any, Any, Any]]"
 # In the configuration of a step, as LangGraph itself calls it (1.0 to 1.2).
 _RESUMING: Final = "__pregel_resuming"
+# In an agent's state: the calls that a human changed, by their ids, as ``HumanInTheLoopMiddleware``
+# calls it (langchain 1.5).
+_EDITED: Final = "hitl_edited_tool_calls"
 
 
 class CacheMiddleware(_Middleware):
@@ -216,7 +219,7 @@ class CacheMiddleware(_Middleware):
     def _asked(self, request: ToolCallRequest) -> tuple[Results, FullKey] | None:
         """Return where to look for a result, or None if that of this call is not kept."""
         name, cache, tool = request.tool_call["name"], self._own(), request.tool
-        if name not in self._lifetimes or cache is None or tool is None or _is_resumed(request):
+        if name not in self._lifetimes or cache is None or tool is None or _is_human(request):
             return None
         try:
             identity = self._identity(tool)
@@ -280,10 +283,18 @@ def _fields(schema: Any) -> frozenset[str]:
     return frozenset(fields)
 
 
-def _is_resumed(request: ToolCallRequest) -> bool:
-    """Tell whether the step goes on after an interrupt: what a human said belongs to this thread."""
+def _is_human(request: ToolCallRequest) -> bool:
+    """Tell whether a human said what is run here, or the step waits for that: it belongs to a thread.
+
+    That is so if the step goes on after an interrupt, or if the call was edited. (The middleware
+    that asked may stand inside of this one, and change the arguments there.)
+    """
     config: Any = getattr(getattr(request, "runtime", None), "config", None) or {}
-    return bool((config.get("configurable") or {}).get(_RESUMING))
+    state: Any = request.state
+    edited = state.get(_EDITED) if isinstance(state, Mapping) else getattr(state, _EDITED, None)
+    return bool((config.get("configurable") or {}).get(_RESUMING)) or (
+        isinstance(edited, Mapping) and request.tool_call["id"] in edited
+    )
 
 
 def _found(found: Mapping[Any, Any]) -> ToolMessage | None:

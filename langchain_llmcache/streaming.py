@@ -46,6 +46,7 @@ from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable
 
 from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._answer.usage import no_usage
 from langchain_llmcache._contexts import holding
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._flow.single_flight import Asker, held
@@ -466,6 +467,9 @@ def _message_chunk(message: BaseMessage) -> BaseMessageChunk:
     del fields["type"]
     if not isinstance(message, AIMessage):
         return _CHUNKS[type(message)](**fields)
+    if message.usage_metadata is not None:
+        # In a cache that hands out what it holds, core has left a usage with a cost and no tokens.
+        fields["usage_metadata"] = {**no_usage(), **message.usage_metadata}
     calls = fields.pop("tool_calls")
     broken = fields.pop("invalid_tool_calls")
     texts = [

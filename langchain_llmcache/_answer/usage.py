@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 # A name with one of these tells what was used or charged, and so do those with all of a group.
 _USED: Final = frozenset({"usage", "tokens", "cost", "costs", "billed", "credits", "price"})
 _GROUPS: Final = (

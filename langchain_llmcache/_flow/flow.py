@@ -436,18 +436,13 @@ class Flow:
         Returns:
             The answer that another caller got; None: this caller asks the model.
         """
-        self._flights.join(asker)
-        if asker.state is State.WAITING or asker.state is State.ANSWERED:
-            self._note_wait(asker)
-            await self._wait(side, asker)
+        answer = await self._shared(side, asker, max_age)
         # What was stored meanwhile may be what this caller has just missed: a look costs less
         # than the model. (A store that does not answer is asked once.)
         again = found is not FAILED and (asker.waited or stored is not self._stored)
-        if asker.entry is not None:
-            answer = await self._answer_of_another(side, asker, asker.entry, max_age)
-        elif asker.state is State.LEADING:
+        if answer is FAILED and asker.state is State.LEADING:
             answer = await self._lead(side, asker, max_age, found, again=again)
-        else:
+        elif answer is FAILED:
             answer = await self._go_alone(side, asker, max_age, found, again=again)
         if answer is None:
             begins_to_ask(asker)
@@ -472,16 +467,31 @@ class Flow:
             for leader in self._flights.look(asker):
                 self.leave(side, leader, "cancelled", alone=True)
 
-    async def _answer_of_another(
-        self, side: Side, asker: Asker, entry: bytes, max_age: float | None
-    ) -> list[Generation] | None:
-        answer = await self._answer(side, asker.key, entry, asker.began, max_age)
-        if isinstance(answer, list):
-            self.leave(side, asker, "cancelled")
-            return answer
-        asker.state = State.ALONE
-        self._observer.missed(asker.key, asker.began, stale=answer is None)
-        return None
+    async def _shared(
+        self, side: Side, asker: Asker, max_age: float | None
+    ) -> list[Generation] | Failed | None:
+        """Return the answer that another caller got.
+
+        Returns:
+            ``FAILED`` if there is none; None if it is not what this caller wants.
+        """
+        while True:
+            self._flights.join(asker)
+            if asker.state is State.WAITING or asker.state is State.ANSWERED:
+                self._note_wait(asker)
+                await self._wait(side, asker)
+            if asker.entry is None:
+                return FAILED
+            answer = await self._answer(side, asker.key, asker.entry, asker.began, max_age)
+            if isinstance(answer, list):
+                self.leave(side, asker, "cancelled")
+                return answer
+            if answer is FAILED or asker.refused is not None:
+                asker.state = State.ALONE
+                self._observer.missed(asker.key, asker.began, stale=answer is None)
+                return None
+            # Nor is it what others want who wait: of these, one asks.
+            asker.refused, asker.entry = asker.entry, None
 
     async def _go_alone(
         self,

@@ -61,6 +61,7 @@ class Asker:
         began: When it turned to the model.
         until: When it does not wait any longer.
         entry: The answer, once it has one.
+        refused: An answer of another caller that is not what it wants.
         lease: Token of what holds the place in the store meanwhile, if anything does. Who goes
             away leaves it to the next one.
         held: Whether its end is seen to, see ``held``.
@@ -85,6 +86,7 @@ class Asker:
         "lease",
         "led",
         "place",
+        "refused",
         "slot",
         "state",
         "suspended",
@@ -102,6 +104,7 @@ class Asker:
         self.began = began
         self.until = began
         self.entry: bytes | None = None
+        self.refused: bytes | None = None
         self.lease: bytes | None = None
         self.held = False
         self.waited = False
@@ -222,7 +225,12 @@ class Flights:
         asker.place = asker.caller.place()
         with self._lock:
             flight = self._flights.get(asker.slot)
-            if flight is None or flight.began + self._longest <= self._monotonic():
+            if (
+                flight is None
+                or flight.began + self._longest <= self._monotonic()
+                # That answer is not for those who want another: of these, the first one asks.
+                or (asker.refused is not None and flight.entry is asker.refused)
+            ):
                 self._begin(asker)
                 return
             if flight.entry is not None and self._shared:
@@ -385,7 +393,9 @@ class Flights:
 
     def _wait(self, asker: Asker, flight: Flight, led: tuple[Asker, ...]) -> None:
         asker.flight = flight
-        asker.until = flight.began + self._longest
+        longest = flight.began + self._longest
+        # (Who waits again has waited before.)
+        asker.until = longest if asker.until <= asker.began else min(asker.until, longest)
         asker.waiter = asker.caller.waiter()
         asker.led = led
         for leader in led:

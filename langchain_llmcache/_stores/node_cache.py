@@ -25,8 +25,9 @@ T = TypeVar("T")
 Pairs: TypeAlias = Mapping[FullKey, "tuple[Any, float | None]"]
 _Together: TypeAlias = Callable[[Sequence[Awaitable[Any]]], Awaitable[list[Any]]]
 
-# Writes of a node that did not come to its end: replayed, they would end it for all threads.
-_UNFINISHED = ("__interrupt__", "__error__")
+# Writes of a node that did not come to its end, which would end it for all threads, and of one
+# that was resumed: what a human said belongs to one thread.
+_UNFINISHED = ("__interrupt__", "__error__", "__resume__")
 # Milliseconds; a TTL beyond is none.
 _FOREVER = 2**53
 
@@ -131,7 +132,7 @@ class NodeCache(BaseCache[Any]):
 
     def _entry(self, name: Key, value: Any) -> bytes:
         if _is_unfinished(value):
-            msg = "the node was interrupted, or failed"
+            msg = "the node was interrupted, or resumed, or failed"
             raise NotStorableError(msg)
         kind, data = self.serde.dumps_typed(value)
         entry = self._guard.binding.bind(NODE_TAG, name, b"%s:%s" % (kind.encode(), data))
@@ -197,7 +198,7 @@ class NodeFace(BaseCache[Any]):
 
 
 def _is_unfinished(value: Any) -> bool:
-    """Tell whether these are the writes of a node that was interrupted, or that failed."""
+    """Tell whether these are the writes of a node that was interrupted, resumed, or that failed."""
     if type(value) is deque and not value:
         return True  # (as old versions of LangGraph give them; a node that ended wrote something)
     try:

@@ -145,7 +145,10 @@ METADATA: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "cost_details": {"upstream_inference_cost": 0.125},
             "num_search_queries": 2,
             "max_tokens": 100,
-            "headers": {"x-ratelimit-remaining-tokens": "99"},
+            "headers": {
+                "x-ratelimit-remaining-tokens": "99",
+                "x-litellm-response-cost": "2.85e-05",
+            },
             "is_cached_tokens": True,
         },
         {
@@ -155,7 +158,7 @@ METADATA: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "cost_details": {"upstream_inference_cost": 0.0},
             "num_search_queries": 2,
             "max_tokens": 100,
-            "headers": {"x-ratelimit-remaining-tokens": "99"},
+            "headers": {"x-ratelimit-remaining-tokens": "99", "x-litellm-response-cost": "0"},
             "is_cached_tokens": True,
         },
     ),

@@ -676,11 +676,13 @@ async def test_an_interrupted_node_is_asked_again(make: Make, kind: str) -> None
         assert "__interrupt__" in await run({"number": 1}, thread)
     assert (await run(Command(resume="yes"), "one"))["number"] == 2
     assert approved == ["yes"]
-    # What the node did in the end does not depend on anything but its input: so it is kept.
+    # What a human said stays in its thread.
+    assert "__interrupt__" in await run({"number": 1}, "three")
     assert (await run(Command(resume="no"), "two"))["number"] == 2
+    assert approved == ["yes", "no"]
 
 
-@pytest.mark.parametrize("channel", ["__interrupt__", "__error__"])
+@pytest.mark.parametrize("channel", ["__interrupt__", "__error__", "__resume__"])
 async def test_writes_of_a_node_that_did_not_end_are_not_stored(
     make: Make, kind: str, channel: str
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import FakeListChatModel
 
 from langchain_llmcache.streaming import with_cache
 from tests.support.scripted import ScriptedModel
@@ -81,3 +82,14 @@ async def test_the_caches_of_others_keep_what_they_hold(
     message: Any = generation.message  # type: ignore[attr-defined]
     assert "mine" not in message.response_metadata | message.additional_kwargs
     assert [sorted(call["args"]) for call in message.tool_calls] == [["city", "days"], ["city"]]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_stream_of_what_another_cache_holds_without_usage(is_async: bool) -> None:
+    """Core leaves a cost there, and no tokens: which is no usage that a chunk could have."""
+    model: Any = with_cache(FakeListChatModel(responses=["one", "two"]), InMemoryCache())
+    for _ in range(2):
+        assert model.invoke("hi").content == "one"
+    chunks = [chunk async for chunk in model.astream("hi")] if is_async else [*model.stream("hi")]
+    assert [chunk.content for chunk in chunks] == ["one"]
+    assert chunks[0].usage_metadata["total_tokens"] == 0

@@ -11,7 +11,11 @@ from typing import Any, cast
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelFallbackMiddleware, ModelRetryMiddleware
+from langchain.agents.middleware import (
+    HumanInTheLoopMiddleware,
+    ModelFallbackMiddleware,
+    ModelRetryMiddleware,
+)
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -272,6 +276,40 @@ def test_what_a_human_said_stays_in_its_thread(
         said = invoke(Command(resume=words if times > 1 else "".join(words.values())), config)
         results = [each.content for each in said["messages"] if isinstance(each, ToolMessage)]
         assert sorted(results) == [f"approved: {thread}{number}" for number in range(times)]
+
+
+@pytest.mark.parametrize("is_outermost", [False, True])
+def test_what_a_human_edited_stays_in_its_thread(is_outermost: bool) -> None:
+    """The edited call is what runs, and is no answer to the call that the model made."""
+    ran: list[str] = []
+
+    @tool
+    def search(q: str) -> str:
+        """Search."""
+        ran.append(q)
+        return f"found {q}"
+
+    middleware = [
+        HumanInTheLoopMiddleware(interrupt_on={"search": True}),
+        CacheMiddleware(LLMCache(), tools={"search": 60}),
+    ]
+    agent: Any = create_agent(
+        Caller(),
+        [search],
+        middleware=middleware[::-1] if is_outermost else middleware,
+        checkpointer=InMemorySaver(),
+    )
+    edit = {"type": "edit", "edited_action": {"name": "search", "args": {"q": "edited"}}}
+    found = []
+    for thread, decision in enumerate([edit, {"type": "approve"}, edit, {"type": "approve"}]):
+        config = {"configurable": {"thread_id": str(thread)}}
+        assert "__interrupt__" in agent.invoke(QUESTION, config)
+        said = agent.invoke(Command(resume={"decisions": [decision]}), config)
+        found += [each.text.split()[-1] for each in said["messages"] if each.type == "tool"]
+    asked = found[1]
+    assert asked != "edited"
+    assert found == ["edited", asked, "edited", asked]
+    assert ran.count(asked) == 1
 
 
 # --- equal calls at once ----------------------------------------------------------------------

@@ -165,6 +165,24 @@ def test_an_invoke_that_waits_for_a_stream_asks_for_itself() -> None:
         assert usage(waiting.result()) == USAGE
 
 
+def test_of_many_invokes_that_wait_for_a_stream_one_asks() -> None:
+    """The others take what that one is told."""
+    cache = LLMCache()
+    model = with_cache(Silent(pause=0.01), cache)
+    stream = model.stream(QUESTION)
+    next(stream)
+
+    with ThreadPoolExecutor(10) as threads:
+        waiting = [threads.submit(model.invoke, QUESTION) for _ in range(10)]
+        while cache.stats().waits < len(waiting):
+            time.sleep(0.01)
+        list(stream)
+        assert [usage(each.result()) for each in waiting] == [USAGE] * len(waiting)
+    assert len(ScriptedModel.calls) == 2
+    stats = cache.stats()
+    assert (stats.hits, stats.misses) == (len(waiting) - 1, 2)
+
+
 def test_a_replay_takes_what_there_is() -> None:
     """With ``on_miss="raise"`` nothing better can be had."""
     cache = LLMCache()
