@@ -21,6 +21,7 @@ class Forgetful(Protocol):
 
 _locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _forgetful: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+_process = os.getpid()
 
 
 def new_lock() -> threading.RLock:
@@ -44,12 +45,19 @@ def this_thread() -> int:
     return threading.get_ident()
 
 
+def this_process() -> int:
+    """Return the identifier of the running process, without asking the system for it."""
+    return _process
+
+
 def tell_of_forks(forgetful: Forgetful) -> None:
     """Have an object told, in each child, that the other threads are gone."""
     _forgetful.add(forgetful)
 
 
 def _in_child() -> None:
+    global _process  # noqa: PLW0603 - there is one
+    _process = os.getpid()
     for lock in list(_locks):
         lock._at_fork_reinit()  # noqa: SLF001 - as the standard library does
     for forgetful in list(_forgetful):

@@ -46,7 +46,7 @@ def repeated_ids(entry: StoredEntry, key: Key) -> dict[str, str]:
 def marker_of(entry: StoredEntry, path: str, now: float) -> dict[str, Any]:
     """Return what the hits of now tell of their entry."""
     age = entry.age(now)
-    age = None if age is None else round(age, 3)
+    age = None if age is None else int(age * 1000) / 1000
     return {"hit": True, "age": age, "saved": entry.seconds, "key": path}
 
 
@@ -72,7 +72,7 @@ def revived(entry: StoredEntry, usage: HitUsage) -> list[Generation]:
     return answer
 
 
-def make_new(generation: Generation, marker: Mapping[str, Any], again: Mapping[str, str]) -> None:
+def make_new(generation: Generation, marker: dict[str, Any], again: Mapping[str, str]) -> None:
     """Make a revived generation that of a hit of now.
 
     Its message gets a new id (LangGraph's ``add_messages`` replaces by id, so an old one would
@@ -95,7 +95,7 @@ def make_new(generation: Generation, marker: Mapping[str, Any], again: Mapping[s
         # Not from ``random``: an application may have seeded that.
         fields["id"] = f"lc_run--{os.urandom(16).hex()}"
     renew(fields, again)
-    fields["response_metadata"][MARKER] = dict(marker)
+    fields["response_metadata"][MARKER] = marker.copy()
 
 
 def mark_similarity(answer: list[Generation], similarity: float) -> None:

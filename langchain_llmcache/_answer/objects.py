@@ -168,20 +168,43 @@ def _copier(value: Any) -> Callable[[], Any]:
     """
     if isinstance(value, BaseModel):
         return Mould(value)
-    if isinstance(value, (dict, list)):
-        parts = value.values() if isinstance(value, dict) else value
-        if all(type(part) in _ATOMS for part in parts):
-            return value.copy
     copied(value)
+    if _containers(value) <= _FEW:
+        return _tree_copier(value)
     try:
         text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
     except orjson.JSONEncodeError:
         return partial(copied, value)
     if len(text) > _MOST_BYTES:
         raise CannotCopy
-    # Most of it is JSON, of which a new object is made in less time than a copy of one.
+    # Most of it is JSON, of which a new object takes less room than what copies each part.
     is_json = repr(orjson.loads(text)) == repr(value)
     return partial(orjson.loads, text) if is_json else partial(copied, value)
+
+
+def _tree_copier(value: Any) -> Callable[[], Any]:
+    """Return what copies containers, and leaves what is in them where it cannot change."""
+    if type(value) is tuple:
+        return partial(copied, value)
+    places = value.items() if type(value) is dict else enumerate(value)
+    parts = [(at, _tree_copier(part)) for at, part in places if type(part) in _CONTAINERS]
+    copy: Callable[[], Any] = value.copy
+    if not parts:
+        return copy
+
+    def tree() -> Any:
+        made = copy()
+        for at, part in parts:
+            made[at] = part()
+        return made
+
+    return tree
+
+
+def _containers(value: Any) -> int:
+    if type(value) not in _CONTAINERS:
+        return 0
+    return 1 + sum(map(_containers, value.values() if type(value) is dict else value))
 
 
 def copied(value: Any) -> Any:
@@ -214,7 +237,9 @@ _UNCHANGING: Final = (
     Decimal,
     UUID,
 )
-_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS: Final = frozenset({dict, list, tuple})
+# Of containers in one value: what copies each of them takes room of its own.
+_FEW: Final = 64
 
 
 def check_fields(plan: _Plan, fields: Mapping[str, Any]) -> None:

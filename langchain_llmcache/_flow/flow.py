@@ -202,7 +202,9 @@ class Flow:
                     return near
                 # Each caller looks first: one that finds an answer joins no flight.
                 stored = self._stored
-                found = await self._look_everywhere(side, key, prompt, asked, began)
+                found = await self._look_everywhere(
+                    side, key, prompt, asked, began, options.max_age
+                )
                 if isinstance(found, list):
                     return found
                 alike = await self._look_alike(side, key, prompt, asked, began, found)
@@ -251,7 +253,9 @@ class Flow:
         try:
             if options.read:
                 near = self._look_near(key, asked, began, options.max_age)
-                found = near or await self._look_everywhere(side, key, prompt, asked, began)
+                found = near or await self._look_everywhere(
+                    side, key, prompt, asked, began, options.max_age
+                )
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
             pass_on(error)
             self._gate.failed("lookup", error, key)
@@ -365,10 +369,16 @@ class Flow:
         return entry
 
     async def _look_everywhere(
-        self, side: Side, key: Key, prompt: str, asked: Asked, began: float
+        self,
+        side: Side,
+        key: Key,
+        prompt: str,
+        asked: Asked,
+        began: float,
+        max_age: float | None,
     ) -> list[Generation] | bytes | Failed | None:
         """Return the answer in the store, also one of another cache, or what is there instead."""
-        found = await self._look(side, key, began, current().max_age, asked.above)
+        found = await self._look(side, key, began, max_age, asked.above)
         if found is None and self.has_imports:
             return await self._look_among_imports(side, key, prompt, asked, began)
         return found
@@ -752,11 +762,11 @@ class Flow:
         if self._near is not None and not is_copy and where is None:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, opened.tokens)
-        options = current()
-        # (A replay has nothing but what is stored: a refused parse must not remove it.)
-        asks = options.write and options.on_miss != "raise"
-        if asks and above is not None and self._note is not None and where is None:
-            self._note(key, entry, above)
+        if above is not None and self._note is not None and where is None:
+            options = current()
+            # (A replay has nothing but what is stored: a refused parse must not remove it.)
+            if options.write and options.on_miss != "raise":
+                self._note(key, entry, above)
         return answer
 
     def _takes_uncounted(self, key: Key) -> bool:

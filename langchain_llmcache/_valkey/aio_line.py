@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
+from itertools import chain
 from typing import Any, Final
 
 from valkey.connection import PythonRespSerializer
@@ -46,7 +47,11 @@ _LOOK_AGAIN: Final = 0.05
 
 
 class Ask:
-    """Commands that travel together, and who waits for their replies."""
+    """Commands that travel together, and who waits for their replies.
+
+    Attributes:
+        is_read: Whether this is one GET.
+    """
 
     __slots__ = (
         "alone",
@@ -54,6 +59,7 @@ class Ask:
         "commands",
         "deadline",
         "future",
+        "is_read",
         "largest",
         "replies",
         "resent",
@@ -76,11 +82,7 @@ class Ask:
         self.weight = 0
         self.resent = False
         self.alone = False
-
-    @property
-    def is_read(self) -> bool:
-        """Whether this is one GET."""
-        return len(self.commands) == 1 and self.commands[0][0] == "GET"
+        self.is_read = len(commands) == 1 and commands[0][0] == "GET"
 
     @property
     def done(self) -> bool:
@@ -107,8 +109,9 @@ class Reads:
     def __init__(self, asks: dict[bytes, list[Ask]], weight: int, line: Line) -> None:
         self.asks = asks
         self.weight = weight
-        self.deadline = min(each.deadline for of_name in asks.values() for each in of_name)
-        sizes = [each.largest for of_name in asks.values() for each in of_name]
+        waiting = list(chain.from_iterable(asks.values()))
+        self.deadline = min([each.deadline for each in waiting])
+        sizes = {each.largest for each in waiting}
         bound = None if None in sizes else max(size for size in sizes if size is not None)
         self.largest = _READ_BYTES_AT_MOST if bound is not None and len(asks) > 1 else bound
         self._line = line
@@ -238,10 +241,11 @@ class Line:
         chunks: list[bytes] = []
         reads: dict[bytes, list[Ask]] = {}
         taken = self._taken = []
-        while self._waiting and wire.has_room(len(reads) * self._expected):
+        expected = self._expected
+        while self._waiting and wire.has_room(len(reads) * expected):
             taken.append(self._waiting[0])
             ask = self._waiting.popleft()
-            if ask.done:  # cancelled
+            if ask.future.done():  # cancelled
                 continue
             if ask.is_read:
                 reads.setdefault(ask.commands[0][1], []).append(ask)

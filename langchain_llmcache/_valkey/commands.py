@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
@@ -19,14 +19,13 @@ _SCANS: Final = 10
 _GLOB: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]^-"})
 
 
-async def get(router: Router, name: bytes, largest: int | None = None) -> bytes | None:
+def get(router: Router, name: bytes, largest: int | None = None) -> Awaitable[bytes | None]:
     """Return the value of a key. Those asked for in one turn of a loop travel together.
 
     Raises:
         TooLargeError: if it has more than ``largest`` bytes.
     """
-    value: bytes | None = await router.send(name, ("GET", name), read=True, largest=largest)
-    return value
+    return router.send(name, ("GET", name), read=True, largest=largest)
 
 
 async def put(router: Router, name: bytes, value: bytes, ttl: int | None) -> None:

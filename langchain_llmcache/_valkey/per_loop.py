@@ -14,14 +14,13 @@ itself is let go on its loop.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from langchain_llmcache._forks import new_lock
+from langchain_llmcache._forks import new_lock, this_process
 from langchain_llmcache._signals import suppressed
 
 
@@ -47,7 +46,7 @@ T = TypeVar("T", bound=OfLoop)
 class _Kept(Generic[T]):
     """The objects of one process, by the addresses of their loops."""
 
-    process: int = field(default_factory=os.getpid)
+    process: int = field(default_factory=this_process)
     # An address is used again: the loop itself is compared.
     of_loops: dict[int, tuple[weakref.ref[asyncio.AbstractEventLoop], weakref.ref[T]]] = field(
         default_factory=dict
@@ -73,7 +72,7 @@ class PerLoop(Generic[T]):
         """Return the object of the running loop."""
         loop = asyncio.get_running_loop()
         kept = self._kept.of_loops.get(id(loop))
-        if kept is not None and kept[0]() is loop and self._kept.process == os.getpid():
+        if kept is not None and kept[0]() is loop and self._kept.process == this_process():
             made = kept[1]()
             if made is not None and not made.closed:
                 return made
@@ -117,19 +116,19 @@ class PerLoop(Generic[T]):
                     made.abandon()
 
     def _check_process(self) -> None:
-        if self._kept.process != os.getpid():
+        if self._kept.process != this_process():
             # After a fork the sockets are the parent's. They are kept, because a connection
             # that is collected says goodbye to its server, in the parent's name.
             self._of_parent += [
                 made for _, ref in self._kept.of_loops.values() if (made := ref()) is not None
             ]
-            self._kept.process = os.getpid()
+            self._kept.process = this_process()
             self._kept.of_loops.clear()
 
 
 def _let_go(kept: _Kept[T]) -> None:
     """Close what belonged to a cache that nobody holds any more."""
-    if kept.process != os.getpid():
+    if kept.process != this_process():
         return
     for loop_ref, made_ref in list(kept.of_loops.values()):
         loop, made = loop_ref(), made_ref()

@@ -131,20 +131,26 @@ class Router:
         Raises:
             TooLargeError: if it has more.
         """
-        if largest is None:
-            return await self._send(name, command, read=read, largest=None)
-        if name in self._suspects:
+        if largest is not None and name in self._suspects:
             await self._check_size(name, largest)
+        deadline = time.monotonic() + self._timeout
         try:
-            return await self._send(name, command, read=read, largest=largest)
+            if not self._topology.is_cluster:
+                [reply] = await self._nodes.exchange(None, (command,), deadline, largest)
+                if not isinstance(reply, Exception):
+                    return reply
+                if not self._topology.reveals_cluster(reply):
+                    raise reply
+            return await self._send_in_cluster(name, command, deadline, largest, read=read)
         except (PartlyDownError, *_TIMEOUTS):
-            self._suspects.add(name)
+            if largest is not None:
+                self._suspects.add(name)
             raise
 
     async def _check_size(self, name: bytes, largest: int) -> None:
         """Ask for the size of a value that did not come in time, before it is asked for again."""
         try:
-            size = await self._send(name, ("STRLEN", name), read=True, largest=None)
+            size = await self.send(name, ("STRLEN", name), read=True)
         except ResponseError as error:
             self._suspects.cleared(name, for_good=isinstance(error, NoPermissionError))
             return
@@ -152,14 +158,9 @@ class Router:
         if size > largest:
             raise TooLargeError(f"a value of {size} bytes, where at most {largest} are expected")
 
-    async def _send(self, name: bytes, command: Command, *, read: bool, largest: int | None) -> Any:
-        deadline = time.monotonic() + self._timeout
-        if not self._topology.is_cluster:
-            [reply] = await self._nodes.exchange(None, (command,), deadline, largest)
-            if not isinstance(reply, Exception):
-                return reply
-            if not self._topology.reveals_cluster(reply):
-                raise reply
+    async def _send_in_cluster(
+        self, name: bytes, command: Command, deadline: float, largest: int | None, *, read: bool
+    ) -> Any:
         await self._prepare(deadline)
         node = self._node_of(name, read=read)
         [reply] = await self._send_to(node, [(name, command)], deadline, largest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Final
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey's is meant
 
+from langchain_llmcache._forks import this_process
 from langchain_llmcache._signals import Latch, pass_on
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection
@@ -38,7 +38,7 @@ class SyncPool:
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
         self._idle: list[DeadlineConnection] = []
-        self._process = os.getpid()
+        self._process = this_process()
         self._probe = FailoverProbe()
 
     def exchange(
@@ -55,9 +55,9 @@ class SyncPool:
         Returns:
             The replies in order; a refusal of the server is a ``ResponseError`` among them.
         """
-        if self._process != os.getpid():
+        if self._process != this_process():
             # After a fork the sockets are the parent's: they are dropped, not shut down.
-            self._idle, self._process = [], os.getpid()
+            self._idle, self._process = [], this_process()
         kept = self._kept()
         if kept is not None:
             try:

@@ -82,7 +82,8 @@ def test_callers_share_nothing(options: Any) -> None:
                 additional_kwargs={"deep": {"deeper": [{"c": 1}]}},
                 response_metadata={"list": [[1], {"d": ({"e": [2]},)}]},
                 tool_calls=[{"name": "t", "args": {"x": {"y": [3]}}, "id": "call_1"}],
-            )
+            ),
+            generation_info={"logprobs": [{"token": "a", "top": [["b", -1.5]]}] * 100},
         )
         cache.update(PROMPT, LLM_STRING, [stored])
         seen = set()
@@ -92,6 +93,7 @@ def test_callers_share_nothing(options: Any) -> None:
             assert message.content == stored.message.content
             assert message.tool_calls[0]["args"] == {"x": {"y": [3]}}
             assert message.response_metadata["list"] == stored.message.response_metadata["list"]
+            assert hit.generation_info == stored.generation_info
             seen |= {message.id, message.tool_calls[0]["id"]}
             spoil(hit)
         assert len(seen) == 8 - 3 * (None in seen)
