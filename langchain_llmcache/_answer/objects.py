@@ -184,6 +184,8 @@ def _copier(value: Any) -> Callable[[], Any]:
 
 def _tree_copier(value: Any) -> Callable[[], Any]:
     """Return what copies containers, and leaves what is in them where it cannot change."""
+    if not value:
+        return type(value)  # many are, and nothing of this answer has to be looked at
     if type(value) is tuple:
         return partial(copied, value)
     places = value.items() if type(value) is dict else enumerate(value)

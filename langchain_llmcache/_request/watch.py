@@ -190,7 +190,11 @@ def attribute(watched: BaseModel, name: str) -> Any:
 
 def _is_plain(value: Any) -> bool:
     """Tell whether a comparison shows any change of a value: it cannot change, or is empty."""
-    return isinstance(value, _IMMUTABLE) or (type(value) in (dict, list, tuple) and not value)
+    if isinstance(value, _IMMUTABLE):
+        return True
+    if type(value) is tuple:
+        return all(type(item) is str for item in value)
+    return type(value) in (dict, list) and not value
 
 
 def _written(value: Any) -> bytes | None:

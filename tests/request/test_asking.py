@@ -576,6 +576,7 @@ def test_a_model_is_read_once(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) 
         ([SecretStr("a")], lambda value: value.__setitem__(0, SecretStr("b"))),
         ([1], lambda value: value.__setitem__(0, SecretStr("b"))),
         (bytearray(b"a"), lambda value: value.__setitem__(0, 98)),
+        (("a", ["b"]), lambda value: value[1].append("c")),
         (Nested(city="a"), lambda value: setattr(value, "city", "b")),
         ([Nested(city="a")], lambda value: setattr(value[0], "city", "b")),
         (Chat(settings={"a": [1]}), lambda value: value.settings["a"].append(2)),
@@ -590,6 +591,15 @@ def test_what_is_changed_in_place_is_seen(
     change(model.anything)
     assert asked(model) == 1
     assert cache.stats().uncacheable == 0
+
+
+@pytest.mark.parametrize("other", [("b", "a"), ["a", "b"], ("a", "b", "c"), ("a", None)])
+def test_another_value_in_the_place_of_a_tuple_is_seen(cache: LLMCache, other: Any) -> None:
+    """What cannot change in place is compared too."""
+    model = Chat(anything=("a", "b"))
+    assert asked(model) == 1
+    model.anything = other
+    assert asked(model) == 1
 
 
 def test_a_call_makes_one_key(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) -> None:
