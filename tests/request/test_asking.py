@@ -593,7 +593,7 @@ def test_what_is_changed_in_place_is_seen(
     assert cache.stats().uncacheable == 0
 
 
-@pytest.mark.parametrize("other", [("b", "a"), ["a", "b"], ("a", "b", "c"), ("a", None)])
+@pytest.mark.parametrize("other", [("b", "a"), ["a"], ("a", "b", "c"), ("a", None)])
 def test_another_value_in_the_place_of_a_tuple_is_seen(cache: LLMCache, other: Any) -> None:
     """What cannot change in place is compared too."""
     model = Chat(anything=("a", "b"))
