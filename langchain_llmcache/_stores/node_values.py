@@ -142,15 +142,27 @@ class _Writer:
 
     def __init__(self, serializer: NodeSerializer) -> None:
         self._kind_of = serializer.kind_of
+        self._raised: BaseException | None = None
 
     def packed(self, value: Any) -> bytes:
         return self._packed(self._plain(value))
 
     def _packed(self, plain: Any) -> bytes:
         # The one thing that is left for the hook: integers beyond 64 bits.
-        return ormsgpack.packb(
-            plain, default=self._object, option=ormsgpack.OPT_PASSTHROUGH_BIG_INT
-        )
+        try:
+            return ormsgpack.packb(
+                plain, default=self._hook, option=ormsgpack.OPT_PASSTHROUGH_BIG_INT
+            )
+        except Exception as error:
+            _tell(error, self._raised)
+            raise
+
+    def _hook(self, value: Any) -> ormsgpack.Ext:
+        try:
+            return self._object(value)
+        except BaseException as error:
+            self._raised = error
+            raise
 
     def _plain(self, value: Any) -> Any:
         """Return a value as what msgpack has words for."""
@@ -188,11 +200,23 @@ class _Reader:
         self._kind_named = serializer.kind_named
         self._depth = 0
         self._objects = 0
+        self._raised: BaseException | None = None
 
     def value(self, data: bytes) -> Any:
         if len(data) > _MANY and len(data.translate(None, _CONTAINERS)) < len(data) // 4:
             raise CorruptEntryError("hardly more than empty lists and mappings")
-        return ormsgpack.unpackb(data, ext_hook=self._object)
+        try:
+            return ormsgpack.unpackb(data, ext_hook=self._hook)
+        except Exception as error:
+            _tell(error, self._raised)
+            raise
+
+    def _hook(self, code: int, data: bytes) -> Any:
+        try:
+            return self._object(code, data)
+        except BaseException as error:
+            self._raised = error
+            raise
 
     def _object(self, code: int, data: bytes) -> Any:
         self._objects += 1
@@ -208,3 +232,14 @@ class _Reader:
             items = state[1] if name == "defaultdict" else state
             check_hashes(items if name in _SETS else [key for key, _ in items])
         return kind.make(state)
+
+
+def _tell(error: Exception, raised: BaseException | None) -> None:
+    """Add to an error of ormsgpack what a hook raised: of that, it tells nothing itself.
+
+    Raises:
+        raised: if it is no error, as the user's Ctrl-C is none.
+    """
+    if raised is not None and not isinstance(raised, Exception):
+        raise raised
+    error.__cause__ = raised

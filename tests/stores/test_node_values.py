@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import math
+import signal
 import time as clock
 import tracemalloc
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -736,3 +737,48 @@ def test_a_set_of_many_plain_things_is_stored() -> None:
         {UUID(int=number << 60): Decimal(number) for number in range(10_000)},
     ):
         assert again(value) == value
+
+
+class Interrupting(Flag):
+    """Raises a signal while a combination of it is made again, once."""
+
+    ONE = 1
+    TWO = 2
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        if armed:
+            armed.clear()
+            signal.raise_signal(signal.SIGINT)
+        return super()._missing_(value)
+
+
+armed: list[bool] = []
+
+
+class LimitExceeded(Exception):  # noqa: N818 - as they are called
+    """What a handler raises."""
+
+
+@pytest.mark.parametrize("kind", [LimitExceeded, KeyboardInterrupt])
+def test_what_a_signal_handler_raises_in_a_value_passes(kind: type[BaseException]) -> None:
+    """It says nothing about the value, which stays."""
+
+    def limit(*_: Any) -> None:
+        raise kind
+
+    cache = LLMCache.from_url("memory://", serde=NodeSerializer(allow=[Interrupting]))
+    key = (("graph", "node"), "one")
+    value = [Interrupting(3)]
+    cache.store.set({key: (value, None)})
+    Interrupting._value2member_map_.pop(3, None)  # (Python remembers combinations.)
+    before = signal.signal(signal.SIGINT, limit)
+    try:
+        armed.append(True)
+        with pytest.raises(kind):
+            cache.store.get([key])
+    finally:
+        armed.clear()
+        signal.signal(signal.SIGINT, before)
+    assert cache.stats().corrupt == 0
+    assert list(cache.store.get([key])) == [key]
