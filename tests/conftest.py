@@ -23,7 +23,7 @@ from valkey.cluster import ValkeyCluster
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.settings import Settings
-from tests.support import acl
+from tests.support import ROOT, acl
 from tests.support.certificates import Certificates
 from tests.support.patience import PATIENT
 from tests.support.proxy import FaultProxy
@@ -59,8 +59,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What is there by now stays: no collection of garbage need look at it again."""
+    if session.config.rootpath != ROOT:  # a test runs pytest in this process
+        return
     loaded_by_collecting.update(HEAVY.intersection(sys.modules))
     gc.freeze()
 

@@ -9,6 +9,7 @@ Rules of this file: it is called before anything is awaited, and keeps no frame.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -17,19 +18,16 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 from weakref import ref
 
-from langchain_core.language_models import BaseLanguageModel, chat_models, llms
-
 from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseLanguageModel
     from typing_extensions import Self
 
 _DEEPEST: Final = 40
-_CHAT_GLOBALS: Final = vars(chat_models)
 _CHAT: Final = frozenset({"_generate_with_cache", "_agenerate_with_cache"})
-_TEXT_GLOBALS: Final = vars(llms)
 _TEXT: Final = frozenset({"get_prompts", "aget_prompts", "update_cache", "aupdate_cache"})
 _TEXT_CALLERS: Final = frozenset({"generate", "agenerate"})
 # Of one context: misses whose answers are still awaited, newest first.
@@ -87,6 +85,8 @@ class asking:  # noqa: N801 - used like a function
         options: Mapping[str, Any] | None = None,
     ) -> None:
         given: dict[str, object] = {"model": model, "prompt": prompt, "llm_string": llm_string}
+        from langchain_core.language_models import BaseLanguageModel
+
         if not isinstance(given["model"], BaseLanguageModel):
             msg = (
                 f"model is a {type(model).__qualname__}; expected the chat model or text model "
@@ -136,19 +136,31 @@ def innermost() -> asking | None:
     return next(iter(_blocks()), None)
 
 
+@functools.cache
+def core_globals() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the variables of langchain-core's modules of chat models, and of text models.
+
+    (Who imports this package may have no use for them yet: they take as long as all else of it.)
+    """
+    from langchain_core.language_models import chat_models, llms
+
+    return vars(chat_models), vars(llms)
+
+
 def who_asks(prompt: str, llm_string: str) -> Asked:
     """Return whose request this is. To be called by a method of the cache itself."""
     if _BLOCKS.get():
         for block in _blocks():
             if block.llm_string == llm_string and block.prompt == prompt:
                 return Asked(llm_string, block.model, block.options)
+    chats, texts = core_globals()
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the method's caller
     above: UUID | None = None
     for _ in range(_DEEPEST):
         if frame is None:
             break
         namespace = frame.f_globals
-        if namespace is _CHAT_GLOBALS or namespace is _TEXT_GLOBALS:
+        if namespace is chats or namespace is texts:
             above = UNSET  # a model's call all the same
             name = frame.f_code.co_name
             if name in _CHAT or name in _TEXT:
@@ -166,7 +178,7 @@ def _of_generate(frame: FrameType) -> Mapping[str, Any]:
     caller = frame.f_back
     if (
         caller is None
-        or caller.f_globals is not _TEXT_GLOBALS
+        or caller.f_globals is not core_globals()[1]
         or caller.f_code.co_name not in _TEXT_CALLERS
     ):
         return {}

@@ -24,11 +24,10 @@ from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from langchain_core.language_models import BaseLanguageModel
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
-from langchain_llmcache._request.fields import told_by
+from langchain_llmcache._request.fields import is_model, told_by
 from langchain_llmcache._signals import pass_on
 
 _DEEPEST: Final = 30
@@ -209,7 +208,7 @@ class Forms:
             return tagged(b"l", *(self._at(f"[{at}]", item) for at, item in enumerate(value)))
         if isinstance(value, (set, frozenset)):
             return tagged(b"t", *sorted(self._at("[…]", item) for item in value))
-        if isinstance(value, BaseLanguageModel):
+        if is_model(value):
             return tagged(b"a", self._of_model(value, self))
         if isinstance(value, partial):
             parts = (value.func, value.args, value.keywords)

@@ -6,11 +6,15 @@ mean two things by its value too. Whatever is not known to be harmless counts: i
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.language_models import BaseChatModel, BaseLLM
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from langchain_core.language_models import BaseLanguageModel
 
 # langchain-core's own: how a model is run, traced and named.
 _CORES: Final = frozenset(
@@ -132,14 +136,26 @@ _OF_THE_WIRE: Final = frozenset(
 # Of a router's model: made of its settings, credentials included.
 _MADE: Final = frozenset({"model_info"})
 
-_OF_CORE: Final = {**BaseLLM.model_fields, **BaseChatModel.model_fields}
+
+@functools.cache
+def _cores_fields() -> dict[str, Any]:
+    from langchain_core.language_models import BaseChatModel, BaseLLM
+
+    return {**BaseLLM.model_fields, **BaseChatModel.model_fields}
+
+
+def is_model(value: object) -> TypeGuard[BaseLanguageModel[Any]]:
+    """Tell whether a value is a model of langchain-core's."""
+    from langchain_core.language_models import BaseLanguageModel
+
+    return isinstance(value, BaseLanguageModel)
 
 
 def never_sent(cls: type[Any]) -> frozenset[str]:
     """Return the names of a model class's fields that never count, whatever is in them."""
-    left_out = set(NEVER_SENT)
+    left_out, of_core = set(NEVER_SENT), _cores_fields()
     for name in CORES_NAMES:
-        own, cores = cls.model_fields.get(name), _OF_CORE[name]
+        own, cores = cls.model_fields.get(name), of_core[name]
         if own is None or (own.annotation, own.default) == (cores.annotation, cores.default):
             left_out.add(name)
     if any(

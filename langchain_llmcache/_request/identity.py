@@ -12,9 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.language_models import BaseChatModel, BaseLanguageModel, BaseLLM
 from langchain_core.load import dumpd
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -30,6 +29,7 @@ from langchain_llmcache._request.endpoints import (
 )
 from langchain_llmcache._request.fields import (
     is_credential,
+    is_model,
     is_of_the_wire,
     never_sent,
     without_wire,
@@ -44,6 +44,9 @@ from langchain_llmcache._request.llm_strings import (
 from langchain_llmcache._request.recent import Recent
 from langchain_llmcache._request.watch import CannotWatch, Parts, Watch
 from langchain_llmcache._signals import pass_on
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 
 # Models, whose identities are remembered.
 _KEPT: Final = 512
@@ -144,7 +147,7 @@ class Identities:
     def _parts(self, watched: BaseModel) -> Parts:
         if is_cores(watched):
             return Parts(())
-        if isinstance(watched, BaseLanguageModel):
+        if is_model(watched):
             return Parts(self._counting(watched), client_names(type(watched)))
         return Parts(tuple(type(watched).model_fields))
 
@@ -161,6 +164,8 @@ class Identities:
         ]
 
     def _read(self, model: BaseLanguageModel[Any], forms: Forms) -> Identity:
+        from langchain_core.language_models import BaseChatModel, BaseLLM
+
         reads_text = isinstance(model, BaseLLM)
         if is_cores(model):
             kind = b"text" if reads_text else b"chat"
@@ -251,6 +256,8 @@ def _of_class(model: Any) -> bytes:
 
 def _classes() -> list[type[Any]]:
     """Return every living class of models, those of ``with_cache`` left out."""
+    from langchain_core.language_models import BaseLanguageModel
+
     living: list[type[Any]] = [BaseLanguageModel]
     for cls in living:  # grows while it is walked
         living += [

@@ -13,14 +13,12 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, Final
 
-from langchain_core.language_models import chat_models
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._request.asking import innermost
+from langchain_llmcache._request.asking import core_globals, innermost
 
 _DEEPEST: Final = 60
-_GLOBALS: Final = vars(chat_models)
 _SYNC, _ASYNC = "_generate_with_cache", "_agenerate_with_cache"
 # What langchain-core collects there, if it streams behind an ``invoke``.
 _COLLECTED: Final = ("chunks", "stream_accum")
@@ -52,11 +50,12 @@ def came_as_stream() -> bool:
 
 def _core_frame() -> FrameType | None:
     """Return the frame in which langchain-core asks the cache, if it is on the stack."""
+    chats, _ = core_globals()
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the cache
     for _ in range(_DEEPEST):
         if frame is None:
             return None
-        if frame.f_globals is _GLOBALS and frame.f_code.co_name in (_SYNC, _ASYNC):
+        if frame.f_globals is chats and frame.f_code.co_name in (_SYNC, _ASYNC):
             return frame
         frame = frame.f_back
     return None

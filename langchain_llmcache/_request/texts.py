@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.language_models import BaseChatModel, BaseLLM
-from langchain_core.language_models._utils import _normalize_messages
 from langchain_core.load import dumps
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import RunnableBinding
 
 from langchain_llmcache._request.asking import Asked, who_asks
 from langchain_llmcache._request.key import Key, parse_path
 from langchain_llmcache._request.llm_strings import is_list
 from langchain_llmcache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel, BaseLLM
 
 # What core takes out of a call's options before it asks the cache.
 _FOR_TRACES: Final = ("ls_structured_output_format", "structured_output_format")
@@ -65,6 +65,10 @@ def request_of(
     Raises:
         ConfigurationError: if the model is none, or takes no such input.
     """
+    from langchain_core.language_models import BaseChatModel, BaseLLM
+    from langchain_core.language_models._utils import _normalize_messages
+    from langchain_core.runnables import RunnableBinding
+
     while isinstance(model, RunnableBinding):
         options = {**model.kwargs, **options}
         model = model.bound
