@@ -20,6 +20,7 @@ def near_identical(monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("near_identical", None)
 
 
+@pytest.mark.long
 async def test_a_stream_with_errors_is_stopped(near_identical: Any) -> None:
     """Matching serves before them, stops at once, and serves nothing that was refuted."""
     seen = await near_identical.stream(0.05, count=450)
