@@ -8,7 +8,6 @@ promises one (``LLMCACHE_REQUIRE_SERVER=1`` or ``CI=true``).
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import gc
 import os
 import signal
@@ -65,12 +64,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     loaded_by_collecting.update(HEAVY.intersection(sys.modules))
     gc.freeze()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """A worker of xdist that does not end tells which thread keeps it, and ends."""
-    if hasattr(config, "workerinput"):
-        faulthandler.dump_traceback_later(60, exit=True, file=2)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
