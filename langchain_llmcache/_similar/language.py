@@ -1,7 +1,7 @@
 """What a language's words do to the meaning of a question: the tables of the gate.
 
 English is built in. A table for another language is a ``Language`` with its own words; without
-one, texts of that language match only where they have the same words in the same order.
+one, texts of that language match only where they are equal but for case and spaces.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class Language:
     Attributes:
         light: Words that may come and go without changing what is asked.
         markers: Words that show that a text is in this language: without one, nothing is light.
+        foreign: Words (as they are written) that show that a text is in another language.
         auxiliaries: Forms of "be", "do", "can" and the like, whose place depends on the way
             in which a question is put, each with its kind; "" for those that may come and go.
         contractions: Short forms, each with the words that it stands for.
@@ -42,6 +43,7 @@ class Language:
 
     light: frozenset[str] = frozenset()
     markers: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
     auxiliaries: Mapping[str, str] = field(default_factory=dict)
     contractions: Mapping[str, str] = field(default_factory=dict)
     negations: frozenset[str] = frozenset()
@@ -73,6 +75,20 @@ class Language:
             for side, word in zip("+-", pair, strict=True):
                 found.setdefault(word, []).append(f"{number}{side}")
         return {word: tuple(sides) for word, sides in found.items()}
+
+    @cached_property
+    def small(self) -> frozenset[str]:
+        """Words that are another word in capital letters: AND, IT, NOT."""
+        return (
+            self.capitals
+            | self.light
+            | self.auxiliaries.keys()
+            | self.questions.keys()
+            | self.negations
+            | self.directions
+            | self.fronting
+            | self.markers
+        )
 
     @cached_property
     def version(self) -> str:
@@ -111,7 +127,20 @@ ENGLISH = Language(
     light=_words("a an the kindly please thanks exactly actually really basically so ever"),
     markers=_words(
         "the of and what which who whom whose when where why how is are does did can could should "
-        "would will my you your it this that with for"
+        "would will my you your it this that with for tell please explain show give write translate "
+        "summarize summarise describe help list find create make has have been not there they them "
+        "name suggest recommend do two three four five seven eight nine ten"
+    ),
+    # The most frequent words of languages that are written alike, without those that are English too.
+    foreign=_words(
+        "der das dem des ein eine einen einem einer und ist nicht ich du er sie wir ihr wie wo "
+        "warum wann wer mit von zu zum zur für auf aus bei nach über kann mein dein kein keine sind "
+        "le la les un une du et est que qui quoi dans pour pas je tu il elle nous vous ce cette mon "
+        "où comment pourquoi avec sans el o w los las una es en por para con como cómo qué cuál "
+        "dónde mi su lo gli che di non del della sono ho perché dove os um uma não ao da dos "
+        "das na com eu meu het een niet ik wij maar naar hoe waarom wat waar zijn voor att och "
+        "det som är inte jag på hur og ikke jeg hvor hvad hvordan av til på ja mit jak jest nie czy "
+        "się bir ve bu nasıl ne mi mı için je se na co proč kako"
     ),
     auxiliaries=_kinds(
         "be: is are am be; be past: was were; : do does; past: did; have: have has; had: had; "
@@ -190,7 +219,8 @@ ENGLISH = Language(
         ("begin", "start", "commence"),
         ("end", "finish"),
         ("quick", "fast", "rapid", "quickly", "rapidly"),
-        ("kid", "child", "children"),
+        ("kid", "child"),
+        ("kids", "children"),
         ("doctor", "physician"),
         ("delete", "erase"),
         ("change", "modify", "alter"),
@@ -216,7 +246,13 @@ ENGLISH = Language(
     ),
     framing=(
         (r"^(?:please|kindly|so)\b[\s,.!:]*", ""),
-        (r"^(?:hello|hi|hey|ok|okay|well|thanks)\s*[,.!:]+\s*", ""),
+        (
+            (
+                r"^(?:hello|hi|hey|ok|okay|well|thanks|good (?:morning|evening|afternoon))(?: there| all| everyone)?"
+                r"\s*[,.!:]+\s*"
+            ),
+            "",
+        ),
         (
             (
                 r"^(?:can|could|would|will) (?:you|someone|somebody|anyone|anybody) (?:please |kindly )?"
@@ -258,7 +294,15 @@ ENGLISH = Language(
             rf"\bhow (?:do|does|can|could|should|would) (?:i|you|we|one) (?!(?:{_STATES})\b)",
             "how to ",
         ),
-        (r"^(how to .*?)\bmy ", r"\1 "),
+        # Of these things one has one: "reset my password" is "reset a password", but to get my dog back
+        # is not to get a dog.
+        (
+            (
+                r"^(how to (?:reset|change|cancel|delete|remove|close|update|edit|recover|restore|unlock|"
+                r"verify|renew|track|clean|repair|fix|improve|increase|return|rename|print|send|set up|speed up) )my "
+            ),
+            r"\1",
+        ),
         (r"\bfor what reasons?\b|\bhow come\b|\bwhat is the reason(?: that| why)\b", "why"),
         (r"\bat what time\b|\bon what date\b", "when"),
         (r"\bin (?:what|which) (?:place|location)\b|\bat (?:what|which) place\b", "where"),
@@ -362,7 +406,7 @@ ENGLISH = Language(
         "premises spectacles papers forces irons honors honours states times always perhaps "
         "sometimes afterwards besides yes as his hers ours theirs headquarters stairs lens bus gas "
         "minutes has does was christmas wales texas athens looks directions letters regards "
-        "damages resources remains stocks rights lines vegas"
+        "damages resources remains stocks rights lines vegas kids"
     ),
     counting=_words(
         "best worst most least first last only my your his her our their this these those each"
@@ -370,6 +414,14 @@ ENGLISH = Language(
     capitals=_words(
         "may march august turkey china polish apple amazon windows us it who shell target gap "
         "orange chile jordan guinea mercury swift rust go excel access word bill mark will rose "
+        "aids time times people fortune life guardian economist mirror express star post globe "
+        "nation notion slack teams zoom word access paint edge safari chrome spark storm hive pig "
+        "flask ruby pearl perl crystal oracle sage square stripe block meta alphabet uber lyft "
+        "friends lost office house heroes her up cars frozen twilight it avatar gravity "
+        "god lord king queen prince bishop baker cook smith young long short brown white black green "
+        "gray grace hope faith joy dawn summer autumn april june august penny jack rob pat art "
+        "frank grant earnest pierce chase drew dale glen heath lane rich ray sandy sky victor "
+        "finnish danish scotch dutch swiss roman greek arctic moor pole magi tang delta "
         "nice reading bath today yesterday tomorrow cork job lent catholic democrat republican english"
     ),
 )

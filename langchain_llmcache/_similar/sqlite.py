@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
 from langchain_llmcache._similar.index import Found, Item
 from langchain_llmcache._similar.memory import Matrix
@@ -99,7 +100,11 @@ class SqliteIndex:
                     copy.matrix.remove(number)
                     continue
                 path, signed, text, audits, refuted = row
-                signature = Signature.of_data(json.loads(signed))
+                try:
+                    signature = Signature.of_data(json.loads(signed))
+                except (KeyError, ValueError, TypeError) as error:  # of another version
+                    pass_on(error)
+                    continue
                 path = path.removeprefix(self._prefix)
                 found.append(Found(path, similarity, signature, text, audits, refuted))
             return found[:count]

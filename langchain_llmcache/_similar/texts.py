@@ -38,6 +38,18 @@ _TOKEN: Final = re.compile(
     r"|(?P<symbol>[^\w\s.,;:!?()\[\]{}'\"’“”…-])",
     re.DOTALL,
 )
+# Code among words: what stands before, in or after them is no punctuation of a sentence.
+_CODE: Final = re.compile(
+    r"""(?<!\S)(?:
+        [.!?,;:'"…()]+(?=\s+\S)                       # "..." and "!" that stand alone
+      | [(\["']*(?:[!~?]|\.\.?(?=[/\\\w]))[\w/\\(]\S*     # !x, ./a, ../a
+      | \S*[\[\]{}<>\\|^*~@\#=&]\S*                    # [a-z], a|b, x->y
+      | \S*\(\?\S*                                     # (?:a)
+      | \w+(?:[?!](?=\s+[a-z])|'(?=\s|[?.!]*$))         # x? and a' amid a sentence
+      | [a-z]{2,}[A-Z]\w*                               # fooBar
+    )""",
+    re.VERBOSE,
+)
 _TOKEN_OF_FORMULA: Final = re.compile(_TOKEN.pattern + r"|(?P<bracket>[()\[\]{}])", re.DOTALL)
 _UNIT: Final = re.compile(r"^(?P<amount>.*?\d)\s*(?P<unit>[^\d\s]*)$")
 _SENTENCE_START: Final = re.compile(r"(?:^|[.!?:]\s+|\n\s*)$")
@@ -87,6 +99,40 @@ _HOW_MUCH: Final = frozenset(
         "hot",
     ]
 )
+# In units of few letters, a capital is another unit (Mb and MB), except in these.
+_SHORT_UNIT: Final = 4
+_UNITS_IN_ANY_CASE: Final = frozenset(
+    [
+        "am",
+        "pm",
+        "km",
+        "kg",
+        "cm",
+        "mm",
+        "lb",
+        "lbs",
+        "oz",
+        "ft",
+        "mph",
+        "kmh",
+        "usd",
+        "eur",
+        "gbp",
+        "inr",
+        "day",
+        "days",
+        "year",
+        "hour",
+        "week",
+        "best",
+        "top",
+    ]
+)
+# With fewer words besides those that are light, "the" makes another question: "what is the time".
+_TOLD_BY_ARTICLES: Final = 3
+# An "A" amid a sentence is a name: vitamin A.
+_LETTERS: Final = frozenset("A")
+_ARTICLES: Final = {"a": "a", "an": "a", "the": "t"}
 # "What are" asks for several things, "what is" for one.
 _SEVERAL: Final = frozenset(["are", "were"])
 # Fewer words have no order that could tell a turned phrase from a swap.
@@ -115,6 +161,9 @@ class Signature:
         negations: How many negations there are.
         opposites: Sides of the pairs of opposites that occur.
         question: The kinds of answer wanted, the tense and the persons.
+        articles: Words with an article, each behind what kind it is: "a", "t" (the), or "b" (a
+            plural without one).
+        mark: What stands between the parts of a statement, and "?" if that makes it a question.
         words: All words that are not light, with numbers and literals, in order.
         fixed: Whether the order of the words is part of the meaning in any case.
     """
@@ -127,6 +176,8 @@ class Signature:
     opposites: tuple[str, ...]
     question: tuple[str, ...]
     auxiliaries: tuple[str, ...]
+    articles: tuple[str, ...]
+    mark: str
     words: tuple[str, ...]
     fixed: bool
 
@@ -150,12 +201,14 @@ class Signature:
                 "opposites",
                 "question",
                 "auxiliaries",
+                "articles",
                 "words",
             )
         }
         return cls(
             tables=str(data["tables"]),
             negations=int(data["negations"]),
+            mark=str(data["mark"]),
             fixed=bool(data["fixed"]),
             **lists,
         )
@@ -182,8 +235,10 @@ def refusal(asked: Signature, stored: Signature) -> Refusal | None:
         ("opposites", not _opposed(asked.opposites, stored.opposites)),
         ("question", asked.question == stored.question),
         ("question", asked.auxiliaries == stored.auxiliaries),
+        ("question", asked.mark == stored.mark),
         ("names", sorted(_shared(asked, stored)) == sorted(_shared(stored, asked))),
         ("words", sorted(asked.words) == sorted(stored.words)),
+        ("words", _same_articles(asked, stored)),
         ("order", _same_order(asked, stored)),
     )
     return next((name for name, holds in checks if not holds), None)
@@ -193,6 +248,30 @@ def _shared(one: Signature, other: Signature) -> list[str]:
     """Return the words of ``one`` that either text writes as a name."""
     names = {*one.names, *other.names}
     return [word for word in one.words if word in names]
+
+
+def _same_articles(asked: Signature, stored: Signature) -> bool:
+    """Tell whether no word is definite in one text only, as far as that matters.
+
+    "A president" is not "the president" in any text. An article that one of them leaves out matters
+    in short ones: "what is the time".
+    """
+    if min(len(asked.words), len(stored.words)) < _TOLD_BY_ARTICLES:
+        return _definite(asked, stored) and _definite(stored, asked)
+    turned = str.maketrans("at", "ta")
+    left, right = set(asked.articles), set(stored.articles)
+    return not any(
+        kind[0].translate(turned) + kind[1:] in right and kind not in right for kind in left
+    )
+
+
+def _definite(one: Signature, other: Signature) -> bool:
+    """Tell whether all articles of a short text are in the other one: "eggs" are "an egg"."""
+    plural = any(kind[0] == "b" for kind in other.articles)
+    return all(
+        kind[0] == "b" or kind in other.articles or (kind[0] == "a" and plural)
+        for kind in one.articles
+    )
 
 
 def _opposed(asked: tuple[str, ...], stored: tuple[str, ...]) -> bool:
@@ -242,6 +321,11 @@ class _Reading:
     literals: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # every word, light ones too
+    articles: list[tuple[str, str]] = field(default_factory=list)
+    article: str = ""  # that of the next word
+    known: bool = True  # whether it is in the language of the tables
+    marks: str | None = None  # those of a statement, None where something is asked
+    before: str = ""  # the word before
 
 
 class _Reader:
@@ -254,22 +338,52 @@ class _Reader:
         plain = plain.replace("’", "'").strip()
         if plain.isupper() and " " in plain:
             plain = plain.lower()
-        framed = self._without_framing(plain)
+        known = self._knows(plain)
+        framed = self._without_framing(plain) if known else plain
         tokens = list(_tokens(framed, brackets=bool(_FORMULA.search(framed))))
         seen = [part for kind, token, _ in tokens if kind == "word" for part in self._parts(token)]
-        known = not self._language.markers.isdisjoint(seen)
-        counted = not self._language.counting.isdisjoint(seen) or any(
-            map(_SUPERLATIVE.fullmatch, seen)
+        read = _Reading(seen=seen, known=known, marks=self._marks(plain, framed))
+        read.literals += _CODE.findall(plain) if known else [" ".join(plain.lower().split())]
+        counted = (
+            read.marks is not None
+            or not self._language.counting.isdisjoint(seen)
+            or any(map(_SUPERLATIVE.fullmatch, seen))
         )
-        read = _Reading(seen=seen)
         for kind, token, first in tokens:
             if kind == "word":
-                self._word(token, read, first=first, known=known, counted=counted)
+                self._word(token, read, first=first, counted=counted)
             else:
                 self._thing(kind, token, read)
+        self._letter(read)
         if not read.words:  # "So what?": it stands for itself
             read.words.append(framed.casefold())
         return self._signature(read)
+
+    def _knows(self, text: str) -> bool:
+        """Tell whether a text is in the language of the tables."""
+        words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text)
+        parts = {part for word in words for part in self._parts(word)}
+        foreign = self._language.foreign.intersection(words)
+        return not foreign and not self._language.markers.isdisjoint(parts)
+
+    def _marks(self, plain: str, framed: str) -> str | None:
+        """Return the punctuation of a statement or a command, None for what is a question."""
+        if self._asks(framed):
+            return None
+        inner = "".join(re.findall(r"[.,;:!?](?=\s)", framed.rstrip()))
+        asked = plain.rstrip("\"')”» ")[-1:] in {"?", "؟"} and framed == plain
+        return inner + "?" * asked
+
+    def _asks(self, text: str) -> bool:
+        """Tell whether a text begins with a question word or an auxiliary, or goes on with one."""
+        language = self._language
+        begins = re.findall(r"(?:^|[.,;:!?]\s+)([\w']+)(?:\s+([\w']+))?", text)
+        heads = [[self._parts(word)[0] for word in words] for words in begins] or [["", ""]]
+        return heads[0][0] in language.auxiliaries or any(
+            head in language.questions
+            or (head in language.fronting | language.directions and after in language.questions)
+            for head, after in heads
+        )
 
     def _signature(self, read: _Reading) -> Signature:
         language, seen = self._language, read.seen
@@ -284,10 +398,12 @@ class _Reader:
             opposites=self._opposites(seen),
             question=self._question(seen),
             auxiliaries=tuple(filter(None, kinds)),
+            articles=tuple(kind + digest(word) for kind, word in read.articles),
+            mark=read.marks or "",
             words=tuple(
                 (_FRONT if word in language.fronting else "") + digest(word) for word in read.words
             ),
-            fixed=language.markers.isdisjoint(seen) or not language.directions.isdisjoint(seen),
+            fixed=not read.known or not language.directions.isdisjoint(seen),
         )
 
     def _thing(self, kind: str, token: str, read: _Reading) -> None:
@@ -298,8 +414,8 @@ class _Reader:
 
     def _parts(self, token: str) -> list[str]:
         """Return a word in the words that it stands for."""
-        word = token.casefold().removesuffix(".")
-        if len(word) > 1 and token.removesuffix(".").isupper() and word in self._language.capitals:
+        word = token.lower().removesuffix(".")
+        if len(word) > 1 and token.removesuffix(".").isupper() and word in self._language.small:
             return [f"{word}{_AS_NAME}"]  # US, IT, WHO
         spelled = self._language.contractions.get(word)
         if spelled is None and word.endswith("n't") and self._language.contractions:
@@ -317,32 +433,60 @@ class _Reader:
                     text, changed = shorter, True
         return text
 
-    def _word(self, token: str, read: _Reading, *, first: bool, known: bool, counted: bool) -> None:
+    def _word(self, token: str, read: _Reading, *, first: bool, counted: bool) -> None:
         language = self._language
-        acronym = bool(_ACRONYM.fullmatch(token.rstrip(".")))
+        acronym = bool(_ACRONYM.fullmatch(token.rstrip("."))) or (not first and token in _LETTERS)
         named = acronym or (token[:1].isupper() and not first)
         for part in self._parts(token):
             value = language.numbers.get(part) or (part if part in _MONTHS_AND_DAYS else None)
+            special = acronym or (named and part in language.capitals)
             if value is not None:
                 read.numbers.append(value)
                 read.words.append(value)
-            elif acronym or not self._is_light(part, known=known):
+            elif special or not self._is_light(part, read):
                 name = named and part not in {"i", "'s"}
-                exact = counted or (name and not acronym) or part in language.fronting
-                word = part if exact else self._singular(part)
+                exact = (
+                    counted
+                    or (name and not acronym)
+                    or part in language.fronting
+                    or language.questions.get(read.before) == "what"
+                )
+                if part in language.fronting | language.directions:
+                    self._letter(read)
+                word = part if exact or not read.known else self._singular(part)
+                bare = word != part
                 word = language.canonical.get(word, word)
-                if name and part in language.capitals:
+                self._article(read, word, bare=bare)
+                if name and (part in language.capitals or len(part) == 1):
                     word += _AS_NAME
                 read.words.append(word)
                 if name:
                     read.names.append(word)
+            elif part in _ARTICLES:
+                read.article = _ARTICLES[part]
+            elif part in language.auxiliaries:
+                self._letter(read)
+            read.before = part
 
-    def _is_light(self, word: str, *, known: bool) -> bool:
+    def _letter(self, read: _Reading) -> None:
+        """Take in an "a" that is no article, because no noun follows: "vitamin a"."""
+        if read.article and read.known:
+            read.words.append(read.article)
+        read.article = ""
+
+    def _article(self, read: _Reading, word: str, *, bare: bool) -> None:
+        """Note the article of a word."""
+        kind = read.article or ("b" if bare else "")
+        read.article = ""
+        if kind:
+            read.articles.append((kind, word))
+
+    def _is_light(self, word: str, read: _Reading) -> bool:
         """Tell whether a word is left out: it may come and go, or is looked at elsewhere."""
         language = self._language
-        return known and (
-            word in language.light or word in language.auxiliaries or word in language.questions
-        )
+        if not read.known or word in language.light:
+            return read.known
+        return word in language.questions or (word in language.auxiliaries and read.marks is None)
 
     def _singular(self, word: str) -> str:
         """Return the singular of a word: too little rather than too much."""
@@ -407,4 +551,7 @@ def _number(token: str) -> str:
     match = _UNIT.match(token.replace("−", "-"))
     amount, unit = (match["amount"], match["unit"]) if match else (token, "")
     amount = re.sub(r"(?<=\d),(?=\d{3}\b)", "", amount)
-    return f"{amount} {unit.casefold()}".strip()
+    lower = unit.lower()
+    if len(unit) > _SHORT_UNIT or lower in _UNITS_IN_ANY_CASE:
+        unit = lower
+    return f"{amount} {unit}".strip()

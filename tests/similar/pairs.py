@@ -146,7 +146,6 @@ How do I recover my Gmail password? | How can I recover my gmail password?
 Can you tell me how far the moon is? | How far is the moon?
 Why don't people like me? | Why do people not like me?
 What is machine learning? | Could you explain what machine learning is?
-What is machine learning? | machine learning?
 Who won the 2014 World Cup? | who won the 2014 world cup
 How do I stop my dog from barking? | How can I stop my dog from barking?
 Where can I watch the match? | Where could I watch the match?
@@ -175,6 +174,164 @@ When does the sale start? | At what time does the sale start?
 How do I update my address? | What is the right way to update my address?
 How do I update my address? | I would like to know how to update my address
 Who is the CEO of Apple? | Who's the CEO of Apple?
+How do I reset my router? | How can I reset my router?
+How do I reset my router? | What's the best way to reset a router?
+How can I lose weight? | What is the best way to lose weight?
+How can I lose weight? | how to lose weight
+How can I lose weight? | What are some ways to lose weight?
+What is machine learning? | What's machine learning?
+What is machine learning? | whats machine learning
+What is machine learning? | Can you explain what machine learning is?
+What is machine learning? | Explain machine learning.
+What is machine learning? | Define machine learning
+What is machine learning? | what do you mean by machine learning
+What is the capital of France? | What's France's capital?
+What is the capital of France? | capital of france
+What is the capital of France? | Which city is the capital of France?
+What is the capital of France? | what is the capital city of France
+How old is the Earth? | What is the age of the Earth?
+How tall is Mount Everest? | What is the height of Mount Everest?
+How far is the Moon? | What is the distance to the Moon?
+How much does it cost to build a house? | What does it cost to build a house?
+How much does it cost to build a house? | What is the cost of building a house?
+How many people live in Japan? | What is the population of Japan?
+Who wrote Hamlet? | Who is the author of Hamlet?
+Who wrote Hamlet? | Who was Hamlet written by?
+Who invented the telephone? | Who was the inventor of the telephone?
+When was Google founded? | In what year was Google founded?
+When was Einstein born? | What is Einstein's date of birth?
+Where was Einstein born? | What is Einstein's birthplace?
+Why is the sky blue? | why is sky blue
+Why is the sky blue? | What is the reason the sky is blue?
+Why is the sky blue? | What makes the sky blue?
+Why do cats purr? | What makes cats purr?
+Why do cats purr? | What is the reason cats purr?
+What are the symptoms of diabetes? | What are symptoms of diabetes?
+What are the symptoms of diabetes? | diabetes symptoms
+What are the symptoms of diabetes? | What are the signs of diabetes?
+What are the benefits of yoga? | What are the advantages of yoga?
+What are the benefits of yoga? | benefits of yoga
+What is the difference between a virus and bacteria? | What's the difference between bacteria and a virus?
+What is the difference between TCP and UDP? | How do TCP and UDP differ?
+What is the difference between TCP and UDP? | TCP vs UDP
+What is the difference between TCP and UDP? | difference between udp and tcp
+How do I delete my Facebook account? | How can I delete my facebook account?
+How do I delete my Facebook account? | Can you tell me how to delete my Facebook account?
+How do I delete my Facebook account? | I want to delete my Facebook account. How do I do that?
+How do I delete my Facebook account? | What is the process to delete my Facebook account?
+How do I delete my Facebook account? | How should I delete my Facebook account?
+How do I delete my Facebook account? | How do I permanently delete my Facebook account?
+How do I learn Python? | How can I learn python programming?
+How do I learn Python? | How do you learn Python?
+How do I learn Python? | how should i learn python
+How do I start learning guitar? | How can I start to learn guitar?
+How do I boil an egg? | How do you boil eggs?
+How do I boil an egg? | how to boil eggs
+How long does it take to boil an egg? | How long should I boil an egg?
+How do I install Python 3.11 on Windows? | How to install python 3.11 on windows?
+How do I install Python 3.11 on Windows? | Please show me how to install Python 3.11 on Windows
+How do I read a file in Go? | How can I read a file in Go?
+How do I reverse a string in JavaScript? | Reverse a string in JavaScript
+How do I reverse a string in JavaScript? | How would you reverse a string in JavaScript?
+How do I list files in Linux? | How do you list files in linux
+How do I create a branch in git? | How to create a new branch in git?
+What does HTTP 404 mean? | What is the meaning of HTTP 404?
+What does HTTP stand for? | What is the full form of HTTP?
+What does carpe diem mean? | What is the meaning of carpe diem?
+What is your refund policy? | What's your refund policy?
+What is your refund policy? | Can you tell me your refund policy?
+What is your refund policy? | Could you please tell me about your refund policy?
+What are your opening hours? | What are your opening times?
+When do you open? | At what time do you open?
+When do you open? | What time do you open?
+Do you ship to Canada? | do you ship to canada
+Do you ship to Canada? | Hi, do you ship to Canada?
+Do you ship to Canada? | Can you ship to Canada?
+Where is my order? | Hello, where is my order?
+Where is my order? | Where's my order?
+How do I track my order? | How can I track my order please?
+How do I track my order? | I'd like to track my order
+How do I contact support? | How can I contact support?
+How do I contact support? | How do I get in touch with support?
+Can I change my flight? | Is it possible to change my flight?
+Can I change my flight? | Am I able to change my flight?
+Can dogs eat chocolate? | Can a dog eat chocolate?
+Can dogs eat chocolate? | Is it safe for dogs to eat chocolate?
+Can you recommend a book? | Could you recommend a book?
+What is the best laptop for students? | Which laptop is best for students?
+What is the best laptop for students? | Which is the best laptop for students?
+What are the best movies of 2019? | Which are the best movies of 2019?
+What are the best movies of 2019? | Which movies are the best of 2019?
+What are some good books? | What are good books?
+What are some good books? | Which are some good books?
+What is inflation? | what is meant by inflation?
+What is inflation? | Please explain inflation
+What causes inflation? | What are the causes of inflation?
+What causes earthquakes? | What is the cause of earthquakes?
+How does photosynthesis work? | Explain how photosynthesis works
+How does photosynthesis work? | How does the process of photosynthesis work?
+How do vaccines work? | Can you explain how vaccines work?
+How do I tie a tie? | What are the steps to tie a tie?
+How do I cook rice? | What is the right way to cook rice?
+How can I earn money online? | How do I make money online?
+How can I earn money online? | How can I make money on the internet?
+How can I improve my English? | How do I improve my English?
+How can I improve my English? | What can I do to improve my English?
+How can I improve my English? | How could I improve my English?
+How do I stop snoring? | How can I stop snoring?
+How do I get over a breakup? | How can I get over a break up?
+Is it safe to eat raw eggs? | Is eating raw eggs safe?
+Is it hard to learn Chinese? | Is learning Chinese hard?
+Is Chinese hard to learn? | Is Chinese difficult to learn?
+Should I learn Java or Python? | Should I learn Python or Java?
+Which is better, Java or Python? | Which is better: Python or Java?
+What's 15% of 80? | What is 15 % of 80?
+What's 15% of 80? | What is 15 percent of 80?
+What is 5 km in miles? | How many miles is 5 km?
+What is 2 + 2? | What is 2+2?
+What is 12 x 12? | What's 12 x 12?
+Summarize the plot of Dune. | Please summarize the plot of Dune
+Summarize the plot of Dune. | Can you summarize the plot of Dune?
+Summarize the plot of Dune. | Give me a summary of the plot of Dune
+Write a poem about autumn. | Please write me a poem about autumn
+Write a poem about autumn. | Could you write a poem about autumn?
+Translate "good morning" to French. | Please translate "good morning" to French
+Translate "good morning" to French. | Translate "good morning" into French
+How do you say thank you in Japanese? | How do I say thank you in Japanese?
+Tell me a joke | Please tell me a joke.
+Tell me a joke | can you tell me a joke?
+Give me tips for a job interview | What are some tips for a job interview?
+My printer doesn't work. What should I do? | My printer does not work. What should I do?
+My printer isn't working | My printer is not working
+I can't log in | I cannot log in
+I can't log in | I can not log in.
+I've forgotten my password | I have forgotten my password
+What colour is a banana? | What color is a banana?
+What is my account balance? | What's my account balance?
+What's the weather like in Paris today? | What is the weather like in Paris today?
+Who's the president of Brazil? | Who is the president of Brazil?
+Who is the president of Brazil? | Who is the current president of Brazil?
+Who is Brazil's president? | Who is the president of Brazil?
+What is the boiling point of water? | At what temperature does water boil?
+Where can I buy stamps? | Where do I buy stamps?
+Where can I buy stamps? | Where could I buy stamps?
+Where can I watch Friends? | Where can I watch friends?
+What should I eat before a marathon? | what to eat before a marathon
+What does a product manager do? | What do product managers do?
+What is the role of a product manager? | What does a product manager do?
+What is the purpose of life? | what's the purpose of life?
+What happens if I don't pay taxes? | What happens if I do not pay taxes?
+What would happen if the sun disappeared? | what would happen if the Sun disappeared
+Does coffee contain caffeine? | Is there caffeine in coffee?
+Are there bears in Iceland? | Do bears live in Iceland?
+How do I apply for a passport? | How can I apply for a passport?
+How do I apply for a passport? | how do i aply for a passport?
+How do I enable two-factor authentication? | How can I enable two factor authentication?
+How do I enable two-factor authentication? | How do I turn on two-factor authentication?
+How do I set up email on my phone? | How do I setup e-mail on my phone?
+How do I log in? | How can I log in?
+Thanks, how do I export my data? | How do I export my data?
+Hey there, can you help me export my data? | Can you help me export my data?
 """)
 
 # One word was replaced by its opposite.
@@ -1036,6 +1193,895 @@ Show me the budget | What is the budget?
 I want to know about the moon | I want to know the moon
 """)
 
+# One closed word, number, name, sign or ending is another one; languages without tables.
+SUBTLE: Final = _pairs("""
+Can I drink coffee before a blood test? | Can I drink coffee during a blood test?
+What can I eat on a keto diet? | What can I eat without a keto diet?
+How do I copy a file to a server? | How do I copy a file from a server?
+Is the bus stop in front of the station? | Is the bus stop behind the station?
+Who sits next to the driver? | Who sits opposite the driver?
+How do I drive through the city centre? | How do I drive around the city centre?
+What is it like to work for a startup? | What is it like to work with a startup?
+Should I pay by Friday? | Should I pay before Friday?
+Is the shop open until noon? | Is the shop open from noon?
+What happened since the merger? | What happened before the merger?
+Can I fly over the bridge with a drone? | Can I fly under the bridge with a drone?
+What's inside the house? | What's outside the house?
+What lives above the ice? | What lives below the ice?
+How many people live within the city limits? | How many people live beyond the city limits?
+How do I log into Gmail? | How do I log out of Gmail?
+Who voted for the bill? | Who voted against the bill?
+How do I sum values per row? | How do I sum values across row?
+How do I apply for this school? | How do I apply to this school?
+What was said about the president? | What was said by the president?
+Is it a letter to my landlord? | Is it a letter from my landlord?
+How do I split the bill among us? | How do I split the bill between us?
+Should the comma go inside the quotes? | Should the comma go outside the quotes?
+Can I leave at 5? | Can I leave after 5?
+Can I get in with a ticket? | Can I get in without a ticket?
+What should I wear to a wedding? | What should I wear after a wedding?
+What is tax on the books? | What is tax off the books?
+How do I throw a ball at someone? | How do I throw a ball to someone?
+Who shouted at him? | Who shouted to him?
+What do people think of in the shower? | What do people think about in the shower?
+What is a book by Darwin? | What is a book about Darwin?
+Are there flights via Dubai? | Are there flights to Dubai?
+Can I go past the gate? | Can I go to the gate?
+How do I look up a friend? | How do I look after a friend?
+How do I look for stars? | How do I look at stars?
+How do I turn up the volume? | How do I turn down the volume?
+How do I zoom in? | How do I zoom out?
+How do I roll back a release? | How do I roll out a release?
+How do I scale up a cluster? | How do I scale down a cluster?
+How do I pick up someone? | How do I pick on someone?
+How do I break up? | How do I break in?
+How do I put on a meeting? | How do I put off a meeting?
+How do I get over a relationship? | How do I get into a relationship?
+How do I set up a budget? | How do I set aside a budget?
+How do I take on weight? | How do I take off weight?
+How do I opt in? | How do I opt out?
+Do all birds fly? | Do most birds fly?
+Do all birds fly? | Do some birds fly?
+Do many people own guns? | Do few people own guns?
+Is there any evidence for dark matter? | Is there enough evidence for dark matter?
+Do both of my parents have to sign? | Do either of my parents have to sign?
+Do both teams qualify? | Do neither teams qualify?
+Can anyone join? | Can everyone join?
+Can someone see my posts? | Can no one see my posts?
+Do I need each of these documents? | Do I need any of these documents?
+Should I eat more protein? | Should I eat less protein?
+Should I drink more water? | Should I drink enough water?
+Is much of it true? | Is all of it true?
+Is half of the money mine? | Is all of the money mine?
+Is it always safe to swim here? | Is it sometimes safe to swim here?
+Is it always cold in Oslo? | Is it usually cold in Oslo?
+Do cats often bite? | Do cats rarely bite?
+Do cats often bite? | Do cats never bite?
+Do you need a few eggs for this? | Do you need a lot of eggs for this?
+What are a few ways to save money? | What are all ways to save money?
+What are several causes of the war? | What are the causes of the war?
+Did the company lose nearly 5 million? | Did the company lose over 5 million?
+Is it at least 18 years? | Is it at most 18 years?
+Does it take exactly an hour? | Does it take about an hour?
+Do almost all banks charge this? | Do all banks charge this?
+Can I only pay in cash? | Can I also pay in cash?
+Can I even eat fruit? | Can I only eat fruit?
+Is just one vote allowed? | Is more than one vote allowed?
+Does it happen once a day? | Does it happen twice a day?
+Do I have too many tabs open? | Do I have enough tabs open?
+Is either side liable? | Is each side liable?
+Do none of the planets have rings? | Do all of the planets have rings?
+Can I file taxes online? | Must I file taxes online?
+Can I file taxes online? | Should I file taxes online?
+May I carry a knife? | Must I carry a knife?
+Could a robot take my job? | Will a robot take my job?
+Would you quit your job? | Should you quit your job?
+Did the Fed raise rates? | Will the Fed raise rates?
+Does Amazon sell books? | Did Amazon sell books?
+Is John married? | Was John married?
+Is the shop open on Sunday? | Will be the shop open on Sunday?
+Are they in the house? | Were they in the house?
+Has she finished? | Had she finished?
+Have you ever use it? | Did you ever use it?
+Do I need to tip? | Do I want to tip?
+Do I have to wear a mask? | Do I want to wear a mask?
+Am I allowed to park here? | Am I required to park here?
+Am I allowed to park here? | Am I able to park here?
+What did Romans eat? | What do Romans eat?
+What happens when the bank fails? | What happened when the bank fails?
+Who wins the election? | Who won the election?
+Who is the king of Spain? | Who was the king of Spain?
+Who will be the CEO of Twitter? | Who was the CEO of Twitter?
+Should I take it? | Should not I take it?
+How do you start smoking? | How do you stop smoking?
+Why do people believe in witches? | Why did people believe in witches?
+Why would he resign? | Why did he resign?
+Where do you live? | Where did you live?
+Who used to own this house? | Who owns this house?
+What should go wrong on a first date? | What could go wrong on a first date?
+What might I bring? | What must I bring?
+Is he going to resign? | Is he able to resign?
+What does he keep doing? | What does he stop doing?
+What is being built there? | What is been built there?
+Who killed Billy? | Who was killed by Billy?
+Has the parcel been sent? | Has the parcel been sending?
+What are you doing? | What are you done?
+Is he dying? | Is he dead?
+Is the house burning? | Is the house burned?
+Who has been fired? | Who was being fired?
+What is the best phone? | What is the worst phone?
+What is the better phone? | What is the best phone?
+What is a good phone? | What is a better phone?
+What is the fastest animal? | What is the slowest animal?
+What is the longest river? | What is the shortest river?
+What is the oldest church? | What is the newest church?
+What is the cheapest hotel? | What is the most expensive hotel?
+What is the most popular sport? | What is the least popular sport?
+What is the second biggest city in Brazil? | What is the biggest city in Brazil?
+What is the highest score? | What is the lowest score?
+What is the easiest language? | What is the hardest language?
+What is the strongest metal? | What is the weakest metal?
+What is the heaviest element? | What is the lightest element?
+Is coffee healthier than tea? | Is coffee worse than tea?
+Is gold heavier than lead? | Is gold lighter than lead?
+Is he as tall as me? | Is he taller than me?
+Is he taller than me? | Is he older than me?
+Who is rich? | Who is richest?
+Is it too hot? | Is it very hot?
+Is it hot to run? | Is it too hot to run?
+Is Python faster than Java? | Is Python easier than Java?
+How early can I check in? | How late can I check in?
+How far is the summit? | How high is the summit?
+How deep is the river? | How wide is the river?
+How long should I exercise? | How often should I exercise?
+How long is a giraffe? | How tall is a giraffe?
+How big is the moon? | How old is the moon?
+How much is it? | How many is it?
+How soon can I repeat it? | How often can I repeat it?
+Which is sooner? | Which is later?
+What is the first letter? | What is the last letter?
+What is the next train? | What is the previous train?
+What is the latest version? | What is the earliest version?
+What is the minimum age? | What is the maximum age?
+What is the upper limit? | What is the lower limit?
+What is the left bank? | What is the right bank?
+What is the inner ring? | What is the outer ring?
+What is the north pole? | What is the south pole?
+What is the former option? | What is the latter option?
+Who is Apple? | What is Apple?
+When was Mozart born? | Where was Mozart born?
+When did Rome fall? | Why did Rome fall?
+How do planes fly? | Why do planes fly?
+How do I prune roses? | When do I prune roses?
+Which book is it? | Whose book is it?
+Where does the tour start? | When does the tour start?
+Why do birds sing? | Where do birds sing?
+How did you eat? | What did you eat?
+What makes a good teacher? | Who makes a good teacher?
+Where can I buy bitcoin? | How can I buy bitcoin?
+Where should I buy bitcoin? | Why should I buy bitcoin?
+When should I water a cactus? | How should I water a cactus?
+What is love? | Why is love?
+What is quantum entanglement? | How is quantum entanglement?
+What time does it open? | What day does it open?
+Is the sky blue? | Why is the sky blue?
+Do vaccines work? | How do vaccines work?
+Do cats purr? | Why do cats purr?
+Can I become an astronaut? | How can I become an astronaut?
+Should I learn Rust? | Why should I learn Rust?
+Does the bank close? | When does the bank close?
+Are there wolves in Germany? | Where are there wolves in Germany?
+What is a tsunami? | What causes a tsunami?
+What is the point? | What was the point?
+Does he like me? | Does she like me?
+Do they have a contract? | Do we have a contract?
+Is this my fault? | Is this your fault?
+How do I find my IP address? | How do I find someone's IP address?
+How do I hack my phone? | How do I hack my girlfriend's phone?
+How do I delete my account? | How do I delete his account?
+How do I tell him the truth? | How do I tell her the truth?
+How do I love myself? | How do I love him?
+How can I help you? | How can I help me?
+Can I see this? | Can you see this?
+Can I see this? | Can they see this?
+What did it do? | What did he do?
+Is this correct? | Is that correct?
+Are these mine? | Are those mine?
+Why does my cat bite? | Why does her cat bite?
+How do I make him laugh? | How do I make them laugh?
+Do you sleep? | Do I sleep?
+What should I do? | What should we do?
+Are you alone? | Are we alone?
+Is it mine? | Is it yours?
+How do I protect myself? | How do I protect others?
+Can my dog have fleas in winter? | Can a dog have fleas in winter?
+Who are you? | Who are they?
+What do men want? | What do women want?
+Does his contract end? | Does their contract end?
+Who is the president? | Who is a president?
+What is the best movie ever? | What is the best movies ever?
+Who are the best player of the year? | Who are the best players of the year?
+What is a Bible? | What is the Bible?
+Is time real? | Is the Times real?
+What is a White House? | What is the White House?
+Do I need a visa? | Do I need visas?
+Which country won? | Which countries won?
+What are The Doors made of? | What are doors made of?
+How do I give the finger? | How do I give a finger?
+What are people called? | What are the people called?
+What is the data? | What is the datum?
+What are customs? | What are custom?
+Where are my glasses? | Where are my glass?
+What are arms made of? | What are arm made of?
+What is a few of something? | What is few of something?
+Do little children cry? | Do a little children cry?
+Do few people know? | Do a few people know?
+Are good taxed? | Are goods taxed?
+Which new matters? | Which news matters?
+How much is 15 percent of 200? | How much is 50 percent of 200?
+How much is fifteen dollars in euros? | How much is fifty dollars in euros?
+How much is thirteen in Roman numerals? | How much is thirty in Roman numerals?
+Who won the first world war? | Who won the second world war?
+Who won the 1st world war? | Who won the 2nd world war?
+Who won World War I? | Who won World War II?
+Who was Henry VII? | Who was Henry VIII?
+Who was Pope John XXIII? | Who was Pope John XXII?
+What is 1/2 cup in ml? | What is 1/3 cup in ml?
+What is ½ cup in ml? | What is ⅓ cup in ml?
+What is a half of 12? | What is a third of 12?
+What is one half of 12? | What is one quarter of 12?
+What is 10% of 50? | What is 10 of 50?
+What is 5 miles in km? | What is 5.5 miles in km?
+What is 1,000 times 3? | What is 1.000 times 3?
+What is 1000 times 3? | What is 1,0000 times 3?
+What is -5 squared? | What is 5 squared?
+What is 5²? | What is 5³?
+What is 2^8? | What is 2^9?
+What is 3 + 4? | What is 3 - 4?
+What is 3 * 4? | What is 3 / 4?
+What is 3 plus 4? | What is 3 times 4?
+What is 3 minus 4? | What is 3 divided by 4?
+What is 12? | What is 1 2?
+Is 5 < 7? | Is 5 > 7?
+Is x >= 7 needed? | Is x > 7 needed?
+Is x == 7 ok? | Is x != 7 ok?
+What happened on May 5 1990? | What happened on May 15 1990?
+What happened on 5/6/1990? | What happened on 6/5/1990?
+What happened in 1990? | What happened in 1991?
+What happened in the 1980s? | What happened in the 1990s?
+What happened in the 19th century? | What happened in the 20th century?
+What happened in 44 BC? | What happened in 44 AD?
+What happens at 3 am? | What happens at 3 pm?
+What happens at 3:15? | What happens at 3:50?
+What is on at noon? | What is on at midnight?
+Who works on Monday? | Who works on Tuesday?
+What opens in June? | What opens in July?
+What grows in spring? | What grows in fall?
+What is 5 kg in stone? | What is 5 lb in stone?
+What is 5 mg of salt? | What is 5 g of salt?
+What is 5 km in steps? | What is 5 miles in steps?
+What is 100 °C in kelvin? | What is 100 °F in kelvin?
+What is 100 C in kelvin? | What is 100 F in kelvin?
+What is 5 MB per second? | What is 5 Mb per second?
+What is 5 mW of power? | What is 5 MW of power?
+What is 5 days notice? | What is 5 weeks notice?
+What is $5 in yen? | What is €5 in yen?
+What is $5 in yen? | What is £5 in yen?
+What is 5 USD in yen? | What is 5 CAD in yen?
+What is 100 rupees in dollars? | What is 100 rubles in dollars?
+What is 1 million divided by 7? | What is 1 billion divided by 7?
+What is 1M divided by 7? | What is 1B divided by 7?
+What is 5k run time? | What is 5m run time?
+What is new in Python 3.10? | What is new in Python 3.1?
+What is new in Python 3.11? | What is new in Python 3.12?
+What is new in Java 8? | What is new in Java 11?
+What is new in v1.2.3? | What is new in v1.2.4?
+What is new in iPhone 14? | What is new in iPhone 14 Pro?
+What is a dozen of eggs? | What is a score of eggs?
+What is a single room? | What is a double room?
+What is a double bypass? | What is a triple bypass?
+What is twice 12? | What is three times 12?
+Should I take it once daily? | Should I take it three times daily?
+What is HTTP 401? | What is HTTP 403?
+What is port 80? | What is port 8080?
+What is room 101A? | What is room 101B?
+What is CO? | What is CO2?
+What is a 4-door car? | What is a 2-door car?
+What is vitamin B6? | What is vitamin B12?
+What is vitamin C? | What is vitamin D?
+What is hepatitis A? | What is hepatitis B?
+What is type 1 diabetes? | What is type 2 diabetes?
+What is type one diabetes? | What is type two diabetes?
+What is two many? | What is too many?
+What is phase II? | What is phase III?
+What is chapter iv about? | What is chapter vi about?
+What is 0.1 plus 2? | What is .01 plus 2?
+What is 1e3? | What is 1e4?
+What is 0x10 in binary? | What is 10 in binary?
+Is minus five even? | Is five even?
+Is zero a prime? | Is one a prime?
+What are the 3 best apps? | What are the 5 best apps?
+What are the three best apps? | What are the five best apps?
+What are the best apps? | What are the three best apps?
+What are the top apps? | What are the top 10 apps?
+How do I lose weight in a month? | How do I lose weight in two months?
+How do I lose 10 pounds fast? | How do I lose pounds fast?
+How do I earn money in a day? | How do I earn money in one thousand day?
+What is the 9/11 story? | What is the 7/11 story?
+What are the odds of 1 in 5? | What are the odds of 1 in 6?
+Who won 2:1? | Who won 1:2?
+Who won 3-2? | Who won 2-3?
+Is it half past six? | Is it quarter past six?
+Is it quarter to six? | Is it quarter past six?
+Who is José? | Who is Josie?
+Who is Müller? | Who is Muller?
+Who is Peter Schmidt? | Who is Petra Schmidt?
+Who is J. Smith? | Who is K. Smith?
+Who is J. K. Rowling? | Who is J. R. Rowling?
+Who is George W. Bush? | Who is George H. W. Bush?
+Who is Bush? | Who is Bush Jr.?
+Who is Michael Obama? | Who is Michelle Obama?
+Who is Mr Brown? | Who is Mrs Brown?
+Who is Mr. Brown? | Who is Dr. Brown?
+What is Austria? | What is Australia?
+What is Iran? | What is Iraq?
+What is Niger? | What is Nigeria?
+What is Slovenia? | What is Slovakia?
+What is Mali? | What is Malawi?
+What is Guinea? | What is Guyana?
+What is North Korea? | What is South Korea?
+What is West Virginia known for? | What is East Virginia known for?
+What is Virginia known for? | What is West Virginia known for?
+What is the capital of Georgia? | What is the capital of Georgia the country?
+What is New York? | What is York?
+What is New Mexico? | What is Mexico?
+What is turkey? | What is Turkey?
+What is china? | What is China?
+What is polish? | What is Polish?
+What is march? | What is March?
+What is apple? | What is Apple?
+What is windows? | What is Windows?
+What is who? | What is WHO?
+What is us policy? | What is US policy?
+What is aids? | What is AIDS?
+What is AND in logic? | What is and in logic?
+What is May in English? | What is may in English?
+What is the job of a job? | What is the job of a Job?
+Who reads Time? | Who reads time?
+What is java? | What is JavaScript?
+What is Java? | What is JavaScript?
+What is React? | What is React Native?
+What is Excel? | What is Access?
+What is MySQL? | What is MSSQL?
+What is C? | What is C++?
+What is C++? | What is C#?
+What is F? | What is F#?
+What is .NET? | What is net?
+What is Node? | What is Node.js?
+What is Go? | What is go?
+What is R programming? | What is r programming?
+What is Vue 3? | What is vue.js 3?
+What is Yahoo!? | What is Yahoo Serious?
+What is A blood? | What is A+ blood?
+What is A+ blood? | What is A- blood?
+What is A* search? | What is A search?
+What is Google? | What is Google+?
+What is Disney? | What is Disney+?
+What is AT&T? | What is T&T?
+What is CIA? | What is FBI?
+What is HSV? | What is HPV?
+What is MLA style? | What is APA style?
+What is St. Louis? | What is St. Lucia?
+Is ann a common name? | Is anna a common name?
+Is maria rich? | Is mario rich?
+is messi retired | is ronaldo retired
+does walmart sell guns | does target sell guns
+what is the weather in paris | what is the weather in london
+who is modi | who is gandhi
+is hillary honest | is trump honest
+how far is mars | how far is venus
+Can cats eat dogs? | Can dogs eat cats?
+Is Ann taller than Bob? | Is Bob taller than Ann?
+Did Germany invade Poland? | Did Poland invade Germany?
+How do I convert miles to kilometers? | How do I convert kilometers to miles?
+How do I translate English to French? | How do I translate French to English?
+How do I get from Paris to Lyon? | How do I get from Lyon to Paris?
+How do I get to Paris from Lyon? | How do I get to Lyon from Paris?
+Why do men hate women? | Why do women hate men?
+Is a virus smaller than a cell? | Is a cell smaller than a virus?
+Does money buy happiness? | Does happiness buy money?
+Do students teach teachers? | Do teachers teach students?
+What if the dog bites the man? | What if the man bites the dog?
+How does A depend on B? | How does B depend on A?
+Is red wine better than white wine? | Is white wine better than red wine?
+Should the husband obey the wife? | Should the wife obey the husband?
+What is the father of the son? | What is the son of the father?
+What is a house dog? | What is a dog house?
+What is a horse race? | What is a race horse?
+What is milk chocolate? | What is chocolate milk?
+What is the king's wife? | What is the wife's king?
+Can I lend money to a friend? | Can I get money lent by a friend?
+Do I owe him? | Do I have him owe me?
+Why does she love me? | Why does I love her?
+Is it work to live? | Is it live to work?
+What is a blue light in a red room? | What is a red light in a blue room?
+Should I eat before I train? | Should I train before I eat?
+If it rains, is the grass wet? | If the grass is wet, does it rain?
+What if Biden replaced Harris? | What if Harris replaced Biden?
+How much do nurses earn more than teachers? | How much do teachers earn more than nurses?
+What is 5 minus 3? | What is 3 minus 5?
+How do I replace tabs with spaces? | How do I replace spaces with tabs?
+How do I merge dev into main? | How do I merge main into dev?
+Can landlords sue tenants? | Can tenants sue landlords?
+Who was Caesar killed by? | Who was killed by Caesar?
+Who did Brutus kill? | Who killed Brutus?
+Who does she love? | Who loves her?
+What eats snakes? | What do snakes eat?
+Which teams beat Spain? | Which teams did Spain beat?
+What does `rm -r` do? | What does `rm -f` do?
+What does rm -r do? | What does rm -R do?
+What does rm -r dir do? | What does rm -f dir do?
+What does ls -l do? | What does ls -L do?
+What does git reset --hard do? | What does git reset --soft do?
+What does git pull do? | What does git push do?
+What does git push do? | What does git push -f do?
+What does grep -v do? | What does grep do?
+What does [a-z] match? | What does [A-Z] match?
+What does [a-z]+ match? | What does [a-z]* match?
+What does \\d+ match? | What does \\D+ match?
+What does ^a match? | What does a$ match?
+What does .* match? | What does .*? match?
+What does (a) match? | What does (?:a) match?
+What is in /etc/passwd? | What is in /etc/shadow?
+What is in ~/bin? | What is in /bin?
+What is in C:\\Temp? | What is in D:\\Temp?
+What is in ./a.txt? | What is in ../a.txt?
+What is in a.txt? | What is in b.txt?
+What is in a.py? | What is in a.pyc?
+What is in foo_bar? | What is in foo_baz?
+What is in fooBar? | What is in foobar?
+What is in x.y? | What is in x->y?
+What is on http://a.com? | What is on https://a.com?
+What is on a.com? | What is on a.org?
+What is on a.com/x? | What is on a.com/y?
+What is on a.com/x?id=1? | What is on a.com/x?id=2?
+What is on a.com/#top? | What is on a.com/#end?
+What is i++? | What is ++i?
+What is a && b? | What is a || b?
+What is a & b? | What is a && b?
+What is = in JS? | What is == in JS?
+What is == in JS? | What is === in JS?
+What is a[0]? | What is a[1]?
+What is *p in C? | What is &p in C?
+What is int* p in C? | What is int** p in C?
+What is x <- y? | What is x -> y?
+What is <b> in HTML? | What is <i> in HTML?
+What is <br> in HTML? | What is </br> in HTML?
+What is "x" in JSON? | What is "y" in JSON?
+What is {} in JSON? | What is [] in JSON?
+What is @a on Twitter? | What is #a on Twitter?
+Who owns a@b.com? | Who owns c@b.com?
+What does print do? | What does printf do?
+What does len(x) do? | What does len(y) do?
+What does map do? | What does filter do?
+What does SELECT do? | What does DELETE do?
+What does LEFT JOIN do? | What does RIGHT JOIN do?
+What does INNER JOIN do? | What does OUTER JOIN do?
+What does chmod +x do? | What does chmod -x do?
+What does chmod 755 do? | What does chmod 775 do?
+What does 'a' mean in bash? | What does "a" mean in bash?
+What does $x mean? | What does %x mean?
+What does !x mean in Python? | What does x mean in Python?
+What does ~x mean? | What does x mean?
+What does x? mean in Swift? | What does x! mean in Swift?
+What does a mean in calculus? | What does a' mean in calculus?
+What does . mean in a shell? | What does .. mean in a shell?
+What does > do in bash? | What does >> do in bash?
+What does 2>&1 do? | What does 1>&2 do?
+What does & do in bash? | What does && do in bash?
+What does $? mean in bash? | What does $! mean in bash?
+What does := do in Go? | What does = do in Go?
+What does -> mean? | What does => mean?
+What does // do in Python? | What does / do in Python?
+What does ** do in Python? | What does * do in Python?
+What does % do in C? | What does %% do in C?
+What does ; do in Vim? | What does : do in Vim?
+What is camelCase? | What is CamelCase?
+How do I escape ' in SQL? | How do I escape " in SQL?
+How do I type é? | How do I type è?
+How do I type ß? | How do I type ss?
+How do I type –? | How do I type -?
+How do I type a? | How do I type A?
+How do I use tf-idf here? | How do I use tf here?
+What is x-1? | What is x+1?
+Is it possible to time travel? | Is it impossible to time travel?
+Is it legal to jaywalk? | Is it illegal to jaywalk?
+Is he happy? | Is he unhappy?
+Is it regular? | Is it irregular?
+Is it complete? | Is it incomplete?
+Is she honest? | Is she dishonest?
+Is it fiction? | Is it nonfiction?
+Is it stop? | Is it non-stop?
+Is it toxic? | Is it non-toxic?
+Is it safe to eat raw eggs? | Is it unsafe to eat raw eggs?
+Is it moral? | Is it immoral?
+Is it moral? | Is it amoral?
+Is it typical? | Is it atypical?
+Is it social? | Is it antisocial?
+Is it logical? | Is it illogical?
+How do I install Steam? | How do I uninstall Steam?
+How do I lock my phone? | How do I unlock my phone?
+How do I follow people? | How do I unfollow people?
+How do I connect it? | How do I disconnect it?
+How do I activate it? | How do I deactivate it?
+How do I mute a call? | How do I unmute a call?
+How do I zip a file? | How do I unzip a file?
+How do I do this? | How do I undo this?
+How do I do this? | How do I redo this?
+How do I encode base64? | How do I decode base64?
+How do I encrypt a file? | How do I decrypt a file?
+How do I increase it? | How do I decrease it?
+How do I code it? | How do I decode it?
+How do I appear? | How do I disappear?
+How do I use it? | How do I misuse it?
+How do I read it? | How do I misread it?
+Is it estimated? | Is it overestimated?
+Is it overrated? | Is it underrated?
+Why is Pluto a planet? | Why isn't Pluto a planet?
+Why can penguins fly? | Why can't penguins fly?
+Why can penguins fly? | Why cannot penguins fly?
+Why can penguins fly | Why cant penguins fly
+Why should I vote? | Why shouldn't I vote?
+Why do we sleep? | Why don't we sleep?
+Why do we sleep | Why dont we sleep
+Why did he call | Why didnt he call
+Why won't it start? | Why will it start?
+Isn't he rich? | Is he rich?
+Don't you like it? | Do you like it?
+What if I never sleep? | What if I ever sleep?
+What if I hardly sleep? | What if I sleep?
+What if I barely sleep? | What if I sleep?
+What if I seldom sleep? | What if I often sleep?
+What if I no longer sleep? | What if I sleep?
+What if nobody votes? | What if everybody votes?
+What if nothing works? | What if something works?
+What if nowhere is safe? | What if somewhere is safe?
+What works except this? | What works including this?
+What works except for Chrome? | What works Chrome?
+What works unless it rains? | What works if it rains?
+What works but not this? | What works not this?
+Can I travel without a passport? | Can I travel with a passport?
+Can I travel sans a passport? | Can I travel with a passport?
+Is it free of sugar? | Is it full of sugar?
+Is it sugar? | Is it sugar-free?
+Is it harmful? | Is it harmless?
+Is it useful? | Is it useless?
+Is it careful? | Is it careless?
+Is it not true? | Is it true?
+Is it not only true? | Is it only true?
+What should you never eat? | What should you eat?
+What foods lack iron? | What foods have iron?
+What foods avoid iron? | What foods contain iron?
+Do I fail with 50? | Do I pass with 50?
+Did he refuse to go? | Did he agree to go?
+Did he deny it? | Did he admit it?
+Did he forget it? | Did he remember it?
+Did he fail to pay? | Did he pay?
+Can I ignore it? | Can I read it?
+Is it true? | Is it false?
+Is it right? | Is it wrong?
+Is the user logged in? | Is the user logged out?
+Is it neither of them? | Is it either of them?
+Are there no bears in Iceland? | Are there bears in Iceland?
+Is it far from easy? | Is it easy?
+Is he dead? | Is he alive?
+Is he guilty? | Is he innocent?
+How do I gain weight? | How do I lose weight?
+How do I buy a house? | How do I sell a house?
+How do I open an account? | How do I close an account?
+How do I push a door? | How do I pull a door?
+How do I accept it? | How do I reject it?
+How do I borrow money? | How do I lend money?
+How do I rent a flat? | How do I rent out a flat?
+How do I import data? | How do I export data?
+How do I upload a photo? | How do I download a photo?
+How do I show files? | How do I hide files?
+How do I charge it? | How do I discharge it?
+How do I win chess? | How do I lose chess?
+How do I freeze meat? | How do I thaw meat?
+How do I heat a room? | How do I cool a room?
+How do I raise a desk? | How do I lower a desk?
+How do I save money? | How do I spend money?
+How do I send money? | How do I receive money?
+How do I hire someone? | How do I fire someone?
+How do I marry him? | How do I divorce him?
+How do I attack in chess? | How do I defend in chess?
+How do I ask a question? | How do I answer a question?
+How do I create a group? | How do I delete a group?
+How do I create a group? | How do I join a group?
+How do I join a group? | How do I leave a group?
+How do I backup it? | How do I restore it?
+How do I start it? | How do I restart it?
+How do I update it? | How do I upgrade it?
+How do I update it? | How do I delete it?
+How do I copy it? | How do I move it?
+How do I compile it? | How do I interpret it?
+How do I subscribe? | How do I unsubscribe?
+Is it hot? | Is it cold?
+Is it public? | Is it private?
+Is it male? | Is it female?
+Is it cheap? | Is it expensive?
+Is it full? | Is it empty?
+Is it rich? | Is it poor?
+Is it early? | Is it late?
+Is it wet? | Is it dry?
+Is it sync? | Is it async?
+Is it mutable? | Is it immutable?
+Is it day? | Is it night?
+Is it inbound? | Is it outbound?
+Is it upstream? | Is it downstream?
+Is it hyperthyroidism? | Is it hypothyroidism?
+Is it macroeconomics? | Is it microeconomics?
+Is it intramural? | Is it intermural?
+Is it prenatal? | Is it postnatal?
+Is it homozygous? | Is it heterozygous?
+Is it endothermic? | Is it exothermic?
+Is it monogamy? | Is it polygamy?
+Is it subscript? | Is it superscript?
+Is it ascending? | Is it descending?
+Is it horizontal? | Is it vertical?
+Is it import? | Is it export?
+Is it employer? | Is it employee?
+Is it client? | Is it server?
+Is it debit? | Is it credit?
+Is it asset? | Is it liability?
+Is it affect? | Is it effect?
+Is it principal? | Is it principle?
+Is it their? | Is it there?
+Is it lose? | Is it loose?
+Is it desert? | Is it dessert?
+Is it stationary? | Is it stationery?
+Is it then? | Is it than?
+Is it its? | Is it it's?
+Is it your? | Is it you're?
+What color is a lemon? | What color is a lime?
+What is the salary of a nurse? | What is the salary of a doctor?
+What is a synonym of big? | What is a antonym of big?
+What is the cause of fear? | What is the effect of fear?
+What is the price of freedom? | What is the cost of freedom?
+What are the pros of it? | What are the cons of it?
+What are the advantages of it? | What are the disadvantages of it?
+What is the meaning of the word? | What is the origin of the word?
+Is it cats and dogs? | Is it cats or dogs?
+Should I take A and B? | Should I take A or B?
+Should I take tea or milk? | Should I take tea with milk?
+Is it true if he said so? | Is it true because he said so?
+Is it true because he said so? | Is it true although he said so?
+Is it safe if cooked? | Is it safe even if cooked?
+Is it safe if cooked? | Is it safe only if cooked?
+Is it safe while cooking? | Is it safe after cooking?
+Is it safe when cooked? | Is it safe until cooked?
+Is it not all bad? | Is it all not bad?
+Did he only eat fish? | Did he eat only fish?
+Do only cats purr? | Do cats only purr?
+Is it almost done? | Is it done?
+Is it already open? | Is it still open?
+Is it still open? | Is it open?
+Is it yet open? | Is it open?
+Is it open again? | Is it open?
+Is it open today? | Is it open tomorrow?
+Is it open now? | Is it open later?
+Is it open here? | Is it open there?
+Is it open too? | Is it open?
+Is it open daily? | Is it open weekly?
+Is it open instead? | Is it open?
+Is there life elsewhere? | Is there life anywhere?
+What else can I do? | What can I do?
+What more can I do? | What can I do?
+What is the same thing? | What is the opposite thing?
+What is another word for it? | What is a word for it?
+What is the other side? | What is the side?
+What is the average income? | What is the median income?
+What is the gross income? | What is the net income?
+What is an electric car? | What is a car?
+What is a used car? | What is a new car?
+What are famous quotes by Gandhi? | What are quotes by Gandhi?
+What are legal drugs? | What are drugs?
+What are some side effects of aspirin? | What are the side effects of aspirin?
+What is the current population of India? | What is the population of India?
+What was the original name of Istanbul? | What was the name of Istanbul?
+How do I get rid of facial hair? | How do I get rid of hair?
+How do I learn to speak Chinese? | How do I learn to write Chinese?
+How do I learn English? | How do I learn English grammar?
+How do I learn Python? | How do I learn Python quickly?
+How do I learn Python for free? | How do I learn Python?
+How do I learn Python at home? | How do I learn Python?
+How do I learn Python by myself? | How do I learn Python?
+How do I learn Python as a beginner? | How do I learn Python?
+Where can I watch it online? | Where can I watch it?
+What is love in psychology? | What is love?
+What is love to you? | What is love?
+What is the exact value of pi? | What is the approximate value of pi?
+Can you explain a poem about rain? | Can you write a poem about rain?
+Explain the French Revolution. | Summarize the French Revolution.
+Write an essay about war. | Read an essay about war.
+Write an essay about war. | Translate an essay about war.
+Write a poem about war. | Write an essay about war.
+Write a short poem about war. | Write a long poem about war.
+Write a funny poem about war. | Write a sad poem about war.
+Write a poem about war in English. | Write a poem about war in German.
+Write a poem about war . | Write a poem about war , please no rhymes.
+Explain how it works. | Explain briefly how it works.
+Explain it to a child. | Explain it to an expert.
+Explain it in one sentence. | Explain it in two sentences.
+List the moons of Jupiter. | Count the moons of Jupiter.
+Name moons of Jupiter. | Name all moons of Jupiter.
+Is {x|y} prime | Tell me if {x|y} prime
+Give me a joke. | Give me another joke.
+Give me an example. | Give me examples.
+Tell me a story. | Tell me one more story.
+Tell me a story. | Don't tell me a story.
+Please answer in French. | Never answer in French.
+He did it? | He did it!
+You are coming. | You are coming?
+Really? | Really!
+I feel great 😀 | I feel great 😢
+Rate this: 👍 | Rate this: 👎
+What does 😂 mean? | What does 😭 mean?
+What does ❤️ mean? | What does 💔 mean?
+What flag is 🇩🇪? | What flag is 🇫🇷?
+What does 🙏🏻 mean? | What does 🙏🏿 mean?
+What does ... mean? | What does . mean?
+What does ! mean? | What does ? mean?
+What does !! mean in chess? | What does ! mean in chess?
+Let's eat, grandma! | Let's eat grandma!
+No, wait! | No wait!
+Stop, don't go? | Stop! Don't go?
+What is a man-eating shark? | What is a man eating shark?
+What is a re-sign? | What is a resign?
+What is a recover? | What is a re-cover?
+What is well called? | What is we'll called?
+What is were called? | What is we're called?
+What is hell called? | What is he'll called?
+What is id called? | What is I'd called?
+What is shell called? | What is she'll called?
+What is wont called? | What is won't called?
+What is ill called? | What is I'll called?
+Is it the boys' room? | Is it the boy's room?
+Is it the girl room? | Is it the girl's room?
+What is "dog" in Latin? | What is dog in Latin?
+What is (a, b) in maths? | What is [a, b] in maths?
+What is a_b? | What is a-b?
+What is #1? | What is 1?
+What is ½? | What is 1 2?
+What is µm? | What is mm?
+What is ≤ called? | What is ≥ called?
+What is ∩ called? | What is ∪ called?
+What is α decay? | What is β decay?
+What is é? | What is e?
+Wie schalte ich den Dunkelmodus ein? | Wie schalte ich den Dunkelmodus aus?
+Wie kann ich mein Konto öffnen? | Wie kann ich mein Konto schließen?
+Wie komme ich nach Berlin? | Wie komme ich von Berlin?
+Warum ist der Himmel blau? | Warum ist der Himmel nicht blau?
+Was ist der Preis? | Was war der Preis?
+Ist das mein Buch? | Ist das dein Buch?
+Was kostet ein Bier? | Was kostet kein Bier?
+Ist es besser? | Ist es schlechter?
+Wer hat den Hund der Mann gebissen? | Wer hat der Hund den Mann gebissen?
+Wer hat vierzehn Punkte? | Wer hat vierzig Punkte?
+Was mache ich am Montag? | Was mache ich am Dienstag?
+Was ist der See? | Was ist die See?
+Wie heißt er? | Wie heißt sie?
+Warum esse ich weniger? | Warum esse ich mehr?
+Wo liegt Österreich? | Wo liegt Frankreich?
+Comment ouvrir un compte ? | Comment fermer un compte ?
+Comment augmenter mon salaire ? | Comment réduire mon salaire ?
+Pourquoi le ciel est bleu ? | Pourquoi le ciel n'est pas bleu ?
+Où est mon chien ? | Où est ton chien ?
+C'est avant midi ? | C'est après midi ?
+Puis-je venir avec mon chien ? | Puis-je venir sans mon chien ?
+Quel est le meilleur film ? | Quel est le pire film ?
+Est-ce plus cher ? | Est-ce moins cher ?
+Qui a gagné ? | Qui avait gagné ?
+Est-ce qu'il y a du pain ? | Est-ce qu'il y a de pain ?
+J'ai deux chats, que faire ? | J'ai douze chats, que faire ?
+¿Cómo abro una cuenta? | ¿Cómo cierro una cuenta?
+¿Cómo activar el modo oscuro? | ¿Cómo desactivar el modo oscuro?
+¿Por qué sí vienes? | ¿Por qué no vienes?
+¿Puedo viajar con pasaporte? | ¿Puedo viajar sin pasaporte?
+¿Cuál es el mejor libro? | ¿Cuál es el peor libro?
+¿Dónde está mi perro? | ¿Dónde está tu perro?
+¿Qué pasó antes de la guerra? | ¿Qué pasó después de la guerra?
+¿Cuánto cuesta más? | ¿Cuánto cuesta menos?
+Sí vienes, ¿qué hago? | Si vienes, ¿qué hago?
+¿Cuántos años tienes? | ¿Cuántos anos tienes?
+¿Es papa rico? | ¿Es papá rico?
+¿Vienes? | ¡Vienes!
+Come posso aprire un conto? | Come posso chiudere un conto?
+Como abrir uma conta? | Como fechar uma conta?
+O que é avô? | O que é avó?
+如何打开深色模式？ | 如何关闭深色模式？
+我能喝咖啡吗？ | 我不能喝咖啡吗？
+北京在哪里？ | 南京在哪里？
+怎么买房子？ | 怎么卖房子？
+现在三点吗？ | 现在四点吗？
+他是谁？ | 她是谁？
+明天会下雨？ | 明天不会下雨？
+怎么从北京到上海？ | 怎么从上海到北京？
+Как включить тёмный режим? | Как выключить тёмный режим?
+Можно ли с визы? | Можно ли без визы?
+Почему небо синее? | Почему небо не синее?
+Где мой паспорт? | Где твой паспорт?
+Как купить дом? | Как продать дом?
+Сколько стоит один билет? | Сколько стоит два билет?
+Кто любит Анну? | Кто Анна любит?
+Что было до войны? | Что было после войны?
+डार्क मोड कैसे चालू करें? | डार्क मोड कैसे बंद करें?
+क्या मैं दूध पी सकता हूँ? | क्या मैं पानी पी सकता हूँ?
+मेरा भाई कौन है? | मेरा भाभी कौन है?
+क्या यह सही है? | क्या यह गलत है?
+मुझे नहीं जाना है | मुझे जाना है
+ダークモードをオンにする方法は？ | ダークモードをオフにする方法は？
+東京はどこですか？ | 京都はどこですか？
+これは猫ですか？ | これは犬ですか？
+다크 모드를 켜는 방법은? | 다크 모드를 끄는 방법은?
+كيف أفتح الحساب؟ | كيف أغلق الحساب؟
+האם זה טוב? | האם זה רע?
+Πώς ανοίγω λογαριασμό; | Πώς κλείνω λογαριασμό;
+Hoe zet ik het licht aan? | Hoe zet ik het licht uit?
+Jak otworzyć konto? | Jak zamknąć konto?
+Nasıl hesap açarım? | Nasıl hesap kapatırım?
+Hur öppnar jag kontot? | Hur stänger jag kontot?
+How do you say gato in English? | How do you say gata in English?
+How do you say hello in French? | How do you say goodbye in French?
+How do you say hello in French? | How do you say hello in Spanish?
+What does {x} mean? | What does {y} mean?
+What does (a|b) match? | What does (a|c) match?
+What does a{2} match? | What does a{3} match?
+What's the time difference from NY to LA? | What's the time in LA?
+Who is older, Ann or Bob? | Who is younger, Ann or Bob?
+Who is the author of It? | Who is the author of it?
+Wer ist der Mann? | Wer ist die Frau?
+Der Hund beißt den Mann, was tun? | Den Hund beißt der Mann, was tun?
+What is the LCM of 4 and 6? | What is the GCD of 4 and 6?
+Who was president after Obama? | Who was president after Trump?
+Which is nearer to the Sun, Earth or Mars? | Which is farther from the Sun, Earth or Mars?
+How do I get a US visa from India? | How do I get an Indian visa from the US?
+Is it legal to own a gun in Texas? | Is it legal to own a gun in Utah?
+What is the difference between A and B? | What is the difference of A and B?
+How can I be a good manager? | How can I have a good manager?
+How can I be a doctor? | How can I see a doctor?
+How do I make a website? | How do I make a website popular?
+How do I make money? | How do I make my money?
+How to be loved? | How to love?
+How to get hired? | How to hire?
+How do I get paid? | How do I pay?
+How do I get my car fixed? | How do I fix my car?
+Why am I so tired? | Why am I so tiring?
+Is this movie boring? | Is this movie bored?
+Why is it interesting? | Why is it interested?
+What is the first name of Obama? | What is the last name of Obama?
+How do I see who viewed my profile? | How do I see whose profile I viewed?
+How do I know if he likes me? | How do I know if I like him?
+How do I know if I am pregnant? | How do I know if she is pregnant?
+What is the best time to visit? | What is the best place to visit?
+Is it better to rent or buy? | Is it better to buy?
+Can I take ibuprofen with alcohol? | Can I take ibuprofen or alcohol?
+How do you know that it is love? | How do you know what love is?
+What is it like to be rich? | What do the rich like?
+What are you like? | What do you like?
+How are you? | How old are you?
+How is the weather? | How is the weather forecast?
+I can do it? | Can I do it?
+You can fly. | Can you fly?
+It is raining. | Is it raining?
+I should go. | Should I go?
+Tell me I am right | Tell me am I right
+Tell me what you want | Tell me what I want
+Say hi to him | Say hi to me
+What is the word for dog? | What is the word dog for?
+""")
+
 DIFFERENT: Final = {
     "opposites": OPPOSITES,
     "numbers": NUMBERS,
@@ -1045,4 +2091,5 @@ DIFFERENT: Final = {
     "scopes": SCOPES,
     "languages": LANGUAGES,
     "small words": SMALL,
+    "subtle": SUBTLE,
 }
