@@ -1404,7 +1404,6 @@ Who are the best player of the year? | Who are the best players of the year?
 What is a Bible? | What is the Bible?
 Is time real? | Is the Times real?
 What is a White House? | What is the White House?
-Do I need a visa? | Do I need visas?
 Which country won? | Which countries won?
 What are The Doors made of? | What are doors made of?
 How do I give the finger? | How do I give a finger?
