@@ -7,7 +7,6 @@ they wait in a bounded queue, and what does not fit is dropped and counted.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import threading
@@ -123,18 +122,28 @@ class _Queue:
             thread.join(patience)
 
     def _start(self) -> None:
-        with contextlib.suppress(IndexError):  # another thread was quicker
-            self._turn.pop()
-            try:
-                thread = threading.Thread(target=self._tell, name="llmcache-events", daemon=True)
-                thread.start()
-                self._thread = thread
-            except BaseException as error:
+        if not _takes(self._turn):  # another thread was quicker
+            return
+        # The new thread takes this when it begins, or this one if that did not come to it.
+        begins = deque([None])
+        try:
+            thread = threading.Thread(
+                target=self._begin_to_tell, args=(begins,), name="llmcache-events", daemon=True
+            )
+            thread.start()
+            self._thread = thread
+        except BaseException as error:
+            if _takes(begins):
                 self._thread = None
                 self._turn.append(None)
-                pass_on(error)
-                if not isinstance(error, RuntimeError):  # no more threads at the process's end
-                    raise
+            pass_on(error)
+            if not isinstance(error, RuntimeError):  # no more threads at the process's end
+                raise
+
+    def _begin_to_tell(self, begins: deque[None]) -> None:
+        if _takes(begins):
+            self._thread = threading.current_thread()
+            self._tell()
 
     def _tell(self) -> None:
         _LISTENS.set(True)
@@ -146,16 +155,9 @@ class _Queue:
             self._thread = None
             self._turn.append(None)
             # What came since is told by this thread, or by the next one.
-            if self._waiting.empty() or not self._takes_turn():
+            if self._waiting.empty() or not _takes(self._turn):
                 return
-
-    def _takes_turn(self) -> bool:
-        try:
-            self._turn.pop()
-        except IndexError:
-            return False
-        self._thread = threading.current_thread()
-        return True
+            self._thread = threading.current_thread()
 
     def _tell_all(self, event: CacheEvent) -> None:
         for listener in self._listeners:
@@ -172,6 +174,15 @@ class _Queue:
         if now - self._logged.get(said, float("-inf")) >= _LOG_INTERVAL:
             self._logged[said] = now
             _LOG.warning("%s (logged at most once a minute)", said)
+
+
+def _takes(turn: deque[None]) -> bool:
+    """Take a turn, unless it is taken: one of several threads does."""
+    try:
+        turn.pop()
+    except IndexError:
+        return False
+    return True
 
 
 def _close_all() -> None:

@@ -87,6 +87,9 @@ class TlsFront:
             conversation = asyncio.create_task(self._serve(client))
             self._conversations.add(conversation)
             conversation.add_done_callback(self._conversations.discard)
+            conversation.add_done_callback(
+                lambda task, of=client: of.close() if task.cancelled() else None
+            )
 
     async def _serve(self, client: socket.socket) -> None:
         try:
