@@ -38,6 +38,7 @@ class Language:
         endings: Endings of a plural, each with what stands in its place in the singular.
         plurals: Words that only look like a plural, or mean something else than their singular.
         counting: Words that make one thing and several things different: "the best", "my".
+        proper: Words that are one name, in whatever case they are written.
         capitals: Words that are another word when they begin with a capital letter.
     """
 
@@ -60,6 +61,7 @@ class Language:
     endings: tuple[tuple[str, str], ...] = ()
     plurals: frozenset[str] = frozenset()
     counting: frozenset[str] = frozenset()
+    proper: frozenset[str] = frozenset()
     capitals: frozenset[str] = frozenset()
 
     @cached_property
@@ -89,6 +91,11 @@ class Language:
             | self.fronting
             | self.markers
         )
+
+    @cached_property
+    def common(self) -> frozenset[str]:
+        """Small words that are no names in any case."""
+        return self.small - self.capitals
 
     @cached_property
     def version(self) -> str:
@@ -128,7 +135,7 @@ ENGLISH = Language(
     markers=_words(
         "the of and what which who whom whose when where why how is are does did can could should "
         "would will my you your it this that with for tell please explain show give write translate "
-        "summarize summarise describe help list find create make has have been not there they them "
+        "summarize summarise describe help list find create make have been not there they them she his we our "
         "name suggest recommend do two three four five seven eight nine ten"
     ),
     # The most frequent words of languages that are written alike, without those that are English too.
@@ -406,10 +413,25 @@ ENGLISH = Language(
         "premises spectacles papers forces irons honors honours states times always perhaps "
         "sometimes afterwards besides yes as his hers ours theirs headquarters stairs lens bus gas "
         "minutes has does was christmas wales texas athens looks directions letters regards "
-        "damages resources remains stocks rights lines vegas kids"
+        "damages resources remains stocks rights lines vegas kids ones"
     ),
     counting=_words(
         "best worst most least first last only my your his her our their this these those each"
+    ),
+    proper=_words(
+        "facebook google gmail youtube instagram whatsapp twitter linkedin reddit quora wikipedia netflix "
+        "spotify tiktok snapchat paypal ebay microsoft samsung sony nokia toyota honda tesla bmw "
+        "linux ubuntu debian fedora macos ios iphone ipad android photoshop powerpoint outlook "
+        "python javascript typescript kotlin php html css sql mysql postgres postgresql mongodb redis "
+        "git github gitlab kubernetes bitcoin ethereum chatgpt internet "
+        "america africa asia europe india pakistan usa uk france germany spain italy portugal greece "
+        "sweden norway denmark finland russia ukraine poland japan korea vietnam thailand indonesia "
+        "malaysia singapore australia canada mexico brazil argentina peru egypt nigeria kenya israel "
+        "iran iraq syria afghanistan bangladesh nepal delhi mumbai bangalore london paris berlin rome "
+        "madrid moscow tokyo beijing shanghai sydney toronto chicago boston texas california florida "
+        "indian american british french german spanish italian russian japanese korean "
+        "arabic hindi muslim muslims christian islam christianity hinduism buddhism hitler einstein "
+        "obama modi clinton putin shakespeare gandhi quran christmas"
     ),
     capitals=_words(
         "may march august turkey china polish apple amazon windows us it who shell target gap "

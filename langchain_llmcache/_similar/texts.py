@@ -46,6 +46,8 @@ _CODE: Final = re.compile(
       | \S*[\[\]{}<>\\|^*~@\#=&]\S*                    # [a-z], a|b, x->y
       | \S*\(\?\S*                                     # (?:a)
       | \w+(?:[?!](?=\s+[a-z])|'(?=\s|[?.!]*$))         # x? and a' amid a sentence
+      | \w+\.\.+\w+|\w+(?:--|\+\+)(?!\w)|_\w*|\w+_(?!\w)     # 1..5, x--, _x, x_
+      | \w+'+\(\S*                                       # f'(x)
       | [a-z]{2,}[A-Z]\w*                               # fooBar
     )""",
     re.VERBOSE,
@@ -128,6 +130,8 @@ _UNITS_IN_ANY_CASE: Final = frozenset(
         "top",
     ]
 )
+# Of names of few letters, each letter's case counts: Pa and PA.
+_SHORT_NAME: Final = 3
 # With fewer words besides those that are light, "the" makes another question: "what is the time".
 _TOLD_BY_ARTICLES: Final = 3
 # An "A" amid a sentence is a name: vitamin A.
@@ -156,6 +160,7 @@ class Signature:
         tables: The version of the language's tables.
         numbers: Numbers with their units and dates, in order.
         names: Names, in order.
+        written: Names as they are written, where capitals are used with care; else None.
         literals: Quoted text, code, identifiers and addresses, in order.
         auxiliaries: The kinds of auxiliary verbs, in order.
         negations: How many negations there are.
@@ -171,6 +176,7 @@ class Signature:
     tables: str
     numbers: tuple[str, ...]
     names: tuple[str, ...]
+    written: tuple[str, ...] | None
     literals: tuple[str, ...]
     negations: int
     opposites: tuple[str, ...]
@@ -209,6 +215,7 @@ class Signature:
             tables=str(data["tables"]),
             negations=int(data["negations"]),
             mark=str(data["mark"]),
+            written=None if data["written"] is None else tuple(map(str, data["written"])),
             fixed=bool(data["fixed"]),
             **lists,
         )
@@ -237,6 +244,7 @@ def refusal(asked: Signature, stored: Signature) -> Refusal | None:
         ("question", asked.auxiliaries == stored.auxiliaries),
         ("question", asked.mark == stored.mark),
         ("names", sorted(_shared(asked, stored)) == sorted(_shared(stored, asked))),
+        ("names", None in (asked.written, stored.written) or asked.written == stored.written),
         ("words", sorted(asked.words) == sorted(stored.words)),
         ("words", _same_articles(asked, stored)),
         ("order", _same_order(asked, stored)),
@@ -325,6 +333,8 @@ class _Reading:
     article: str = ""  # that of the next word
     known: bool = True  # whether it is in the language of the tables
     marks: str | None = None  # those of a statement, None where something is asked
+    written: list[str] = field(default_factory=list)
+    cased: bool = False  # whether capitals are used with care
     before: str = ""  # the word before
 
 
@@ -344,6 +354,7 @@ class _Reader:
         seen = [part for kind, token, _ in tokens if kind == "word" for part in self._parts(token)]
         read = _Reading(seen=seen, known=known, marks=self._marks(plain, framed))
         read.literals += _CODE.findall(plain) if known else [" ".join(plain.lower().split())]
+        read.cased = plain[:1].isupper() and not self._is_headline(tokens)
         counted = (
             read.marks is not None
             or not self._language.counting.isdisjoint(seen)
@@ -365,6 +376,17 @@ class _Reader:
         parts = {part for word in words for part in self._parts(word)}
         foreign = self._language.foreign.intersection(words)
         return not foreign and not self._language.markers.isdisjoint(parts)
+
+    def _is_headline(self, tokens: list[tuple[str, str, bool]]) -> bool:
+        """Tell whether small words have capitals too: "How To Learn Docker"."""
+        return any(
+            token.istitle()
+            and not first
+            and len(token) > 1
+            and self._parts(token)[0] in self._language.common
+            for kind, token, first in tokens
+            if kind == "word"
+        )
 
     def _marks(self, plain: str, framed: str) -> str | None:
         """Return the punctuation of a statement or a command, None for what is a question."""
@@ -393,6 +415,7 @@ class _Reader:
             tables=language.version,
             numbers=tuple(map(digest, read.numbers)),
             names=tuple(map(digest, read.names)),
+            written=tuple(sorted(map(digest, read.written))) if read.cased else None,
             literals=tuple(map(digest, read.literals)),
             negations=sum(word in language.negations for word in seen),
             opposites=self._opposites(seen),
@@ -436,7 +459,7 @@ class _Reader:
     def _word(self, token: str, read: _Reading, *, first: bool, counted: bool) -> None:
         language = self._language
         acronym = bool(_ACRONYM.fullmatch(token.rstrip("."))) or (not first and token in _LETTERS)
-        named = acronym or (token[:1].isupper() and not first)
+        named = acronym or any(part[:1].isupper() for part in token.split("-")[first:])
         for part in self._parts(token):
             value = language.numbers.get(part) or (part if part in _MONTHS_AND_DAYS else None)
             special = acronym or (named and part in language.capitals)
@@ -451,7 +474,7 @@ class _Reader:
                     or part in language.fronting
                     or language.questions.get(read.before) == "what"
                 )
-                if part in language.fronting | language.directions:
+                if part in language.fronting or part in language.directions:
                     self._letter(read)
                 word = part if exact or not read.known else self._singular(part)
                 bare = word != part
@@ -462,6 +485,9 @@ class _Reader:
                 read.words.append(word)
                 if name:
                     read.names.append(word)
+                    short = len(part) <= _SHORT_NAME and part not in language.canonical
+                    if part not in language.proper:
+                        read.written.append(token[: len(part)] if short else word)
             elif part in _ARTICLES:
                 read.article = _ARTICLES[part]
             elif part in language.auxiliaries:

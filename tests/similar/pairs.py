@@ -2079,6 +2079,558 @@ Tell me I am right | Tell me am I right
 Tell me what you want | Tell me what I want
 Say hi to him | Say hi to me
 What is the word for dog? | What is the word dog for?
+What is vitamin a good for? | What is vitamin b good for?
+What is vitamin A good for? | What is vitamin good for?
+What is the A team? | What is the team?
+Is he an idiot? | Is he the idiot?
+Why do Americans love hockey? | Why do Canadians love hockey?
+Why do people who smoke cough? | Why do people that do not smoke cough?
+How do people with legs drive? | How do people without legs drive?
+What are the uses of Linux? | What are the users of Linux?
+What are the side effects of caffeine? | What are the effects of caffeine?
+How do I make a passport? | How do I fake a passport?
+How do I cook lobster? | How do I eat lobster?
+How does one become a pilot? | How does one marry a pilot?
+How do I write a wrong? | How do I right a wrong?
+Which is the best year? | Which was the best year?
+Do dogs dream? | Do cats dream?
+Why does Quora mark my question? | Why does Reddit mark my question?
+What are the best places in Delhi? | What are the best things in Delhi?
+How can I gain 10 kg in a month? | How can I lose 10 kg in a month?
+How can I lose 10 kg in a month? | How can I lose 5 kg in a month?
+How do I hack a WhatsApp account? | How do I protect a WhatsApp account?
+What would happen if India attacked Pakistan? | What would happen if China attacked Pakistan?
+Who would win a war between India and China? | Who would win a war between India and Pakistan?
+Is it possible for India to beat China? | Is it possible for China to beat India?
+How do you train a dog? | How do you retrain a dog?
+What is the best way to study? | What is the best time to study?
+What is the best way to study math? | What is the best way to teach math?
+What is the best book to learn C? | What is the best course to learn C?
+What is it like to date a doctor? | What is it like to be a doctor?
+What is it like to work at Google? | What is it like to work with Google?
+What's the interview process at Google? | What's the job process at Google?
+How good is IIT Delhi? | How good is IIT Bombay?
+What is the rest mass of a photon? | What is the mass of a photon?
+Can I use a stamp? | Can I reuse a stamp?
+Can I enter the US? | Can I re-enter the US?
+Is Spain pre-war modern? | Is Spain post-war modern?
+What was pre-war Berlin like? | What was post-war Berlin like?
+What is the 3rd planet? | What is the third last planet?
+What is the last planet? | What is the second last planet?
+Is 0.5 enough? | Is 0.05 enough?
+What is 1.5 times 2? | What is 15 times 2?
+What is the 12-hour clock? | What is the 24-hour clock?
+What is 10pm EST in GMT? | What is 10am EST in GMT?
+What is 10 pm EST in GMT? | What is 10 pm PST in GMT?
+What is 2020-01-02 a day of? | What is 2020-02-01 a day of?
+What is on Jan 2? | What is on Feb 2?
+What is on 2 Jan? | What is on 3 Jan?
+What is in Q1? | What is in Q2?
+What is in Section 2? | What is in Section 3?
+What is the twenty-first letter? | What is the twenty-second letter?
+What is the twenty rule? | What is the twenty-one rule?
+What are the thirty days? | What are the forty days?
+What is one hundred times 3? | What is two hundred times 3?
+What is ninety plus 3? | What is nineteen plus 3?
+What is sixty plus 3? | What is sixteen plus 3?
+What is seventy plus 3? | What is seventeen plus 3?
+What is a quarter of 8? | What is a half of 8?
+What is a third of 8? | What is a fifth of 8?
+What is two thirds of 8? | What is one third of 8?
+Is Louis XIV dead? | Is Louis XVI dead?
+Is Rocky II good? | Is Rocky III good?
+Is Rocky 2 good? | Is Rocky 3 good?
+Is Rocky good? | Is Rocky 2 good?
+What is Windows 10? | What is Windows 11?
+What is USB 2? | What is USB 3?
+What is a Core i5? | What is a Core i7?
+What is a Boeing 737? | What is a Boeing 747?
+Who plays Sam? | Who plays Samuel?
+Who is Van Gogh? | Who is Gogh?
+Who is D. Trump? | Who is I. Trump?
+Who is Trump? | Who is Trump Jr?
+Who is Donald Trump? | Who is Ivanka Trump?
+Is Anna's car red? | Is Anne's car red?
+Is Anna friend here? | Is Anna's friend here?
+Who is Ann's brother? | Who is the brother of Bob?
+What did Ann say Bob did? | What did Bob say Ann did?
+Did my mother call my father? | Did my father call my mother?
+Does he love her? | Does she love him?
+Does he know me? | Does I know him?
+Are you older than me? | Are I older than you?
+Why does my boyfriend ignore me? | Why does I ignore my boyfriend?
+Why do I hate my mom? | Why do my mom hate me?
+What can I do for you? | What can you do for me?
+How do I know she loves me? | How do I know I love her?
+Should I trust him? | Should he trust me?
+When should I text her? | When should she text me?
+Do girls like boys? | Do boys like girls?
+Is the square in the circle? | Is the circle in the square?
+Is A subset of B? | Is B subset of A?
+Is x greater than y? | Is y greater than x?
+Who beat Federer? | Who did Federer beat?
+Who is Ann's boss? | Who is the boss Ann?
+Which animals eat plants? | Which plants eat animals?
+What do plants give animals? | What do animals give plants?
+What follows A? | What does A follow?
+What is a list of lists? | What are lists of a list?
+Is heat from light lost? | Is light from heat lost?
+Is a student's teacher old? | Is a teacher's student old?
+Are all cats not black? | Are not all cats black?
+Can only I see it? | Can I only see it?
+Did even he cry? | Did he even cry?
+Is it just fair? | Is it fair?
+Is it quite ready? | Is it not quite ready?
+Is it nearly free? | Is it free?
+Is it partly true? | Is it fully true?
+Is it mostly true? | Is it true?
+Is it ever true? | Is it never true?
+Is it once true? | Is it true?
+Is it maybe true? | Is it surely true?
+Is it also true? | Is it not true?
+Is it enough? | Is it not enough?
+Is it as good as gold? | Is it better than gold?
+Is it less than ten? | Is it more than ten?
+Is it under 18? | Is it over 18?
+Is it up to 18? | Is it over 18?
+Is it between us? | Is it beyond us?
+Is it due to rain? | Is it despite rain?
+Is it because of him? | Is it in spite of him?
+Is it despite the law? | Is it because of the law?
+Is it like a cat? | Is it unlike a cat?
+Is it near Rome? | Is it far from Rome?
+Is it along the road? | Is it across the road?
+Is it on top of the box? | Is it beneath the box?
+Is it apart from VAT? | Is it including VAT?
+Is it plus tax? | Is it minus tax?
+Is it regardless of age? | Is it depending on age?
+Is it instead of rice? | Is it along with rice?
+Is it whether he came? | Is it that he came?
+Is it so that he came? | Is it such that he came?
+Is it since May? | Is it until May?
+Is it by May? | Is it until May?
+Is it as a father? | Is it like a father?
+How dare you? | How do you?
+How come you sleep? | How do you sleep?
+How ought I act? | How need I act?
+You ought to act? | You need not act?
+What needs be done? | What need not be done?
+What is to be done? | What was to be done?
+What has to be done? | What had to be done?
+What can't be done? | What can be done?
+What mustn't be done? | What must be done?
+What needn't be done? | What needs be done?
+What shouldn't I eat? | What should I eat?
+What wouldn't you eat? | What would you eat?
+What hasn't he eaten? | What has he eaten?
+What aren't they? | What are they?
+What doesn't kill you? | What does kill you?
+What isnt legal? | What is legal?
+What wasnt said? | What was said?
+What couldnt he do? | What could he do?
+What wouldnt he do? | What would he do?
+What doesn’t kill you? | What does kill you?
+What can’t I do? | What can I do?
+What foods are low in carbs? | What foods are high in carbs?
+What foods are rich in iron? | What foods are poor in iron?
+What is nonlinear algebra? | What is linear algebra?
+What is irrational fear? | What is rational fear?
+What is unsupervised learning? | What is supervised learning?
+What is disobedience? | What is obedience?
+What is misinformation? | What is information?
+What is antimatter? | What is matter?
+What is counterintelligence? | What is intelligence?
+What is deforestation? | What is forestation?
+What is illiteracy? | What is literacy?
+What is abnormal blood pressure? | What is normal blood pressure?
+What is asymmetric encryption? | What is symmetric encryption?
+What is extrovert? | What is introvert?
+What is implicit typing? | What is explicit typing?
+What is increasing? | What is decreasing?
+What is inductive logic? | What is deductive logic?
+What is outgoing mail? | What is incoming mail?
+What is overweight? | What is underweight?
+What is predecessor? | What is successor?
+What is prefix? | What is suffix?
+What is qualitative data? | What is quantitative data?
+What is a landlord? | What is a tenant?
+What is a lender? | What is a borrower?
+What is a host? | What is a guest?
+What is a predator? | What is a prey?
+What is a noun? | What is a verb?
+What is an uncle? | What is an aunt?
+What is a niece? | What is a nephew?
+What is a numerator? | What is a denominator?
+What is a ceiling? | What is a floor?
+What is a consonant? | What is a vowel?
+What is a vertex? | What is a vertices?
+What is a bacterium? | What is a bacteria?
+What are criteria? | What are criterion?
+Is my foot broken? | Is my feet broken?
+Is my tooth white? | Is my teeth white?
+Are mice smart? | Are mouse smart?
+Is man evil? | Is men evil?
+Is Man evil? | Is man evil?
+Is hope dead? | Is Hope dead?
+Is Faith dead? | Is faith dead?
+Who likes Rose? | Who likes rose?
+Who sells Dove? | Who sells dove?
+Who sells Tide? | Who sells tide?
+Who plays Doom? | Who plays doom?
+Who watches Cheers? | Who watches cheers?
+Who watches Friends? | Who watches friends?
+What is Signal? | What is signal?
+What is Telegram? | What is telegram?
+What is Discord? | What is discord?
+What is Notion? | What is notion?
+What is Linear? | What is linear?
+What is Docker? | What is docker?
+What is Kindle? | What is kindle?
+What is Pandas? | What is pandas?
+What is Spring? | What is spring?
+What is Django? | What is django?
+What is a Pixel? | What is a pixel?
+What is a Beetle? | What is a beetle?
+What is a Jaguar? | What is a jaguar?
+What is a Mustang? | What is a mustang?
+What is the Matrix? | What is the matrix?
+What is the Office? | What is the office?
+What is the Sun? | What is the sun?
+What is Mass? | What is mass?
+What is Reading? | What is reading?
+What is Nice? | What is nice?
+What is Bath? | What is bath?
+What is Man made of? | What is man made of?
+What does a-b mean? | What does a - b mean?
+What does x' mean? | What does x'' mean?
+What does x+ mean? | What does x- mean?
+What does x++ mean? | What does x-- mean?
+What does ?x mean? | What does !x mean?
+What does ? do in JS? | What does ?? do in JS?
+What does ?. do in TS? | What does !. do in TS?
+What does :: do in C++? | What does : do in C++?
+What does #! do? | What does # do?
+What does @ do? | What does @@ do?
+What does __init__ do? | What does __new__ do?
+What does self.x do? | What does self.y do?
+What does -v do? | What does --version do?
+What does -i do in grep? | What does -I do in grep?
+What does ls -a do? | What does ls -A do?
+What does cd .. do? | What does cd . do?
+What does cd ~ do? | What does cd / do?
+What does \\n do? | What does \\t do?
+What does \\s match? | What does \\S match?
+What does \\b match? | What does \\B match?
+What does \\w match? | What does \\W match?
+What does a+ match? | What does a* match?
+What does a.b match? | What does a\\.b match?
+What does (?=a) match? | What does (?!a) match?
+What does (?i)a match? | What does (?s)a match?
+What does [^a] match? | What does [a] match?
+What does [ab] match? | What does [bc] match?
+What does <= mean? | What does < mean?
+What does ≠ mean? | What does = mean?
+What does ∀ mean? | What does ∃ mean?
+What does √2 equal? | What does ∛2 equal?
+What does 5! equal? | What does 5 equal?
+What does sin(x) equal? | What does cos(x) equal?
+What does f(x) equal? | What does f(y) equal?
+What does f'(x) equal? | What does f(x) equal?
+What does log 2 equal? | What does ln 2 equal?
+What does x_1 mean? | What does x_2 mean?
+What does x1 mean? | What does x2 mean?
+What does Na+ mean? | What does Na mean?
+What does Fe2+ mean? | What does Fe3+ mean?
+What does O2 do? | What does O3 do?
+What does m/s mean? | What does m/h mean?
+What does kWh mean? | What does kW mean?
+What does mA mean? | What does MA mean?
+What does mmol mean? | What does mol mean?
+What does Pa mean? | What does PA mean?
+What does ml mean? | What does ML mean?
+What is 5 ml? | What is 5 ML?
+What is 10 Gbps in MB? | What is 10 GBps in MB?
+What is 10 Gb? | What is 10 GB?
+What is 10 gb? | What is 10 GB?
+What is 5 k? | What is 5 K?
+What is 5° of arc? | What is 5' of arc?
+What is 5" in cm? | What is 5' in cm?
+What is 5'10" in cm? | What is 5'11" in cm?
+What is 3x4? | What is 3x5?
+What is #5? | What is #6?
+What is №5? | What is №6?
+What is A4 paper? | What is A5 paper?
+What is US 8 in shoes? | What is UK 8 in shoes?
+What is ¥100? | What is ₩100?
+What is 100 ¢? | What is 100 $?
+What is 100 kr? | What is 100 Kč?
+What is 50% of 8? | What is 50‰ of 8?
+What is +5 degrees? | What is -5 degrees?
+What is ± 5? | What is + 5?
+What is 192.168.0.1? | What is 192.168.1.1?
+What is ::1? | What is ::2?
+What is #fff? | What is #ffe?
+What is /home/a? | What is /home/b?
+What is $HOME? | What is $PATH?
+What is %PATH%? | What is %HOME%?
+What is a:b? | What is a;b?
+What is a/b? | What is b/a?
+What is and/or? | What is or?
+What is he/she? | What is she?
+Read: She left him. | Read: He left her.
+Say yes. | Say no.
+Do call me. | Don't call me.
+Always call me. | Never call me.
+Start the timer. | Stop the timer.
+Turn it on. | Don't turn it on.
+Turn it on. | Turn it off.
+Turn on it. | Turn off it.
+Set the alarm for 7. | Set the alarm to 7.
+Set an alarm. | Set the alarm.
+Set the alarm for 7. | Set the alarm for 8.
+Delete all files. | Delete my files.
+Delete all files. | Delete files.
+Delete the file. | Delete the files.
+Send him the money. | Send her the money.
+Send Bob Ann's number. | Send Ann Bob's number.
+Remind me to call mom. | Remind me not to call mom.
+Remind me before lunch. | Remind me after lunch.
+Translate it to French. | Translate it from French.
+Translate "a" to "b". | Translate "b" to "a".
+Sort ascending. | Sort descending.
+Sort by name. | Sort by date.
+Rewrite it in first person. | Rewrite it in third person.
+Rewrite it in past tense. | Rewrite it in present tense.
+Make it shorter. | Make it longer.
+Make it more formal. | Make it less formal.
+Make it formal. | Make it informal.
+Summarize in 100 words. | Summarize under 100 words.
+Summarize in 100 words. | Summarize in 200 words.
+Summarize it as bullets. | Summarize it as a paragraph.
+Use no emojis. | Use emojis.
+Use tabs. | Use spaces.
+Write with jokes. | Write without jokes.
+Write me a letter. | Write him a letter.
+Write a letter to my boss. | Write a letter from my boss.
+Write a letter. | Write two letter.
+Ich will gehen | Ich kann gehen
+Was ist Hund auf Englisch? | Was ist Hunde auf Englisch?
+Will er Auto kaufen? | Will er Autos kaufen?
+Warum will er so viel? | Warum will er so viele?
+Quiero comprar perro do mi | Quiero comprar perros do mi
+Is dit huis of niet? | Is dit huizen of niet?
+Has visto gato? | Has visto gatos?
+Is het warm buiten? | Is het warmer buiten?
+Was sagt er? | Was sagte er?
+Do Polski? | Do Polska?
+Kannst du mir helfen? | Kannst du mir nicht helfen?
+Bitte öffne das | Bitte schließe das
+Hai visto gatto? | Hai visto gatti?
+No puedo dormir | No puede dormir
+Can köpek uyur? | Can köpekler uyur?
+Wie ist das Wetter? | Wie ist das Wasser?
+Why do Indians hate him? | Why do Indian hate him?
+Who is the Turkish man? | Who is the turkish man?
+How do I trump it? | How do I Trump it?
+How is polish made? | How is Polish made?
+What does Bob's mean? | What does Bobs mean?
+Is the left strong? | Is the Left strong?
+Is mercury hot? | Is Mercury hot?
+What is a Republican? | What is a republican?
+Why is it that he left? | Why is it he left that?
+What do you do when bored? | What do you do if bored?
+What do you do when bored? | What do you do before bored?
+What does one wear? | What do ones wear?
+What does anybody know? | What does nobody know?
+Is everything ok? | Is something ok?
+Is everything ok? | Is nothing ok?
+Who else knows? | Who knows?
+Is he still here? | Is he no longer here?
+Is he already here? | Is he not yet here?
+Do I need one of them? | Do I need two of them?
+Is it the one? | Is it one?
+Can I have the other? | Can I have another?
+Which of them won? | Which of us won?
+What part of this is it? | What part of that is it?
+What did those do? | What did these do?
+What is hers? | What is his?
+What is ours? | What is theirs?
+Is somebody there? | Is anybody there?
+Should each pay? | Should both pay?
+Is whoever it is ok? | Is whatever it is ok?
+How much sleep is ok? | How little sleep is ok?
+How many are there? | How few are there?
+How well does it work? | How badly does it work?
+How quickly does it grow? | How slowly does it grow?
+How easily does it break? | How hardly does it break?
+How early is it? | How often is it?
+How near is it? | How far is it?
+How large is it? | How small is it?
+How strong is it? | How weak is it?
+How young is she? | How old is she?
+How thick is it? | How thin is it?
+How fast is it? | How slow is it?
+How loud is it? | How quiet is it?
+How hot is it? | How cold is it?
+How dark is it? | How bright is it?
+How hard is it? | How soft is it?
+How likely is it? | How unlikely is it?
+How common is it? | How rare is it?
+Is it a one-way street? | Is it a two-way street?
+Is it a full-time job? | Is it a part-time job?
+Is it a short-term loan? | Is it a long-term loan?
+Is it a left-handed glove? | Is it a right-handed glove?
+Is it up-to-date? | Is it out-of-date?
+Is it on-site? | Is it off-site?
+Is it on-premise? | Is it off-premise?
+Is it well-known? | Is it unknown?
+Is it pre-tax? | Is it post-tax?
+Is it self-employed? | Is it employed?
+Is it read-only? | Is it write-only?
+Is it co-owned? | Is it owned?
+Is it ex-wife? | Is it wife?
+What does my ex-wife get? | What does my wife get?
+What does my ex wife get? | What does my wife get?
+Is the vice president elected? | Is the president elected?
+Is the step-mother liable? | Is the mother liable?
+Is the grandmother liable? | Is the mother liable?
+Is the great-grandfather alive? | Is the grandfather alive?
+Who is the deputy director? | Who is the director?
+Who is the former director? | Who is the director?
+Who is the acting director? | Who is the director?
+Who is the first lady? | Who is the lady?
+Who is the youngest one? | Who is the oldest one?
+What is the first half called? | What is the second half called?
+What is half of it? | What is twice of it?
+What happens every day? | What happens every other day?
+What happens every two days? | What happens every three days?
+What happens a day before? | What happens two days before?
+What happens last week? | What happens next week?
+What happens this week? | What happens next week?
+What happened a year ago? | What happened an hour ago?
+What happened ago? | What happened before?
+What happens in an hour? | What happens in a day?
+What happens in the morning? | What happens in the evening?
+What happens weekly? | What happens monthly?
+What happens annually? | What happens biannually?
+What happens biweekly? | What happens weekly?
+What happens at dawn? | What happens at dusk?
+What happens on weekdays? | What happens on weekends?
+What happens on Easter? | What happens on Christmas?
+What happened on 11 September? | What happened on 9 November?
+What is 11/9? | What is 9/11?
+What is 12/31? | What is 12/30?
+What is 1/4? | What is 1/8?
+What is 3:4? | What is 4:3?
+What is 16:9? | What is 16:10?
+What is 4K? | What is 8K?
+What is 1080p? | What is 720p?
+What is 2D? | What is 3D?
+What is 3G? | What is 4G?
+What is B1 English? | What is B2 English?
+What is G20? | What is G7?
+What is F1? | What is F2?
+What is M1 Mac? | What is M2 Mac?
+What is x86? | What is x64?
+What is RS-232? | What is RS-485?
+What is COVID-19? | What is COVID-20?
+What is C-3? | What is C-4?
+What is T1 time? | What is T2 time?
+What is Type A person? | What is Type B person?
+What is class A share? | What is class B share?
+What is Plan A? | What is Plan B?
+What is option a? | What is option b?
+What is grade a beef? | What is grade beef?
+What is an A grade? | What is a B grade?
+What is MI5? | What is MI6?
+What is Article V? | What is Article IV?
+What is Super Bowl L? | What is Super Bowl LI?
+What is WWI? | What is WWII?
+What is WW1? | What is WW2?
+What is ISO 9001? | What is ISO 27001?
+What is RFC 822? | What is RFC 2822?
+What is CVE-2021-1? | What is CVE-2021-2?
+What is § 5? | What is § 6?
+What is 10^3? | What is 10^-3?
+What is 10⁻³? | What is 10³?
+What is H₂O? | What is H₃O?
+What is x²? | What is x³?
+What is log2 of 8? | What is log10 of 8?
+What is a×b? | What is a÷b?
+What is a·b? | What is a×b?
+What is a ± b? | What is a + b?
+What is a ⊂ b? | What is a ⊃ b?
+What is a → b? | What is a ← b?
+What is a ∧ b? | What is a ∨ b?
+What is ¬a? | What is a?
+What is a' in logic? | What is a in logic?
+What is a%b? | What is a/b?
+What is 1..5? | What is 1...5?
+What is [1,2]? | What is [2,1]?
+What is (1, 2)? | What is (2, 1)?
+What is 1, 2? | What is 2, 1?
+What is (1,5]? | What is [1,5]?
+What is "a,b"? | What is "a b"?
+What is f(a,b)? | What is f(b,a)?
+What is a-b? | What is b-a?
+What is a(b+c)? | What is ab+c?
+What is 2(3+4)? | What is 2*3+4?
+What is --x? | What is -x?
+What is x--? | What is x?
+What is <a> in HTML? | What is </a> in HTML?
+What is &lt;? | What is &gt;?
+What is \\\\ in C? | What is \\ in C?
+What is /* in C? | What is // in C?
+What is # in Markdown? | What is ## in Markdown?
+What is *a* in Markdown? | What is **a** in Markdown?
+What is _a_ in Markdown? | What is a in Markdown?
+What is 👨? | What is 👩?
+What is 👍🏻? | What is 👍?
+What is :D? | What is :P?
+What is xD? | What is XD?
+What is <3? | What is </3?
+What is ^_^? | What is -_-?
+Is he well? | Is he Well?
+You can do it! | You can't do it!
+You are good. | You are no good.
+We won! | We lost!
+I am fine. | I am not fine.
+I have a cat. | I had a cat.
+I have a cat. | I have no cat.
+I like it. | I like him.
+I gave her it. | I gave him it.
+The dog bit the man. | The man bit the dog.
+Dogs eat cats. | Dogs cats eat.
+Tell me about Rome. | Tell him about Rome.
+Tell me about Rome. | Tell me Rome.
+Tell me who it is. | Tell me what it is.
+Tell me why he died. | Tell me how he died.
+Tell me when he died. | Tell me where he died.
+Tell me if he died. | Tell me if she died.
+Tell me if he died. | Tell me if he lives.
+Explain why it rains. | Explain how it rains.
+Explain to a child. | Explain like a child.
+Explain to me gravity. | Explain to him gravity.
+Describe a day. | Describe your day.
+Describe yourself. | Describe me.
+Compare cats and dogs. | Compare cats and cows.
+Define affect. | Define effect.
+Define "a". | Define "b".
+Name a president. | Name the president.
+Name one president. | Name two president.
+Name the largest city. | Name a large city.
+List the files. | List my files.
+List five files. | List six files.
+List files in this folder. | List files outside this folder.
+Find x. | Find y.
+Solve x+1=2. | Solve x-1=2.
+Solve x+1=2. | Solve x+2=1.
+Solve x>1. | Solve x<1.
+Calculate 1+2*3. | Calculate (1+2)*3.
+Calculate 1 + 2. | Calculate 1 × 2.
+Write code. | Write a code.
+Write a test. | Write tests.
+Write in C. | Write in C++.
 """)
 
 DIFFERENT: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -11,9 +12,14 @@ from langchain_llmcache._similar.texts import Signature, refusal, signature
 from tests.similar.pairs import DIFFERENT, PARAPHRASES, Pair
 
 
+@functools.cache
+def _signature(text: str) -> Signature:
+    return signature(text, ENGLISH)
+
+
 def refused(left: str, right: str) -> str | None:
     """Return why two questions may not share an answer."""
-    return refusal(signature(left, ENGLISH), signature(right, ENGLISH))
+    return refusal(_signature(left), _signature(right))
 
 
 @pytest.mark.parametrize("kind", DIFFERENT)
