@@ -160,7 +160,9 @@ def last():
 """
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "valkey", "memory"])
+@pytest.mark.parametrize(
+    "kind", ["sqlite", pytest.param("valkey", marks=pytest.mark.server), "memory"]
+)
 def test_at_the_exit_of_a_process(kind: str, valkey_url: str, tmp_path: Path) -> None:
     """``atexit`` may use both halves: what does not work any more is not blamed on the store."""
     url = {"sqlite": f"sqlite:///{tmp_path / 'a.db'}", "valkey": valkey_url, "memory": "memory://"}

@@ -306,7 +306,7 @@ def signals(draw: random.Random, longest: float = 0.002) -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("valkey", marks=pytest.mark.server)])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LLMCache]:
     """A cache on each kind of store, with all that may be interrupted."""
     url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/cache.db"}.get(request.param)

@@ -41,7 +41,14 @@ from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 SECRET = "s3cr3t-of-this-test"
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey", "wrapped"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("valkey", marks=pytest.mark.server),
+        pytest.param("wrapped", marks=pytest.mark.server),
+    ]
+)
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LLMCache]:
     """A cache of each kind, with all that may be hard to copy."""
     options: dict[str, Any] = {

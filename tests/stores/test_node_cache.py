@@ -46,7 +46,14 @@ OTHER: FullKey = (("graph", "other"), "one")
 KEYS = (ONE, TWO, OTHER)
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey", "cluster"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("valkey", marks=pytest.mark.server),
+        pytest.param("cluster", marks=pytest.mark.server),
+    ]
+)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Make caches on one store, each store in turn."""
     kind: str = request.param

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,12 @@ class TlsFront:
             client, _ = await loop.sock_accept(self._listener)
             conversation = asyncio.create_task(self._serve(client))
             self._conversations.add(conversation)
-            conversation.add_done_callback(self._conversations.discard)
-            conversation.add_done_callback(
-                lambda task, of=client: of.close() if task.cancelled() else None
-            )
+            conversation.add_done_callback(partial(self._over, client))
+
+    def _over(self, client: socket.socket, conversation: asyncio.Task[None]) -> None:
+        self._conversations.discard(conversation)
+        if conversation.cancelled():  # perhaps before it began
+            client.close()
 
     async def _serve(self, client: socket.socket) -> None:
         try:
