@@ -479,6 +479,7 @@ def sentinel_failover() -> Iterator[Scene]:
                 ValkeyCache(watching.sentinel().master_for(SERVICE), prefix="llm_cache:"),
                 timeout=TIMEOUT,
             ),
+            opens=False,  # the replica may take over before
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ def processes(clients: int) -> tuple[tuple[int, str], ...]:
 # A stream whose reader does not ask for more.
 STALLED = Scenario(one_process(3), max_wait=3, faults=1, kinds=("suspend",))
 
+EXPLORE_ALL = os.environ.get("LLMCACHE_EXPLORE") == "all"
 
 QUICK = [
     # All goes well, and takes its time or not.
@@ -76,6 +78,9 @@ LONGER = [
         ),
         850_000,
     ),
+]
+# Minutes each: with LLMCACHE_EXPLORE=all.
+LONGEST = [
     (
         "3 processes, a failure",
         Scenario(processes(3), lease=SHORT, faults=1, kinds=("model",)),
@@ -109,7 +114,7 @@ LONGER = [
     [pytest.param(scenario, count, id=name) for name, scenario, count in QUICK]
     + [
         pytest.param(scenario, count, id=name, marks=pytest.mark.long)
-        for name, scenario, count in LONGER
+        for name, scenario, count in LONGER + (LONGEST if EXPLORE_ALL else [])
     ],
 )
 @pytest.mark.timeout(900)
