@@ -297,6 +297,15 @@ ENGLISH = Language(
         ),
         (r"^what (?:can|could|should) (?:i|you|we|one) do (?:in order )?to\b", "how to"),
         (r"^the (?:best )?(?:way|steps) to\b", "how to"),
+        (r"^is it possible (?:for me )?to (?=\w)", "can i "),
+        (r"^what should (?:i|one) (?=\w)", "what to "),
+        (
+            (
+                r"\bwhere (?:do|can|could) (?:i|you|we|one) (?=(?:buy|purchase|find|get|watch|download|see|learn|rent|"
+                r"order|read|report|apply|register|complain)\b)"
+            ),
+            "where to ",
+        ),
         (
             rf"\bhow (?:do|does|can|could|should|would) (?:i|you|we|one) (?!(?:{_STATES})\b)",
             "how to ",

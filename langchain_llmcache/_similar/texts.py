@@ -132,6 +132,8 @@ _UNITS_IN_ANY_CASE: Final = frozenset(
 )
 # Of names of few letters, each letter's case counts: Pa and PA.
 _SHORT_NAME: Final = 3
+# What an apostrophe parts from a word, with what it stands for; "'s" and "'d" stand for several words.
+_TAILS: Final = {"s": "'s", "d": "'d", "m": "am", "re": "are", "ve": "have", "ll": "will"}
 # With fewer words besides those that are light, "the" makes another question: "what is the time".
 _TOLD_BY_ARTICLES: Final = 3
 # An "A" amid a sentence is a name: vitamin A.
@@ -486,7 +488,7 @@ class _Reader:
                 if name:
                     read.names.append(word)
                     short = len(part) <= _SHORT_NAME and part not in language.canonical
-                    if part not in language.proper:
+                    if word not in language.proper:
                         read.written.append(token[: len(part)] if short else word)
             elif part in _ARTICLES:
                 read.article = _ARTICLES[part]
@@ -567,9 +569,9 @@ def _tokens(text: str, *, brackets: bool) -> Iterator[tuple[str, str, bool]]:
 def _tail_apart(word: str) -> tuple[str, ...]:
     """Return a word and what an apostrophe parts from it."""
     head, apostrophe, tail = word.partition("'")
-    return (
-        (head, f"'{tail}") if apostrophe and tail in {"s", "m", "re", "ve", "d", "ll"} else (word,)
-    )
+    if not apostrophe or tail not in _TAILS:
+        return (word,)
+    return (head, _TAILS[tail])
 
 
 def _number(token: str) -> str:
@@ -577,7 +579,7 @@ def _number(token: str) -> str:
     match = _UNIT.match(token.replace("−", "-"))
     amount, unit = (match["amount"], match["unit"]) if match else (token, "")
     amount = re.sub(r"(?<=\d),(?=\d{3}\b)", "", amount)
-    lower = unit.lower()
-    if len(unit) > _SHORT_UNIT or lower in _UNITS_IN_ANY_CASE:
+    lower = unit.lower().replace("percent", "%")
+    if len(unit) > _SHORT_UNIT or lower in _UNITS_IN_ANY_CASE or lower == "%":
         unit = lower
     return f"{amount} {unit}".strip()

@@ -2631,6 +2631,54 @@ Calculate 1 + 2. | Calculate 1 × 2.
 Write code. | Write a code.
 Write a test. | Write tests.
 Write in C. | Write in C++.
+Is it possible to sleep? | Is it possible not to sleep?
+Is it possible for me to vote? | Is it possible for him to vote?
+Is it possible to see it? | Is it possible to hear it?
+Is it possible to see it? | Is it legal to see it?
+Where can I buy it? | Where should I buy it?
+Where can I buy it? | Where did I buy it?
+Where can I buy it? | Where can he buy it?
+Where do you buy it? | Where do they buy it?
+What should I eat? | What should he eat?
+What should I eat? | What would I eat?
+What should I do? | What should I be?
+I've seen it? | I'd seen it?
+I'll go? | I'd go?
+They 're lost. | They 've lost.
+What is 5 percent mille? | What is 5 per mille?
+What is 5% of it? | What is 5 percentage points of it?
+In 1951 he moved to Paris from London. | In 1951 he moved to London from Paris.
+Ann and not Bob won. | Bob and not Ann won.
+He was born in Rome and died in Oslo. | He was born in Oslo and died in Rome.
+The red car hit the blue van. | The blue car hit the red van.
+The album was recorded in 1990 and released in 1992. | The album was released in 1990 and recorded in 1992.
+Is the Ohio River a tributary of the Mississippi River? | Is the Mississippi River a tributary of the Ohio River?
+What is the east end of the north road? | What is the north end of the east road?
+Was the play based on the film? | Was the film based on the play?
+Did Smith succeed Jones as mayor? | Did Jones succeed Smith as mayor?
+Who replaced Ann as Bob's boss? | Who replaced Bob as Ann's boss?
+In which year did he sell it? | In which he did sell it year?
+How do I get a job in US from India? | How do I get a job in India from US?
+Can a US citizen marry an Indian? | Can an Indian marry a US citizen?
+How do I tell my boss about my friend? | How do I tell my friend about my boss?
+How much water is in wine? | How much wine is in water?
+Why is milk in tea? | Why is tea in milk?
+Can I put hot water in a cold glass? | Can I put cold water in a hot glass?
+What big cat is a small dog? | What small cat is a big dog?
+What is the old name of the new city? | What is the new name of the old city?
+In Paris, what is the capital of France? | In Paris what is the capital of France?
+In Java, how do I call Python? | In Python, how do I call Java?
+With a dog, can I get a cat? | With a cat, can I get a dog?
+For my wife, is my boss good? | For my boss, is my wife good?
+On a Mac, how do I run Windows? | On Windows, how do I run a Mac?
+At work, how do I think of home? | At home, how do I think of work?
+During the war what happened in peace? | During peace what happened in the war?
+Is money in love? | Is love in money?
+Is life with pain real? | Is pain with life real?
+What is work for money? | What is money for work?
+What is a meal for a dog? | What is a dog for a meal?
+Is tea with milk ok? | Is milk with tea ok?
+What is a man in a box? | What is a box in a man?
 """)
 
 DIFFERENT: Final = {
