@@ -2,6 +2,7 @@
 
     python -m tests.faults            prints the table of docs/failures.md, in Markdown
     python -m tests.faults frozen     only the faults with that in their name
+    python -m tests.faults --similar  with near-identical matching: the table of docs/near-identical.md
 
 ``tests/flow/test_faults.py`` holds the same measurements to their promises.
 """
@@ -23,9 +24,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from unittest import mock
 
+from langchain_core.load import dumps
+from langchain_core.messages import HumanMessage
 from langgraph_checkpoint_aws import ValkeyCache
 
-from langchain_llmcache import CacheStats, LLMCache
+from langchain_llmcache import CacheStats, LLMCache, Similar
+from tests.similar.embedders import WordEmbeddings
+from tests.support import acl
 from tests.support.patience import LATE
 from tests.support.proxy import (
     BlackHole,
@@ -41,9 +46,16 @@ from tests.support.proxy import (
 )
 from tests.support.proxy import Fault as Network
 from tests.support.sentinel import SERVICE, ValkeySentinel
-from tests.support.servers import HOST, ValkeyClusterServers, ValkeyServer, wait_until
-from tests.support.targets import LLM_STRING, PROMPT, Half, answer
+from tests.support.servers import (
+    HOST,
+    ValkeyClusterServers,
+    ValkeyServer,
+    search_modules,
+    wait_until,
+)
+from tests.support.targets import LLM_STRING, Half, answer
 
+PROMPT: Final = "How do I renew a lease?"
 TIMEOUT: Final = 0.5
 CALLS: Final = 1000
 _LOAD: Final = 4  # callers at once
@@ -52,8 +64,43 @@ _GIVE_UP: Final = LATE
 Kind = Literal["sync", "async"]
 
 
+# Set while near-identical matching is switched on: of all scenes, whose threads are many.
+_similar: Final = threading.Event()
+_times: Final = itertools.count()
+
+
 def nothing() -> None:
     """Do nothing."""
+
+
+def _server(*directives: str, **options: Any) -> ValkeyServer:
+    """Return a server, which can search if it has to."""
+    return ValkeyServer(*_modules(), *directives, **options)
+
+
+def _modules() -> list[str]:
+    return search_modules() if _similar.is_set() else []
+
+
+def _options() -> dict[str, Any]:
+    """Return what every cache is made with."""
+    if not _similar.is_set():
+        return {"timeout": TIMEOUT}
+    similar = Similar(WordEmbeddings(), min_similarity=0.8, audit=0.0, first_audits=0)
+    return {"timeout": TIMEOUT, "similar": similar}
+
+
+def _asked(question: str) -> str:
+    """Return a prompt; with matching, another one each time, spaced in its own way."""
+    if not _similar.is_set():
+        return question
+    spaces = f"{next(_times):b}".replace("0", " ").replace("1", "\t")
+    return dumps([HumanMessage(question + spaces)])
+
+
+def _entries(client: Any) -> list[bytes]:
+    """Return the keys of some stored answers: all there are, without matching."""
+    return [key for key in client.keys("*llm_cache:*") if b":similar" not in key][: _LOAD * 2 + 1]
 
 
 @dataclass
@@ -86,7 +133,7 @@ class Scene:
         """Return a cache on the store."""
         if self.make is not None:
             return self.make()
-        return LLMCache.from_url(self.url, timeout=TIMEOUT)
+        return LLMCache.from_url(self.url, **_options())
 
 
 @dataclass(frozen=True)
@@ -113,6 +160,7 @@ class Fault:
 
 
 FAULTS: Final[list[Fault]] = []
+FAULTS_OF_MATCHING: Final[list[Fault]] = []
 
 
 def fault(
@@ -136,7 +184,7 @@ def fault(
 @fault("down when the application starts")
 def down_at_start() -> Iterator[Scene]:
     """Down when the application starts."""
-    with ValkeyServer() as server:
+    with _server() as server:
         server.kill()
         yield Scene(server.url, end=lambda: (server.start(), None)[1], healthy=False)
 
@@ -144,14 +192,14 @@ def down_at_start() -> Iterator[Scene]:
 @fault("killed under load, and restarted")
 def killed() -> Iterator[Scene]:
     """Killed under load, and restarted."""
-    with ValkeyServer() as server:
+    with _server() as server:
         yield Scene(server.url, server.kill, lambda: (server.start(), None)[1])
 
 
 @fault("frozen (SIGSTOP), and continued")
 def frozen() -> Iterator[Scene]:
     """Frozen (SIGSTOP), and continued."""
-    with ValkeyServer() as server:
+    with _server() as server:
         yield Scene(server.url, server.freeze, server.thaw)
 
 
@@ -159,14 +207,14 @@ def frozen() -> Iterator[Scene]:
 def paused() -> Iterator[Scene]:
     """`CLIENT PAUSE`."""
     # (UNPAUSE would be paused, too.)
-    with ValkeyServer() as server, server.client() as client:
+    with _server() as server, server.client() as client:
         yield Scene(server.url, lambda: client.client_pause(3000), client.ping)
 
 
 @fault("something else listens at its port")
 def not_valkey() -> Iterator[Scene]:
     """Something else listens at its port."""
-    with ValkeyServer() as server, contextlib.ExitStack() as stack:
+    with _server() as server, contextlib.ExitStack() as stack:
         other: list[NotValkey] = []
 
         def begin() -> None:
@@ -190,7 +238,7 @@ def connects_hang() -> Iterator[Scene]:
 
         def end() -> None:
             listener.close()
-            server = ValkeyServer()
+            server = _server()
             server._port = listener.port
             stack.enter_context(server)
 
@@ -200,7 +248,7 @@ def connects_hang() -> Iterator[Scene]:
 @contextmanager
 def _name_server(lookup: Callable[[], None]) -> Iterator[Scene]:
     """The host's name is looked up by ``lookup`` at first, and is known in the end."""
-    with ValkeyServer() as server:
+    with _server() as server:
         real = socket.getaddrinfo
         known = threading.Event()
         name = f"cache-{server.port}.test"
@@ -242,7 +290,7 @@ def name_unknown() -> Iterator[Scene]:
 @fault("a name whose first address is silent")
 def two_addresses() -> Iterator[Scene]:
     """A name whose first address is silent."""
-    with ValkeyServer() as server, HangingListener("127.0.0.2", server.port), _patching:
+    with _server() as server, HangingListener("127.0.0.2", server.port), _patching:
         real = socket.getaddrinfo
         name = f"two-{server.port}.test"
 
@@ -258,14 +306,14 @@ def two_addresses() -> Iterator[Scene]:
 @fault("idle connections forgotten, without a word (NAT, load balancer)")
 def forgotten() -> Iterator[Scene]:
     """Idle connections forgotten, without a word (NAT, load balancer)."""
-    with ValkeyServer() as server, FaultProxy(server.port) as proxy:
+    with _server() as server, FaultProxy(server.port) as proxy:
         # It mends itself: what is measured comes after the cut.
         yield Scene(proxy.url, end=lambda: (proxy.forget(), None)[1], opens=False)
 
 
 @contextmanager
 def _behind_a_proxy(fault: Network, **options: Any) -> Iterator[Scene]:
-    with ValkeyServer() as server, FaultProxy(server.port) as proxy:
+    with _server() as server, FaultProxy(server.port) as proxy:
         good = proxy.fault
 
         def begin() -> None:
@@ -307,7 +355,7 @@ _network("too_slow", "replies 800 ms late", Delay(0.8))
 def _configured(
     begin: Sequence[Any], end: Sequence[Any], *directives: str, **options: Any
 ) -> Iterator[Scene]:
-    with ValkeyServer(*directives) as server, server.client() as client:
+    with _server(*directives) as server, server.client() as client:
         yield Scene(
             server.url,
             lambda: client.execute_command(*begin),
@@ -317,9 +365,14 @@ def _configured(
 
 
 def _command(
-    name: str, title: str, begin: Sequence[Any], end: Sequence[Any], **options: Any
+    name: str,
+    title: str,
+    begin: Sequence[Any],
+    end: Sequence[Any],
+    faults: list[Fault] = FAULTS,
+    **options: Any,
 ) -> None:
-    FAULTS.append(Fault(name, title, lambda: _configured(begin, end, **options)))
+    faults.append(Fault(name, title, lambda: _configured(begin, end, **options)))
 
 
 _command(
@@ -338,12 +391,21 @@ _command(
     served=True,
     opens=False,
 )
+_command(
+    "index_dropped",
+    "its index dropped",
+    ("FT.DROPINDEX", "llm_cache:similar-256"),
+    ("PING",),
+    FAULTS_OF_MATCHING,
+    opens=False,
+)
+_command("flushed", "all of it flushed", ("FLUSHALL",), ("PING",), FAULTS_OF_MATCHING, opens=False)
 
 
 @fault("loading its data (LOADING)")
 def loading() -> Iterator[Scene]:
     """Loading its data (LOADING)."""
-    with ValkeyServer() as server:
+    with _server() as server:
         with server.client() as client:
             client.mset({f"key {number}": "x" for number in range(50_000)})
 
@@ -351,6 +413,7 @@ def loading() -> Iterator[Scene]:
             with server.client() as client:
                 client.save()
             server._directives = (
+                *_modules(),
                 "key-load-delay 1200",
                 "loading-process-events-interval-bytes 1024",
             )
@@ -364,32 +427,34 @@ def loading() -> Iterator[Scene]:
         yield Scene(server.url, begin, end)
 
 
-def _denied(command: str, *, served: bool) -> None:
+def _denied(command: str, *, served: bool, faults: list[Fault] = FAULTS) -> None:
     @contextmanager
     def scene() -> Iterator[Scene]:
-        users = {"app": ">secret on ~llm_cache:* +get +set +mget +unlink +scan +eval"}
-        with ValkeyServer(users=users) as server, server.client() as client:
+        users = acl.rules(acl.SIMILAR if _similar.is_set() else acl.SINGLE)
+        with _server(users=users) as server, server.client() as client:
             yield Scene(
-                server.url_for("app", "secret"),
+                server.url_for(*acl.MINIMAL_USER),
                 lambda: client.execute_command("ACL", "SETUSER", "app", f"-{command}"),
                 lambda: client.execute_command("ACL", "SETUSER", "app", f"+{command}"),
                 served=served,
                 opens=False,
             )
 
-    FAULTS.append(Fault(f"denied_{command}", f"no permission for `{command.upper()}`", scene))
+    faults.append(Fault(f"denied_{command}", f"no permission for `{command.upper()}`", scene))
 
 
 _denied("get", served=False)
 _denied("mget", served=True)
 _denied("set", served=True)
 _denied("unlink", served=True)
+_denied("ft.search", served=False, faults=FAULTS_OF_MATCHING)
+_denied("hset", served=True, faults=FAULTS_OF_MATCHING)
 
 
 @fault("wrong password")
 def wrong_password() -> Iterator[Scene]:
     """Wrong password."""
-    with ValkeyServer(password="right") as server, server.client() as client:
+    with _server(password="right") as server, server.client() as client:
         yield Scene(
             server.url_for("", "wrong"),
             end=lambda: client.config_set("requirepass", "wrong"),
@@ -400,7 +465,7 @@ def wrong_password() -> Iterator[Scene]:
 @fault("no password given (NOAUTH)")
 def no_password() -> Iterator[Scene]:
     """No password given (NOAUTH)."""
-    with ValkeyServer(password="right") as server, server.client() as client:
+    with _server(password="right") as server, server.client() as client:
         yield Scene(
             f"valkey://{HOST}:{server.port}",
             end=lambda: client.config_set("requirepass", ""),
@@ -411,7 +476,7 @@ def no_password() -> Iterator[Scene]:
 @fault("no connections left (`maxclients`)")
 def too_many_clients() -> Iterator[Scene]:
     """No connections left (`maxclients`)."""
-    with ValkeyServer() as server, server.client() as client:
+    with _server() as server, server.client() as client:
 
         def begin() -> None:
             client.config_set("maxclients", 1)
@@ -423,7 +488,7 @@ def too_many_clients() -> Iterator[Scene]:
 @fault("another type at the key (WRONGTYPE)")
 def wrong_type() -> Iterator[Scene]:
     """Another type at the key (WRONGTYPE)."""
-    with ValkeyServer() as server, server.client() as client:
+    with _server() as server, server.client() as client:
 
         def begin() -> None:
             for key in client.keys("llm_cache:*"):
@@ -436,10 +501,10 @@ def wrong_type() -> Iterator[Scene]:
 @fault("another's value of 60 MB at the key")
 def large_value() -> Iterator[Scene]:
     """Another's value of 60 MB at the key."""
-    with ValkeyServer() as server, server.client() as client:
+    with _server() as server, server.client() as client:
 
         def begin() -> None:
-            for key in client.keys("llm_cache:*"):
+            for key in _entries(client):
                 client.setrange(key, 60_000_000, b"x")
 
         # It is removed, and the next store puts an answer in its place.
@@ -449,10 +514,10 @@ def large_value() -> Iterator[Scene]:
 @fault("another's value of 400 MB at a key", is_costly=True)
 def huge_value() -> Iterator[Scene]:
     """Another's value of 400 MB at a key."""
-    with ValkeyServer() as server, server.client() as client:
+    with _server() as server, server.client() as client:
 
         def begin() -> None:
-            key, *_ = client.keys("llm_cache:*")
+            key, *_ = _entries(client)
             client.setrange(key, 400_000_000, b"x")
 
         yield Scene(server.url, begin, served=True, opens=False)
@@ -465,8 +530,8 @@ def huge_value() -> Iterator[Scene]:
 def sentinel_failover() -> Iterator[Scene]:
     """Sentinel: the primary is killed, the replica promoted."""
     with (
-        ValkeyServer() as primary,
-        ValkeyServer(f"replicaof {HOST} {primary.port}") as replica,
+        _server() as primary,
+        _server(f"replicaof {HOST} {primary.port}") as replica,
         ValkeySentinel(primary) as watching,
         replica.client() as client,
     ):
@@ -477,7 +542,7 @@ def sentinel_failover() -> Iterator[Scene]:
             lambda: wait_until(lambda: client.role()[0] == b"master", "the replica took over"),
             make=lambda: LLMCache(
                 ValkeyCache(watching.sentinel().master_for(SERVICE), prefix="llm_cache:"),
-                timeout=TIMEOUT,
+                **_options(),
             ),
             opens=False,  # the replica may take over before
         )
@@ -486,11 +551,11 @@ def sentinel_failover() -> Iterator[Scene]:
 @contextmanager
 def _cluster() -> Iterator[tuple[ValkeyClusterServers, Callable[..., LLMCache]]]:
     """Yield a cluster, and what makes a cache all of whose entries are on one of its nodes."""
-    with ValkeyClusterServers(3, 3) as servers:
+    with ValkeyClusterServers(3, 3, *_modules()) as servers:
 
         def make(url: str = servers.url, **options: Any) -> LLMCache:
             return LLMCache.from_url(
-                url, cluster=True, prefix="{app}llm_cache:", timeout=TIMEOUT, **options
+                url, cluster=True, prefix="{app}llm_cache:", **_options(), **options
             )
 
         yield servers, make
@@ -558,7 +623,7 @@ def cluster_large_value() -> Iterator[Scene]:
 
         def begin() -> None:
             with _holder(servers).client() as client:
-                for key in client.keys("*"):
+                for key in _entries(client):
                     client.setrange(key, 60_000_000, b"x")
 
         yield Scene(servers.url, begin, served=True, opens=False, make=make)
@@ -567,7 +632,7 @@ def cluster_large_value() -> Iterator[Scene]:
 @fault("cluster: its node announces an address that nobody reaches (NAT), until it can be")
 def behind_nat() -> Iterator[Scene]:
     """Cluster: its node announces an address that nobody reaches (NAT), until it can be."""
-    with ValkeyClusterServers(1) as servers:
+    with ValkeyClusterServers(1, 0, *_modules()) as servers:
         [node] = servers.nodes
         where = ["127.0.0.9"]
 
@@ -582,7 +647,8 @@ def behind_nat() -> Iterator[Scene]:
                 make=lambda: LLMCache.from_url(
                     node.url,
                     cluster=True,
-                    timeout=TIMEOUT,
+                    prefix="{app}llm_cache:",
+                    **_options(),
                     address_remap=lambda told: (where[0], told[1]),
                 ),
             )
@@ -601,7 +667,7 @@ def _hog(seconds: float) -> None:
 @fault("a busy application: its loop blocked for 1 s, five times; the interpreter hogged for 3 s")
 def busy() -> Iterator[Scene]:
     """A busy application: its loop blocked for 1 s, five times; the interpreter hogged for 3 s."""
-    with ValkeyServer() as server:
+    with _server() as server:
         scene = Scene(server.url, served=True, opens=False)
 
         def begin() -> None:
@@ -623,7 +689,7 @@ def _burst(scene: Scene) -> Iterator[Scene]:
     def begin() -> None:
         assert scene.using is not None
         cache, loop = scene.using.cache, scene.using.loop
-        prompts = [f"burst {number}" for number in range(4096)]
+        prompts = [_asked(f"How do I survive burst {number}?") for number in range(4096)]
         if scene.using.kind == "async":
 
             async def store() -> None:
@@ -643,16 +709,22 @@ def _burst(scene: Scene) -> Iterator[Scene]:
 @fault("a burst: 4,096 stores at once (sync: by 256 threads)", is_costly=True)
 def burst() -> Iterator[Scene]:
     """A burst: 4,096 stores at once (sync: by 256 threads)."""
-    with ValkeyServer() as server, _burst(Scene(server.url, served=True, opens=False)) as scene:
+    with _server() as server, _burst(Scene(server.url, served=True, opens=False)) as scene:
         yield scene
 
 
 @fault("cluster: the same burst", is_costly=True)
 def cluster_burst() -> Iterator[Scene]:
     """Cluster: the same burst."""
+
+    def make() -> LLMCache:
+        # (RediSearch finds the questions of its index's slot only.)
+        prefix = "{app}llm_cache:" if _similar.is_set() else "llm_cache:"
+        return LLMCache.from_url(servers.url, prefix=prefix, **_options())
+
     with (
-        ValkeyClusterServers(3) as servers,
-        _burst(Scene(servers.url, served=True, opens=False)) as scene,
+        ValkeyClusterServers(3, 0, *_modules()) as servers,
+        _burst(Scene(servers.url, served=True, opens=False, make=make)) as scene,
     ):
         yield scene
 
@@ -706,10 +778,11 @@ class _Measuring:
 
     async def cycle(self, prompt: str) -> bool:
         """Look a prompt up and store its answer; tell whether it was a hit."""
-        found = await self.timed(self._half.lookup, prompt, LLM_STRING)
-        if found is not None and found[0].text != f"answer to {prompt}":
+        asked, text = _asked(prompt), f"answer to {prompt}"
+        found = await self.timed(self._half.lookup, asked, LLM_STRING)
+        if found is not None and found[0].text != text:
             self.row.wrong += 1
-        await self.timed(self._half.update, prompt, LLM_STRING, answer(f"answer to {prompt}"))
+        await self.timed(self._half.update, asked, LLM_STRING, answer(text))
         return found is not None
 
     async def mean(self, calls: int) -> float:
@@ -798,21 +871,46 @@ async def _load(measuring: _Measuring, kind: Kind) -> AsyncIterator[None]:
 
 
 def measure_all(
-    wanted: Sequence[tuple[Fault, Kind]], *, at_once: int = 8, calls: int = CALLS
+    wanted: Sequence[tuple[Fault, Kind]],
+    *,
+    at_once: int = 8,
+    calls: int = CALLS,
+    similar: bool = False,
 ) -> dict[tuple[str, Kind], Row]:
-    """Return the rows of all wanted measurements, several made at once."""
-    with ThreadPoolExecutor(at_once) as threads:
+    """Return the rows of all wanted measurements, several made at once.
+
+    Args:
+        wanted: Which ones.
+        at_once: How many.
+        calls: Calls of each that are averaged.
+        similar: Whether near-identical matching is switched on. Then no lookup is an exact hit:
+            each one searches, for the same question with other spaces.
+    """
+    with ThreadPoolExecutor(at_once) as threads, _switched(similar):
         rows = threads.map(lambda each: measure(each[0], each[1], calls), wanted)
         return {(fault.name, kind): row for (fault, kind), row in zip(wanted, rows, strict=True)}
+
+
+@contextmanager
+def _switched(similar: bool) -> Iterator[None]:
+    if similar:
+        _similar.set()
+    try:
+        yield
+    finally:
+        _similar.clear()
 
 
 # ---------------------------------------------------------------------------- the table
 
 
-def table(faults: Sequence[Fault], rows: dict[tuple[str, Kind], Row]) -> str:
+def table(
+    faults: Sequence[Fault], rows: dict[tuple[str, Kind], Row], *, similar: bool = False
+) -> str:
     """Return the rows as a table in Markdown: sync / async in each cell."""
+    third = "wrong answers" if similar else "mean of the next 1,000"
     lines = [
-        "| fault | exceptions | longest call | mean of the next 1,000 | hits are back after |",
+        f"| fault | exceptions | longest call | {third} | hits are back after |",
         "|---|---|---|---|---|",
     ]
     for each in faults:
@@ -820,7 +918,7 @@ def table(faults: Sequence[Fault], rows: dict[tuple[str, Kind], Row]) -> str:
         cells = [
             " / ".join(str(len(row.exceptions)) for row in pair),
             " / ".join(_seconds(row.longest) for row in pair),
-            " / ".join(_seconds(row.mean) for row in pair),
+            " / ".join(str(row.wrong) if similar else _seconds(row.mean) for row in pair),
             "they go on" if pair[0].served else " / ".join(_seconds(row.back or 0) for row in pair),
         ]
         lines.append(f"| {each.title} | {' | '.join(cells)} |")
@@ -836,10 +934,14 @@ def _seconds(seconds: float) -> str:
 def main(names: Sequence[str]) -> None:
     """Measure, and print."""
     logging.getLogger("langchain_llmcache").setLevel(logging.CRITICAL)
-    faults = [each for each in FAULTS if not names or any(name in each.name for name in names)]
+    similar = "--similar" in names
+    names = [name for name in names if name != "--similar"]
+    known = [*FAULTS, *FAULTS_OF_MATCHING] if similar else FAULTS
+    faults = [each for each in known if not names or any(name in each.name for name in names)]
     kinds: tuple[Kind, ...] = ("sync", "async")
-    rows = measure_all([(each, kind) for each in faults for kind in kinds], at_once=1)
-    sys.stdout.write(table(faults, rows) + "\n")
+    wanted = [(each, kind) for each in faults for kind in kinds]
+    rows = measure_all(wanted, at_once=1, similar=similar)
+    sys.stdout.write(table(faults, rows, similar=similar) + "\n")
 
 
 if __name__ == "__main__":

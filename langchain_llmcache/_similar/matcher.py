@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from langchain_core.outputs import Generation
 
+from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import Match, Question
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.embedding import Embedder, EmbeddingFailedError, cosine
@@ -33,6 +34,8 @@ _OUTCOMES_KEPT: Final = 1.0
 # Cosine from which on two answers say the same, and words up to which the gate looks at them too.
 _AGREE: Final = 0.85
 _SHORT_ANSWER: Final = 40
+# Seconds from which on a failure is one that a caller has waited for.
+_SLOW: Final = 0.1
 # What the gate does not know for sure; ``same=`` may decide it.
 _DOUBTS: Final = frozenset({"words"})
 
@@ -82,6 +85,8 @@ class Memory:
         self.draw = draw
         self.monotonic = monotonic
         self.told = told
+        # The store's own breaker hears nothing of searches: it may serve exact hits all the while.
+        self.breaker = Breaker(monotonic=monotonic, changed=lambda _: None, draw=draw)
         self._secret = secret
         self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
@@ -203,6 +208,10 @@ class Matching:
         memory = self._memory
         if len(asked.text) > LONGEST:
             return None
+        if not memory.breaker.allows():
+            memory.count("failed", asked, "too slow, lately")
+            return None
+        began = memory.monotonic()
         try:
             vector = await self._embedder.embed(asked.text)
             own = memory.signature(asked.text)
@@ -212,7 +221,12 @@ class Matching:
         except Exception as error:  # noqa: BLE001 - matching is never in the way
             pass_on(error)
             memory.count("failed", asked, _name(error))
+            if memory.monotonic() - began < _SLOW:
+                memory.breaker.succeeded()
+            else:
+                memory.breaker.failed()
             return None
+        memory.breaker.succeeded()
         if match is not None and serve:
             memory.count("served", asked)
             return Match(match.path, match.similarity)

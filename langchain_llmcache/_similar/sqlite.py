@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from langchain_llmcache._request.key import encode_part
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
 from langchain_llmcache._similar.index import Found, Item
@@ -56,7 +57,8 @@ class SqliteIndex:
 
     def __init__(self, path: str, prefix: str, timeout: float) -> None:
         self._path = path
-        self._prefix = prefix
+        # Ends where no other does: "a:" is not to cover what "a:b:" has.
+        self._prefix = f"{encode_part(prefix)}:"
         self._timeout = timeout
         self._lock = threading.RLock()
         self._copies: dict[tuple[str, int], _Copy] = {}

@@ -169,6 +169,8 @@ def _found(reply: Any) -> list[Found]:
     """Return what a search replied; what is not ours is left out."""
     found = []
     for fields in reply[2::2]:
+        if fields is None:  # it expired during the search
+            continue
         values = {
             bytes(name).decode(): value
             for name, value in zip(fields[::2], fields[1::2], strict=True)

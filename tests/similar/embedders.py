@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +42,21 @@ class WordEmbeddings(Embeddings):
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """As LangChain says."""
         return self.embed_documents(texts)
+
+
+class SlowEmbeddings(WordEmbeddings):
+    """The same, as late as ``seconds`` says."""
+
+    seconds = 0.0
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """As LangChain says."""
+        vectors = super().embed_documents(texts)
+        time.sleep(self.seconds)
+        return vectors
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """As LangChain says."""
+        vectors = super().embed_documents(texts)
+        await asyncio.sleep(self.seconds)
+        return vectors

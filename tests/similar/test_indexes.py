@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from langchain_llmcache._similar import valkey
 from langchain_llmcache._similar.index import Index, Item
 from langchain_llmcache._similar.language import ENGLISH
 from langchain_llmcache._similar.memory import MemoryIndex
@@ -112,6 +114,15 @@ async def test_one_question_is_removed_by_its_path(index: Index) -> None:
     assert paths(await index.nearest("kin", vector(1.0, 0.0), 8)) == ["m/2"]
 
 
+def test_a_question_that_expired_during_a_search_is_left_out() -> None:
+    """RediSearch replies nothing for it; the others are found."""
+    signed = json.dumps(signature("m/2", ENGLISH).as_data()).encode()
+    fields = [b"distance", b"0.1", b"path", b"m/2", b"signature", signed]
+    [found] = valkey._found([2, b"q:m/1", None, b"q:m/2", fields])
+    assert found.path == "m/2"
+    assert found.similarity == pytest.approx(0.9)
+
+
 async def test_memory_is_bounded() -> None:
     """The least recently added go first."""
     index = MemoryIndex(max_items=3)
@@ -133,10 +144,13 @@ async def test_a_restart_keeps_evidence(tmp_path: Path) -> None:
     assert len(await other.nearest("kin", vector(1.0, 0.0), 8)) == 2
 
 
-async def test_caches_that_share_a_file_do_not_share_questions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefixes", [("a:", "b:"), ("a:b:", "a:"), ("a:b:", ""), ("a", "a:")])
+async def test_caches_that_share_a_file_do_not_share_questions(
+    tmp_path: Path, prefixes: tuple[str, str]
+) -> None:
     """Their prefixes keep them apart, in searches, evidence and removals."""
     path = str(tmp_path / "questions.sqlite")
-    one, other = SqliteIndex(path, "a:", 5.0), SqliteIndex(path, "b:", 5.0)
+    one, other = (SqliteIndex(path, prefix, 5.0) for prefix in prefixes)
     await one.add(item("m/1", 1.0, 0.0), None)
     await one.audited("m/1", "m", 0.9, agreed=True)
     assert await other.nearest("kin", vector(1.0, 0.0), 8) == []

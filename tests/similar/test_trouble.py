@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
 from langchain_llmcache import LLMCache, Similar
-from tests.similar.embedders import WordEmbeddings
+from tests.similar.embedders import SlowEmbeddings, WordEmbeddings
 from tests.support import acl
 from tests.support.servers import (
     StartServer,
@@ -20,12 +21,11 @@ from tests.support.servers import (
     search_modules,
     wait_until,
 )
-from tests.support.targets import LLM_STRING, answer, texts
+from tests.support.targets import LLM_STRING, Half, answer, texts
 
 pytestmark = pytest.mark.server
 
 ASKED, ALIKE = "How do I reset my password?", "How can I reset my password?"
-RIGHTS = f"{acl.SINGLE} +ft.create +ft.search +hset +rpush +pexpire +expire +ltrim +lrange"
 
 
 def prompt(question: str) -> str:
@@ -62,7 +62,7 @@ def searching(own_valkey_server: StartServer) -> Any:
 
 async def test_the_documented_permissions_are_enough(searching: Any, half: Any) -> None:
     """Of the page on near-identical prompts; nothing is denied."""
-    server = searching(users=acl.rules(RIGHTS))
+    server = searching(users=acl.rules(acl.SIMILAR))
     cache = cache_at(server.url_for(*acl.MINIMAL_USER))
     both = half(cache)
     await both.update(prompt(ASKED), LLM_STRING, answer())
@@ -100,6 +100,32 @@ async def test_a_broken_server_is_hardly_noticed(searching: Any, half: Any, how:
     await cache.aclose()
 
 
+async def test_what_is_too_slow_is_left_alone(half: Any) -> None:
+    """After a few lookups that waited for nothing, most search no more; then they do again."""
+    slow = SlowEmbeddings()
+    slow.embed_query(ASKED)  # the model is loaded
+    slow.batches.clear()
+    cache = LLMCache(similar=Similar(slow, min_similarity=0.8, timeout=0.15))
+    both = half(cache)
+    slow.seconds = 0.3
+    for number in range(40):
+        assert await both.lookup(prompt(f"{ASKED} {number}"), LLM_STRING) is None
+    assert 3 <= len(slow.batches) < 10
+    similar = cache.stats().similar
+    assert similar is not None
+    assert similar.failed == 40
+    slow.seconds = 0.0
+    for number in range(500):
+        await both.lookup(prompt(f"{ASKED} {number} more"), LLM_STRING)
+        await asyncio.sleep(0.02)
+        similar = cache.stats().similar
+        if similar is not None and similar.failed < 41 + number:
+            break
+    else:
+        raise AssertionError(similar)
+    await cache.aclose()
+
+
 async def test_a_cluster_without_the_module(
     cluster: ValkeyClusterServers, half: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,26 +144,37 @@ async def test_a_cluster_without_the_module(
     await cache.aclose()
 
 
-async def test_tenants_share_no_answer(search_server: ValkeyServer, half: Any) -> None:
-    """Namespaces, prefixes and models keep questions apart, whatever is asked; so does clearing."""
-    search_server.flush()
+@pytest.fixture(params=["valkey", "sqlite"])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where many caches lie."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/answers.db"
+    server = request.getfixturevalue("search_server")
+    server.flush()
+    return str(server.url)
+
+
+async def test_tenants_share_no_answer(shared_url: str, half: Any) -> None:
+    """Namespaces, prefixes, secrets and models keep questions apart; so does clearing."""
     tenants = [
-        cache_at(search_server.url, namespace=namespace, prefix=prefix)
+        cache_at(shared_url, namespace=namespace, prefix=prefix, key_secret=secret)
         for namespace in ((), ("a",), ("a", "b"), ("a/b",), ("*",))
         for prefix in ("llm_cache:", "llm_cache:b:")
+        for secret in (None, "s" * 32, "t" * 32)
     ]
-    for cache in tenants[:4]:
-        await half(cache).update(prompt(ASKED), LLM_STRING, answer(str(tenants.index(cache))))
+    for number, cache in enumerate(tenants[:12]):
+        await half(cache).update(prompt(ASKED), LLM_STRING, answer(str(number)))
         await learned(half(cache), cache)
+    model_b = LLM_STRING.replace("model-a", "model-b")
     for number, cache in enumerate(tenants):
+        for both in (Half("sync", cache), Half("async", cache)):
+            found = texts(await both.lookup(prompt(ALIKE), LLM_STRING))
+            assert found == ([str(number)] if number < 12 else None)
+            assert await both.lookup(prompt(ALIKE), model_b) is None
+    await half(tenants[6]).clear()  # of ("a",), with all that is below it
+    for number, cache in enumerate(tenants[:12]):
         found = texts(await half(cache).lookup(prompt(ALIKE), LLM_STRING))
-        assert found == ([str(number)] if number < 4 else None)
-        other = LLM_STRING.replace("model-a", "model-b")
-        assert await half(cache).lookup(prompt(ALIKE), other) is None
-    await half(tenants[2]).clear()  # of ("a",), with all that is below it
-    for number in (0, 1, 3):
-        assert await half(tenants[number]).lookup(prompt(ALIKE), LLM_STRING) is not None
-    assert await half(tenants[2]).lookup(prompt(ALIKE), LLM_STRING) is None
+        assert found == (None if number in {6, 7, 8} else [str(number)])
     for cache in tenants:
         await cache.aclose()
 

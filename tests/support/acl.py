@@ -10,6 +10,8 @@ MINIMAL_USER = ("app", "secret")
 # As in the deploy guide. A lease (``lease=``) needs EVAL; only clusters need the second half.
 SINGLE = "+get +set +mget +unlink +scan +eval"
 CLUSTER = f"{SINGLE} +cluster|slots +asking"
+# What near-identical prompts need (its page says so).
+SIMILAR = f"{SINGLE} +ft.create +ft.search +hset +rpush +pexpire +expire +ltrim +lrange"
 # What the command line needs besides.
 OPERATOR = "+pttl +strlen +getrange"
 
