@@ -209,11 +209,20 @@ _UNREACHED: Final = re.compile(
     "refused|unreachable|no route to host|timeout connecting|connect call failed|no such file",
     re.IGNORECASE,
 )
+# The same of Sentinels, who may be in the middle of a failover.
+_SENTINELS: Final = (
+    "do the Sentinels answer, and know a service of this name? Check master_for(name), their "
+    "addresses and their password (sentinel_kwargs=)"
+)
+_NO_SENTINEL: Final = re.compile("No (master|slave) found for")
 
 
 def hint_for(error: BaseException) -> str | None:
     """Return what to look at first, for an error that may pass by itself."""
-    return REACHING if any(_UNREACHED.search(str(each)) for each in chain(error)) else None
+    said = [str(each) for each in chain(error)]
+    if any(_NO_SENTINEL.match(each) for each in said):
+        return _SENTINELS
+    return REACHING if any(_UNREACHED.search(each) for each in said) else None
 
 
 _OWN_ERRORS: Final = frozenset({"ConfigurationError", "NotTheStoreError", "Overloaded"})

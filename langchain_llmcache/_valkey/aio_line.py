@@ -38,7 +38,7 @@ _READ_BATCH: Final = 128
 _READ_BYTES: Final = 2**20
 _READ_BYTES_AT_MOST: Final = 16 * 2**20
 # Of a value, before any was seen; and how much of the last estimate remains after smaller ones.
-_FIRST_ESTIMATE: Final = 65_536
+_FIRST_ESTIMATE: Final = _READ_BYTES
 _REMAINS: Final = 0.5
 # Seconds by which a timer may be late without the loop having been busy.
 _LATE: Final = 0.02
@@ -174,6 +174,7 @@ class Line:
         self._in_making: Any = None
         self._probe = FailoverProbe()
         self._estimate = _FIRST_ESTIMATE
+        self._knows_sizes = False
         self._has_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
@@ -271,7 +272,7 @@ class Line:
 
     def _batches(self, reads: dict[bytes, list[Ask]]) -> Iterator[dict[bytes, list[Ask]]]:
         """Yield the reads that go into one command."""
-        most = min(_READ_BATCH, max(1, _READ_BYTES // self._estimate)) if self._gathers else 1
+        most = self._most(reads)
         batch: dict[bytes, list[Ask]] = {}
         for name, asks in reads.items():
             if asks[0].alone:
@@ -283,6 +284,16 @@ class Line:
                 batch = {}
         if batch:
             yield batch
+
+    def _most(self, reads: dict[bytes, list[Ask]]) -> int:
+        """Return how many keys may stand in one command."""
+        if not self._gathers:
+            return 1
+        if self._knows_sizes:
+            return min(_READ_BATCH, max(1, _READ_BYTES // self._estimate))
+        # All may be as large as entries can be, which is half of what is read at most.
+        largest = max((asks[0].largest or 0 for asks in reads.values()), default=0) // 2
+        return max(1, _READ_BYTES_AT_MOST // max(largest, self._estimate))
 
     def _gathered(self, wire: Wire, asks: dict[bytes, list[Ask]]) -> list[bytes]:
         reads = Reads(asks, self._expected * len(asks), self)
@@ -298,6 +309,7 @@ class Line:
         """Note how large values are, so that no reply becomes too large."""
         size = sum(len(value) for value in values if isinstance(value, bytes)) // len(values)
         self._estimate = max(size, int(self._estimate * _REMAINS), 1)
+        self._knows_sizes = True
 
     # -- what comes back
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import InvalidResponse
 
 from langchain_llmcache._valkey.router import Router
 from langchain_llmcache._valkey.topology import Address
@@ -70,13 +71,25 @@ async def _scan_node(
 ) -> AsyncIterator[list[bytes]]:
     cursor = b"0"
     while True:
-        cursor, names = await router.ask(
-            node, "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT
+        cursor, names = _page(
+            await router.ask(node, "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT)
         )
         if names:
             yield names
         if cursor == b"0":
             return
+
+
+def _page(reply: Any) -> tuple[bytes, list[bytes]]:
+    """Return the next cursor and the keys of a reply to SCAN.
+
+    Raises:
+        InvalidResponse: if it is something else, which might have no end.
+    """
+    match reply:
+        case [bytes() as cursor, list() as names] if cursor.isdigit():
+            return cursor, names
+    raise InvalidResponse("no reply to SCAN")
 
 
 async def remove_matching(router: Router, pattern: str, wanted: Callable[[bytes], bool]) -> int:

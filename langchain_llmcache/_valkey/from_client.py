@@ -56,6 +56,8 @@ def settings_of(
         counterpart, kept = _of_async_client(async_client)
     else:
         counterpart = _COUNTERPARTS.get(connection)
+        if arguments.get("valkey_connect_func") is not None:
+            counterpart = None  # that function deals with blocking connections
         kept = {} if counterpart is None else _accepted(counterpart, arguments)
     settings = ConnectionSettings(
         connection, arguments, counterpart, kept, timeout, cluster=cluster

@@ -258,8 +258,11 @@ class ConnectionSettings:
         is_socket = parts.scheme == "unix"
         server = socket_of(parts) if is_socket else server_of(parts)
         for name, value in zip(("username", "password", "db"), server[2:], strict=True):
-            if value is not None and arguments.setdefault(name, value) is not value:
+            if value is None:
+                continue
+            if name in arguments:
                 refuse(f"the store's URL has {name!r} twice")
+            arguments[name] = value
         if is_socket:
             arguments["path"] = server.host
             return cls.native(UnixDomainSocketConnection, arguments, timeout=timeout)

@@ -262,10 +262,11 @@ def _is_host(text: str) -> bool:
     """Tell whether a name server can be asked for it."""
     if not re.fullmatch(r"[\w\-]+(\.[\w\-]+)*\.?", text):
         return False
-    return text.isascii() or _has_ascii_form(text)
+    return _has_ascii_form(text)
 
 
 def _has_ascii_form(text: str) -> bool:
+    # (Also of ASCII: no part between two dots may be longer than 63.)
     try:
         text.encode("idna")
     except UnicodeError as error:

@@ -49,6 +49,11 @@ CLIENTS: dict[str, Callable[[ValkeyServer], Valkey]] = {
     "single connection": lambda server: Valkey(
         port=server.port, password="p@ss/w:rd %", single_connection_client=True
     ),
+    "own greeting": lambda server: Valkey(
+        connection_pool=ConnectionPool.from_url(
+            server.url, valkey_connect_func=lambda connection: connection.on_connect()
+        )
+    ),
 }
 
 

@@ -139,7 +139,8 @@ async def test_credentials_of_any_characters(own_valkey_server: StartServer, hal
         ("unix://u:S3CRET@relative", "unix:///run"),
         ("valkey://u:S3CRET@h/notanumber", "database number"),
         ("valkey://u:S3CRET@h\x00", "invisible character"),
-        ("valkey://u:S3CRET@" + "h" * 5000, None),
+        ("valkey://u:S3CRET@" + "h" * 5000, "valid host"),
+        ("valkey://u:S3CRET@" + "h." * 2500 + "invalid", None),
     ],
 )
 def test_urls_that_make_no_sense(url: str, match: str | None) -> None:
@@ -155,6 +156,27 @@ def test_urls_that_make_no_sense(url: str, match: str | None) -> None:
     else:
         assert match is None  # a host is as good as another, until it is asked
         assert cache.lookup(PROMPT, LLM_STRING) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"$-1\r\n",
+        b"*0\r\n",
+        b"+OK\r\n",
+        b"*2\r\n$10\r\ninvalidate\r\n*0\r\n",
+        b"*2\r\n$1\r\n0\r\n$-1\r\n",
+    ],
+)
+async def test_a_scan_that_is_none_has_an_end(
+    monkeypatch: pytest.MonkeyPatch, half: Halves, said: bytes
+) -> None:
+    """``clear`` says that this is no Valkey, and does not go on for ever."""
+    monkeypatch.setattr(NotValkey, "ANSWER", said)
+    with NotValkey() as other:
+        async with LLMCache.from_url(other.url, cluster=False) as cache:
+            with pytest.raises(StoreError, match="does not speak Valkey"):
+                await half(cache).clear()
 
 
 async def test_another_type_in_the_place_of_a_lease(server: Server, half: Halves) -> None:

@@ -152,14 +152,15 @@ async def test_a_sentinels_client_with_tls(
         await untrusted.aclose()
 
 
-async def test_no_sentinel_answers(half: Halves) -> None:
-    """A miss, as for a server that is down."""
+async def test_no_sentinel_answers(half: Halves, caplog: pytest.LogCaptureFixture) -> None:
+    """A miss, as for a server that is down; and the log says where to look."""
     nobody = ValkeySentinel()
     nobody._port = 1
     try:
         cache = LLMCache(ValkeyCache(nobody.sentinel().master_for(SERVICE)))
         assert await found(cache, half) is None
         assert cache.stats().errors == 2
+        assert "do the Sentinels answer" in caplog.text
         await cache.aclose()
     finally:
         nobody.close()
