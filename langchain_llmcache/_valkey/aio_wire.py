@@ -307,9 +307,14 @@ class _Measured:
         sent = self._wire.sent
         if sent and sent[0].largest is not None and count > sent[0].largest + FIRST_LINE:
             raise TooLargeError(f"a value of {count} bytes, where {sent[0].largest} are expected")
-        data = await self._stream.readexactly(count)
-        self._wire.count += 1
-        return data
+        data = bytearray()
+        while len(data) < count:
+            part = await self._stream.read(count - len(data))
+            if not part:
+                raise asyncio.IncompleteReadError(bytes(data), count)
+            data += part
+            self._wire.count += 1
+        return bytes(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
