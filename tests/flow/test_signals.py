@@ -361,8 +361,8 @@ def test_nobody_waits_for_what_was_interrupted(cache: LLMCache, limit: Limit) ->
     prompts = [f"{number}" for number in range(50)]
     with signals(random.Random(3)):
         for prompt in prompts:
-            limit.armed = True
             with contextlib.suppress(LimitExceeded):
+                limit.armed = True
                 while limit.armed:
                     cache.lookup(prompt, LLM_STRING)
                     cache.update(prompt, LLM_STRING, answer(prompt), ttl=0.001)
