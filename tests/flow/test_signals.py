@@ -339,8 +339,8 @@ def test_a_limit_passes_through_everything(cache: LLMCache, limit: Limit) -> Non
     cache.update(PROMPT, LLM_STRING, answer("kept"))
     with signals(random.Random(1)):
         for number in range(ROUNDS):
-            limit.armed = True
             try:
+                limit.armed = True
                 while limit.armed:
                     assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["kept"]
                     cache.lookup(f"{number}", LLM_STRING)
