@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed <StreamWriter", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 # More than the calls that one context remembers.
-CACHES = 300
+CACHES = 100
 
 
 def threads() -> int:
