@@ -401,7 +401,9 @@ def test_a_limit_passes_through_asyncio(cache: LLMCache, limit: Limit) -> None:
         asyncio.get_running_loop().set_exception_handler(limit.keep_of_loop)
         limit.armed = True
         while limit.armed:
-            assert texts(await cache.alookup(PROMPT, LLM_STRING)) == ["kept"]
+            found = texts(await cache.alookup(PROMPT, LLM_STRING))
+            # (What was raised in a task of the store's is that lookup's miss.)
+            assert found == ["kept"] or not limit.armed
             await cache.alookup(f"{number}", LLM_STRING)
             await cache.aupdate(f"{number}", LLM_STRING, answer(f"{number}"))
 
