@@ -40,7 +40,7 @@ from tests.support.samples import SAMPLES, to_entry
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING
 
-FEW: Final = 3000
+FEW: Final = 1000
 MANY: Final = int(os.environ.get("LLMCACHE_FUZZ_PAYLOADS", "100000"))
 _BATCH: Final = 250
 

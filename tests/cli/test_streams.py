@@ -122,6 +122,7 @@ def test_a_closed_standard_output_is_no_error(url: str) -> None:
 # ---------------------------------------------------------------------------- encodings, colours
 
 
+@pytest.mark.long
 def test_an_export_is_utf8_whatever_the_terminal_is(url: str, tmp_path: Path) -> None:
     """What a terminal cannot show is replaced on it, and never in a file or a pipe of entries."""
     latin = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}

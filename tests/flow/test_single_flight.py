@@ -405,6 +405,7 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.long
 def test_four_processes_make_one_call(
     server: Server, endpoint: ConverseEndpoint, start_worker: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -468,6 +468,7 @@ def main() -> None:
     print(json.dumps(keys()))  # noqa: T201 - the test reads it
 
 
+@pytest.mark.long
 def test_another_process_makes_the_same_keys() -> None:
     """Whatever the seed of its hashes, and wherever its objects lie."""
     done = subprocess.run(

@@ -169,6 +169,7 @@ def _store_many(url: str, process: int) -> int:
         return cache.stats().stores
 
 
+@pytest.mark.long
 def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
     """Also while much is expired, and while a clear is under way."""
     with cache_at(path) as cache:
