@@ -16,6 +16,8 @@ from tests.support.servers import Server, ValkeyClusterServers
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 # Seconds: the deadline that users get if they say nothing.
+pytestmark = pytest.mark.server
+
 DEFAULT = 0.5
 
 
@@ -192,7 +194,7 @@ async def test_a_frozen_server_is_left_alone_after_the_same_time(own_valkey_serv
 async def test_many_stores_at_once(url: str, count: int) -> None:
     """4,096 stores at once, the first that a cache does: none is lost."""
     asked = prompts(count)
-    async with LLMCache.from_url(url, timeout=4 * DEFAULT) as cache:
+    async with LLMCache.from_url(url, timeout=20 * DEFAULT) as cache:
         await store(cache, asked)
         assert cache.stats().stores == count
         assert untroubled(cache)
