@@ -15,9 +15,9 @@ from tests.support.proxy import BlackHole, Delay, Drip, FaultProxy, Throttle
 from tests.support.servers import Server, ValkeyClusterServers
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
-# Seconds: the deadline that users get if they say nothing.
 pytestmark = pytest.mark.server
 
+# Seconds: the deadline that users get if they say nothing.
 DEFAULT = 0.5
 
 
