@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 import re
 import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +29,7 @@ from tests.support.bedrock import ConverseEndpoint, ConverseError, ConverseReque
 from tests.support.patience import LATE, PATIENT, eventually, soon
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING
+from tests.support.workers import go, workers
 
 QUESTION = "How many calls is this?"
 ASKERS = 100
@@ -242,33 +241,12 @@ WORKER = """
 @pytest.fixture
 def start(server: Server, case: Case) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start processes, each with so many askers, that begin when they are told to."""
-    started: list[subprocess.Popen[str]] = []
+    with workers(WORKER) as begin:
 
-    def begin(url: str, askers: int, seconds: float = LATE) -> subprocess.Popen[str]:
-        arguments = (url, server.url, askers, seconds, case.kept)
-        process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
+        def start(url: str, askers: int, seconds: float = LATE) -> subprocess.Popen[str]:
+            return begin(url, server.url, askers, seconds, case.kept)
 
-    yield begin
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def go(*processes: subprocess.Popen[str]) -> None:
-    """Let processes ask."""
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+        yield start
 
 
 @pytest.mark.long

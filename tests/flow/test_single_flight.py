@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +24,7 @@ from tests.support.bedrock import ConverseEndpoint, ConverseError, chat_model
 from tests.support.patience import LATE, PATIENT, SOON, eventually, soon
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
+from tests.support.workers import go, workers
 
 QUESTION = "How many calls is this?"
 Halves = Callable[[LLMCache], Half]
@@ -378,31 +377,8 @@ WORKER = """
 @pytest.fixture
 def start_worker() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start processes that ask 25 times at once when told to."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: Any) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    """Tell a worker to ask."""
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
+    with workers(WORKER) as start:
+        yield start
 
 
 @pytest.mark.long
