@@ -25,7 +25,7 @@ import pytest
 import langchain_llmcache
 from langchain_llmcache import LLMCache, cache_options
 from langchain_llmcache._signals import raised_by_handler, runs_in_handler
-from tests.support.patience import PATIENT
+from tests.support.patience import PATIENT, eventually
 from tests.support.servers import Server, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
@@ -388,6 +388,31 @@ def ask(cache: LLMCache, prompt: str) -> None:
     """Ask as langchain-core does."""
     if cache.lookup(prompt, LLM_STRING) is None:
         cache.update(prompt, LLM_STRING, answer(prompt))
+
+
+def test_a_listeners_thread_whose_start_is_interrupted_is_not_left_over(
+    limit: Limit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began all the same: it tells the events, and ends with the cache."""
+    told: list[str] = []
+    cache = LLMCache(on_event=lambda event: told.append(event.kind))
+    begin = threading.Thread.start
+
+    def interrupted_start(thread: threading.Thread) -> None:
+        begin(thread)
+        limit.armed = True
+        interrupt()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted_start)
+        with pytest.raises(LimitExceeded):
+            cache.lookup(PROMPT, LLM_STRING)
+    assert cache.lookup("another", LLM_STRING) is None
+    cache.close()
+    assert told.count("miss") >= 1
+    assert eventually(
+        lambda: "llmcache-events" not in {thread.name for thread in threading.enumerate()}
+    )
 
 
 @interrupted
