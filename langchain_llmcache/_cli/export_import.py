@@ -69,11 +69,15 @@ class DamagedLineError(ValueError):
     """A line of the file is no entry; the message says why."""
 
 
+# What stands in a line as base64: values of nodes, and answers that are compressed.
+_BINARY: Final = (*VALUES, ANSWERS[1])
+
+
 def line_of(held: Held, now: float, prefix: str) -> str:
     """Return an entry as a line, without its end."""
     expires = None if held.left is None else round(now + held.left / 1000, 3)
     document: dict[str, Any] = {"prefix": prefix, "key": held.key.path, "expires": expires}
-    if held.value.startswith(VALUES) or held.value.startswith(ANSWERS[1]):
+    if held.value.startswith(_BINARY):
         document["value"] = base64.b64encode(held.value).decode()
     elif held.is_readable:
         document["entry"] = held.value.decode()
@@ -150,7 +154,7 @@ def _value(document: dict[str, Any]) -> bytes:
                 data = base64.b64decode(text, validate=True)
                 if is_sealed and _may_be_sealed(data):
                     return data
-                if not is_sealed and data.startswith((*VALUES, ANSWERS[1])):
+                if not is_sealed and data.startswith(_BINARY):
                     return data
     raise DamagedLineError("it has no entry")
 
