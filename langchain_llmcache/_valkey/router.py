@@ -369,6 +369,9 @@ class Router:
             if self._topology.was_never_reached(node):
                 raise _never_reached(node, error) from error
             raise
+        except TooLargeError:  # an answer, too
+            self._topology.has_answered(node, time.monotonic())
+            raise
         self._topology.has_answered(node, time.monotonic())
         return replies
 

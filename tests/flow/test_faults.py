@@ -21,13 +21,6 @@ ASKED = CALLS / 4
 # With near-identical matching: some of each kind, and its own. (The script measures all.)
 MATCHING = {"killed", "frozen", "slow", "read_only", "loading", "denied_get", "wrong_type"}
 
-# On a busy machine asyncio leaves the node alone again and again: to be mended.
-KNOWN = {
-    "cluster_large_value": [
-        pytest.mark.xfail(strict=False, reason="hits may take longer than a minute to come back")
-    ]
-}
-
 Rows = dict[tuple[str, Kind], Row]
 
 
@@ -53,7 +46,7 @@ def rows(server_binary: str, request: pytest.FixtureRequest) -> Rows:
         pytest.param(
             fault,
             id=fault.name,
-            marks=[pytest.mark.long] * fault.is_costly + KNOWN.get(fault.name, []),
+            marks=[pytest.mark.long] * fault.is_costly,
         )
         for fault in FAULTS
     ],

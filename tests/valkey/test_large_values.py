@@ -15,7 +15,14 @@ from langchain_llmcache import LLMCache
 from tests.support.acl import MINIMAL_USER, rules
 from tests.support.patience import PATIENT
 from tests.support.proxy import BlackHole, FaultProxy, Pass
-from tests.support.servers import HOST, Server, StartServer, ValkeyClusterServers
+from tests.support.servers import (
+    HOST,
+    Server,
+    StartCluster,
+    StartServer,
+    ValkeyClusterServers,
+    ValkeyServer,
+)
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -51,6 +58,12 @@ async def make_huge(cache: LLMCache, servers: Any, prompt: str, size: int = HUGE
         client.setrange(key, size, b"x")
         made: bytes = key
         return made
+
+
+def keys_at(node: ValkeyServer) -> set[bytes]:
+    """Return the keys of one node."""
+    with node.client() as client:
+        return set(client.keys("*"))
 
 
 def peak() -> int:
@@ -98,6 +111,28 @@ async def test_a_huge_value_that_many_want(servers: Any) -> None:
         found = await asyncio.gather(*(cache.alookup(each, LLM_STRING) for each in asked))
         assert [texts(hit) for hit in found] == [None] * 50 + [["another"]] * 50
         assert cache.stats().errors == 0
+
+
+async def test_a_huge_value_on_a_node_that_was_silent(
+    valkey_cluster: StartCluster, half: Halves
+) -> None:
+    """It is an answer: the node is not left alone, so that the value can be removed at once."""
+    servers = valkey_cluster(2, 0)
+    prompts = [f"{PROMPT} {number}" for number in range(3)]
+    url, prefix = servers.url, "{app}llm_cache:"  # all on one node
+    async with LLMCache.from_url(url, cluster=True, timeout=0.5, prefix=prefix) as cache:
+        await store(cache, prompts[:2])
+        key = await make_huge(cache, servers, prompts[2])
+        [holder] = [node for node in servers.primaries if key in keys_at(node)]
+        holder.freeze()
+        for prompt in prompts[:2]:
+            assert await half(cache).lookup(prompt, LLM_STRING) is None
+        holder.thaw()
+        await asyncio.sleep(1.1)  # as long as it is left alone
+        assert await half(cache).lookup(prompts[2], LLM_STRING) is None
+        assert cache.stats().corrupt == 1
+        assert key not in keys_at(holder)
+        assert texts(await half(cache).lookup(prompts[0], LLM_STRING)) == [prompts[0]]
 
 
 async def test_large_answers_of_ones_own(servers: Any, half: Halves) -> None:
