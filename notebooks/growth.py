@@ -8,13 +8,14 @@ the size of answers (1 KB to 10 MB), and for processes (1 to 8).
 
 Only the public API is used, so that another version of the package can be measured with the
 same file: ``--before /path/to/it`` measures it first, and prints "before → now" in each cell.
-Prints tables in Markdown; ``docs/growth.md`` has them.
+Prints tables in Markdown; ``docs/growth.md`` has them, and the curves that ``--plots`` draws.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -28,11 +29,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.outputs import Generation
 
 from langchain_llmcache import LLMCache
+
+# What was measured, by the headings of its columns; what grows comes first.
+Figures: TypeAlias = dict[str, float]
 
 MODEL = "growth"
 ANSWER = [Generation(text="An answer of a few hundred bytes. " * 15)]
@@ -52,34 +56,38 @@ def main() -> None:
     )
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4, 8])
     parser.add_argument("--before", type=Path, help="the tree of another version")
+    parser.add_argument("--plots", action="store_true", help="draw the curves into docs/plots")
     parser.add_argument("--json", action="store_true", help="print JSON Lines")
     arguments = parser.parse_args()
     before = iter(measured_in(arguments.before) if arguments.before else ())
-    for rows in curves(arguments):
+    for name, rows in curves(arguments):
         if arguments.json:
             print(json.dumps(rows), flush=True)
-        else:
-            print(f"{table(beside(next(before, rows), rows))}\n", flush=True)
+            continue
+        old = next(before, None)
+        print(f"{table(rows, old or rows)}\n", flush=True)
+        if arguments.plots:
+            plot(name, rows, old)
 
 
-def curves(arguments: argparse.Namespace) -> Iterator[list[dict[str, str]]]:
-    """Yield the rows of each curve."""
+def curves(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Figures]]]:
+    """Yield the name and the rows of each curve."""
     if arguments.store == "sqlite":
-        yield [sqlite_figures(number) for number in arguments.entries]
+        yield "sqlite", [sqlite_figures(number) for number in arguments.entries]
         return
-    for figures, numbers in (
-        (tasks_figures, arguments.tasks),
-        (bytes_figures, arguments.bytes),
-        (processes_figures, arguments.processes),
-        (entries_figures, arguments.entries),
+    for name, figures, numbers in (
+        ("tasks", tasks_figures, arguments.tasks),
+        ("bytes", bytes_figures, arguments.bytes),
+        ("processes", processes_figures, arguments.processes),
+        ("entries", entries_figures, arguments.entries),
     ):
         if numbers:
-            yield [on_a_server(figures, number) for number in numbers]
+            yield name, [on_a_server(figures, number) for number in numbers]
 
 
-def measured_in(tree: Path) -> list[list[dict[str, str]]]:
+def measured_in(tree: Path) -> list[list[Figures]]:
     """Return what this command measures with the package of another tree."""
-    words = [word for word in sys.argv if word not in {"--before", str(tree)}]
+    words = [word for word in sys.argv if word not in {"--before", str(tree), "--plots"}]
     done = subprocess.run(  # noqa: S603 - the same command
         [sys.executable, *words, "--json"],
         env={**os.environ, "PYTHONPATH": str(tree)},
@@ -89,53 +97,71 @@ def measured_in(tree: Path) -> list[list[dict[str, str]]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def beside(before: list[dict[str, str]], now: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the rows of two measurements as one."""
-    return [
-        {
-            name: cell if cell == old.get(name) else f"{old.get(name)} → {cell}"
-            for name, cell in row.items()
-        }
-        for old, row in zip(before, now, strict=True)
-    ]
-
-
-def table(rows: Sequence[dict[str, str]]) -> str:
-    """Return rows of figures as Markdown."""
+def table(rows: Sequence[Figures], before: Sequence[Figures]) -> str:
+    """Return rows of figures as Markdown, before and now."""
     names = list(rows[0])
-    lines = [names, ["---"] * len(names), *(list(row.values()) for row in rows)]
+    lines = [names, ["---"] * len(names)]
+    for row, old in zip(rows, before, strict=True):
+        pairs = [(cell(old[name]), cell(row[name])) for name in names]
+        lines.append([now if was == now else f"{was} → {now}" for was, now in pairs])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(value: float) -> str:
+    """Return a figure for the table."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+
+
+def plot(name: str, rows: Sequence[Figures], before: Sequence[Figures] | None) -> None:
+    """Draw what grows with the first column, but not what is zero throughout."""
+    import style
+    from matplotlib import pyplot as plt
+
+    style.begin()
+    drawn = [("before", "#6B6B6B", before)] * (before is not None) + [("now", "#0072B2", rows)]
+    first, *names = rows[0]
+    names = [each for each in names if any(row[each] for *_, some in drawn for row in some)]
+    figure, grid = plt.subplots(
+        1, len(names), figsize=(2.9 * len(names), 3.0), squeeze=False, sharex=True
+    )
+    for panel, what in zip(grid[0], names, strict=True):
+        for label, colour, some in drawn:
+            panel.plot(
+                [row[first] for row in some],
+                [row[what] for row in some],
+                "o-",
+                c=colour,
+                label=label,
+            )
+        panel.set(title=what, xlabel=first, xscale="log", ylim=(0, None))
+    style.legend_below(figure)
+    style.keep(figure, f"growth_{name}")
 
 
 # --- SQLite ------------------------------------------------------------------------------------
 
 
-def sqlite_figures(entries: int) -> dict[str, str]:
+def sqlite_figures(entries: int) -> Figures:
     """Measure a file of so many entries."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "cache.db")
         fill(path, entries)
         url = f"sqlite:///{path}"
-        figures = {"entries": f"{entries:,}", "first store": milliseconds(first_store(url))}
+        figures: Figures = {"entries": entries, "first store, ms": 1000 * first_store(url)}
         with looking_up(url) as longest:
             lost = sum(stores_lost(url))
-        figures["longest lookup meanwhile"] = milliseconds(max(longest))
-        figures[f"lost of {PROCESSES} x {STORES:,} stores"] = f"{lost:,}"
-        figures["a hit, executor full"] = milliseconds(asyncio.run(hit_beside_slow_calls(url)))
-        before = path.stat().st_size
+        figures["longest lookup meanwhile, ms"] = 1000 * max(longest)
+        figures[f"lost of {PROCESSES} x {STORES:,} stores"] = lost
+        figures["a hit, executor full, ms"] = 1000 * asyncio.run(hit_beside_slow_calls(url))
+        size = path.stat().st_size
         began = time.perf_counter()
         with looking_up(url) as longest, LLMCache.from_url(url) as cache:
             cache.clear()
-        figures["clear"] = f"{time.perf_counter() - began:.1f} s"
-        figures["longest lookup during clear"] = milliseconds(max(longest))
-        figures["file"] = f"{before / 1e6:,.0f} MB"
-        figures["file after clear"] = f"{path.stat().st_size / 1e6:,.1f} MB"
+        figures["clear, s"] = time.perf_counter() - began
+        figures["longest lookup during clear, ms"] = 1000 * max(longest)
+        figures["file, MB"] = size / 1e6
+        figures["file after clear, MB"] = path.stat().st_size / 1e6
     return figures
-
-
-def milliseconds(seconds: float) -> str:
-    """Return a duration for the table."""
-    return f"{1000 * seconds:,.1f} ms"
 
 
 def fill(path: Path, entries: int) -> None:
@@ -191,7 +217,13 @@ def _store_many(url: str, process: int) -> int:
 
 @contextmanager
 def looking_up(url: str) -> Iterator[list[float]]:
-    """Look up in this process all the while; the list holds how long each lookup took."""
+    """Look up in this process all the while; the list holds how long each lookup took.
+
+    (A garbage collection that looks at all of LangChain stops every thread for about 50 ms: what
+    was imported is kept out of it.)
+    """
+    gc.collect()
+    gc.freeze()
     took = [0.0]
     over = threading.Event()
 
@@ -233,7 +265,7 @@ DIFFERENT, AT_ONCE = 64, 64
 SECONDS = 2.0
 
 
-def on_a_server(figures: Callable[[str, int], dict[str, str]], number: int) -> dict[str, str]:
+def on_a_server(figures: Callable[[str, int], Figures], number: int) -> Figures:
     """Measure something on a new server."""
     from _server import own_server
 
@@ -241,7 +273,7 @@ def on_a_server(figures: Callable[[str, int], dict[str, str]], number: int) -> d
         return figures(url, number)
 
 
-def tasks_figures(url: str, tasks: int) -> dict[str, str]:
+def tasks_figures(url: str, tasks: int) -> Figures:
     """Measure so many callers at once, on one event loop."""
     prompts = [f"prompt {number}" for number in range(tasks)]
     stores, lost_stores, stored, connections = asyncio.run(at_once(url, prompts))
@@ -251,16 +283,16 @@ def tasks_figures(url: str, tasks: int) -> dict[str, str]:
         )
     )
     return {
-        "tasks at once": f"{tasks:,}",
-        "stores lost": f"{lost_stores:,}",
-        "stores/s": rate(stores, stored),
-        "hits lost": f"{lost_hits:,}",
-        "hits/s": rate(hits, found),
+        "tasks at once": tasks,
+        "stores lost": lost_stores,
+        "stores/s": stores / stored,
+        "hits lost": lost_hits,
+        "hits/s": hits / found,
         "connections": connections,
     }
 
 
-def bytes_figures(url: str, size: int) -> dict[str, str]:
+def bytes_figures(url: str, size: int) -> Figures:
     """Measure answers of so many bytes, of which many are asked for at once."""
     text = "x" * size
     prompts = [f"prompt {number}" for number in range(AT_ONCE)]
@@ -269,27 +301,27 @@ def bytes_figures(url: str, size: int) -> dict[str, str]:
         asyncio.run(at_once(url, [prompt], text=text))
     hits, lost_hits, found, _ = asyncio.run(at_once(url, prompts, read=True))
     return {
-        "bytes of an answer": f"{size:,}",
-        f"of {AT_ONCE} stores lost": f"{lost_stores:,}",
-        "stored": f"{size * stores / stored / 1e6:,.0f} MB/s",
-        f"of {AT_ONCE} hits lost": f"{lost_hits:,}",
-        "read": f"{size * hits / found / 1e6:,.0f} MB/s",
+        "bytes of an answer": size,
+        f"of {AT_ONCE} stores lost": lost_stores,
+        "stored, MB/s": size * stores / stored / 1e6,
+        f"of {AT_ONCE} hits lost": lost_hits,
+        "read, MB/s": size * hits / found / 1e6,
     }
 
 
-def processes_figures(url: str, processes: int) -> dict[str, str]:
+def processes_figures(url: str, processes: int) -> Figures:
     """Measure so many processes with 64 tasks each."""
     asyncio.run(at_once(url, [f"prompt {number}" for number in range(DIFFERENT)]))
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         done = pool.starmap(_hit_for_a_while, [(url,)] * processes)
     return {
-        "processes": str(processes),
-        "hits lost": f"{sum(lost for _, lost in done):,}",
-        "hits/s": f"{sum(hits for hits, _ in done) / SECONDS:,.0f}",
+        "processes": processes,
+        "hits lost": sum(lost for _, lost in done),
+        "hits/s": sum(hits for hits, _ in done) / SECONDS,
     }
 
 
-def entries_figures(url: str, entries: int) -> dict[str, str]:
+def entries_figures(url: str, entries: int) -> Figures:
     """Measure a server with so many entries."""
     with LLMCache.from_url(url) as cache:
         cache.update("prompt", MODEL, ANSWER)
@@ -303,21 +335,16 @@ def entries_figures(url: str, entries: int) -> dict[str, str]:
             cache.clear()
             took = time.perf_counter() - began
     return {
-        "entries": f"{entries:,}",
-        "a hit, sync": f"{1e6 * lookup:,.0f} µs",
-        "clear": f"{took:.1f} s",
-        "longest lookup meanwhile": milliseconds(max(longest)),
+        "entries": entries,
+        "a hit, sync, µs": 1e6 * lookup,
+        "clear, s": took,
+        "longest lookup meanwhile, ms": 1000 * max(longest),
     }
-
-
-def rate(count: int, seconds: float) -> str:
-    """Return how many there were in a second."""
-    return f"{count / seconds:,.0f}"
 
 
 async def at_once(
     url: str, prompts: Sequence[str], *, text: str | None = None, read: bool = False
-) -> tuple[int, int, float, str]:
+) -> tuple[int, int, float, int]:
     """Store an answer for each prompt, or look all up, at once and over new connections.
 
     Returns how many that were, how many were lost, in how many seconds, and what the server says
@@ -336,13 +363,13 @@ async def at_once(
         return done, len(prompts) - done, took, connections_to(url)
 
 
-def connections_to(url: str) -> str:
+def connections_to(url: str) -> int:
     """Return how many connections a server has, apart from the one that asks."""
     from valkey import Valkey
 
     with closing(Valkey.from_url(url)) as client:
         clients: Any = client.client_list()
-        return str(len(clients) - 1)
+        return len(clients) - 1
 
 
 def _hit_for_a_while(url: str) -> tuple[int, int]:

@@ -123,10 +123,15 @@ def legend_below(figure: Figure) -> None:
 def show(figure: Figure, name: str) -> None:
     """Show a figure; keep those of the page in docs/plots, unless in quick mode."""
     if name in _ON_PAGE and not QUICK:
-        PLOTS.mkdir(exist_ok=True)
-        # No Software field: the file shall change with the picture only.
-        figure.savefig(PLOTS / f"{name}.png", dpi=130, metadata={"Software": None})
+        keep(figure, name)
     plt.show()
+
+
+def keep(figure: Figure, name: str) -> None:
+    """Put a figure into docs/plots."""
+    PLOTS.mkdir(exist_ok=True)
+    # No Software field: the file shall change with the picture only.
+    figure.savefig(PLOTS / f"{name}.png", dpi=130, metadata={"Software": None})
 
 
 class Table:
