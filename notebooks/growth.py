@@ -118,7 +118,9 @@ def plot(name: str, rows: Sequence[Figures], before: Sequence[Figures] | None) -
     from matplotlib import pyplot as plt
 
     style.begin()
-    drawn = [("before", "#6B6B6B", before)] * (before is not None) + [("now", "#0072B2", rows)]
+    drawn = [("now", "#0072B2", rows)]
+    if before is not None:
+        drawn.insert(0, ("before", "#6B6B6B", before))
     first, *names = rows[0]
     names = [each for each in names if any(row[each] for *_, some in drawn for row in some)]
     figure, grid = plt.subplots(
@@ -126,13 +128,8 @@ def plot(name: str, rows: Sequence[Figures], before: Sequence[Figures] | None) -
     )
     for panel, what in zip(grid[0], names, strict=True):
         for label, colour, some in drawn:
-            panel.plot(
-                [row[first] for row in some],
-                [row[what] for row in some],
-                "o-",
-                c=colour,
-                label=label,
-            )
+            grows, values = zip(*((row[first], row[what]) for row in some), strict=True)
+            panel.plot(grows, values, "o-", c=colour, label=label)
         panel.set(title=what, xlabel=first, xscale="log", ylim=(0, None))
     style.legend_below(figure)
     style.keep(figure, f"growth_{name}")
