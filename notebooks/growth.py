@@ -124,15 +124,25 @@ def plot(name: str, rows: Sequence[Figures], before: Sequence[Figures] | None) -
     first, *names = rows[0]
     names = [each for each in names if any(row[each] for *_, some in drawn for row in some)]
     figure, grid = plt.subplots(
-        1, len(names), figsize=(2.9 * len(names), 3.0), squeeze=False, sharex=True
+        1, len(names), figsize=(2.7 * len(names), 3.0), squeeze=False, sharex=True
     )
     for panel, what in zip(grid[0], names, strict=True):
         for label, colour, some in drawn:
             grows, values = zip(*((row[first], row[what]) for row in some), strict=True)
             panel.plot(grows, values, "o-", c=colour, label=label)
-        panel.set(title=what, xlabel=first, xscale="log", ylim=(0, None))
+        panel.set_title(what, fontsize=8)
+        panel.set(xlabel=first, xscale="log", ylim=(0, None))
     style.legend_below(figure)
     style.keep(figure, f"growth_{name}")
+
+
+def warm_up() -> None:
+    """Import what the first use imports: that is not measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        for url in ("memory://", f"sqlite:///{folder}/warm.db"):
+            with LLMCache.from_url(url) as cache:
+                cache.update("prompt", MODEL, ANSWER)
+                cache.lookup("prompt", MODEL)
 
 
 # --- SQLite ------------------------------------------------------------------------------------
@@ -191,8 +201,7 @@ def first_store(url: str) -> float:
 
 
 def _first_store(url: str) -> float:
-    with LLMCache.from_url("sqlite:///" + tempfile.mkdtemp() + "/warm.db") as warm:
-        warm.update("prompt", MODEL, ANSWER)  # imports are not measured
+    warm_up()
     with LLMCache.from_url(url) as cache:
         began = time.perf_counter()
         cache.update("first", MODEL, ANSWER)
@@ -266,6 +275,7 @@ def on_a_server(figures: Callable[[str, int], Figures], number: int) -> Figures:
     """Measure something on a new server."""
     from _server import own_server
 
+    warm_up()
     with own_server() as url:
         return figures(url, number)
 

@@ -108,9 +108,11 @@ class SyncPool:
     ) -> list[Any]:
         connection.set_deadline(deadline, largest)
         try:
-            for command in commands:
-                packed = connection.pack_command(*command)
-                connection.send_packed_command(packed, check_health=False)
+            if len(commands) == 1:
+                packed = connection.pack_command(*commands[0])
+            else:
+                packed = connection.pack_commands(commands)
+            connection.send_packed_command(packed, check_health=False)
             replies = [_reply(connection, last=last) for _ in commands]
         except BaseException as error:
             # A reply may still be on its way: nobody else must read it.
