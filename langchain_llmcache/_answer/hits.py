@@ -26,14 +26,6 @@ _IN_ADDITIONAL = frozenset({"usage", "token_usage", "usage_metadata"})
 _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
-def from_entry(entry: StoredEntry, *, key: Key, now: float, usage: HitUsage) -> list[Generation]:
-    """Return the generations of ``entry`` as an answer of now. Takes the entry's data over."""
-    answer, marker = revived(entry, usage), marker_of(entry, key.path, now)
-    for generation in answer:
-        make_new(generation, marker, repeated_ids(entry, key))
-    return answer
-
-
 def repeated_ids(entry: StoredEntry, key: Key) -> dict[str, str]:
     """Return the ids that the model gave to earlier calls too, with those of these calls now."""
     return {

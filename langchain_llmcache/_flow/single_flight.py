@@ -130,7 +130,6 @@ class Flight:
         watching: Which one does.
         left: Token of a lease that was given back for those who wait here.
         entry: The answer, once it is known.
-        landed: Whether it is over.
     """
 
     __slots__ = (
@@ -138,7 +137,6 @@ class Flight:
         "entry",
         "failed",
         "free",
-        "landed",
         "leading",
         "left",
         "slot",
@@ -155,7 +153,6 @@ class Flight:
         self.waiting: dict[Asker, None] = {}
         self.watching: Asker | None = None
         self.left: bytes | None = None
-        self.landed = False
         self.entry: bytes | None = None
 
     def leave(self, asker: Asker, ending: Ending) -> None:
@@ -329,7 +326,6 @@ class Flights:
     def land(self, flight: Flight) -> None:
         """End a flight: from now on, it is found no more."""
         with self._lock:
-            flight.landed = True
             if self._flights.get(flight.slot) is flight:
                 del self._flights[flight.slot]
 
@@ -355,7 +351,6 @@ class Flights:
         """
         flights, self._flights = self._flights, OrderedDict()
         for flight in flights.values():
-            flight.landed = True
             for asker in flight.leading:
                 asker.give_up = None
 

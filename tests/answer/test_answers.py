@@ -13,10 +13,9 @@ from pydantic import BaseModel
 from langchain_llmcache import LLMCache, NearCache
 from langchain_llmcache._answer.answers import Answers
 from langchain_llmcache._answer.entries import CorruptEntryError
-from langchain_llmcache._answer.hits import from_entry
 from langchain_llmcache._answer.objects import CannotCopy, Mould
 from langchain_llmcache._request.key import Key
-from tests.support.samples import CODEC, KEY, SAMPLES, to_entry
+from tests.support.samples import CODEC, KEY, SAMPLES, hit_of, to_entry
 from tests.support.targets import LLM_STRING, PROMPT, answer
 
 NOW = 100.0
@@ -63,8 +62,7 @@ def test_each_hit_is_as_the_first(name: str) -> None:
     """Read, read again and kept, copied, however much the callers before did to theirs."""
     entry = to_entry(SAMPLES[name])
     answers = Answers(CODEC, "keep")
-    stored = CODEC.decode(entry, key=KEY)
-    expected = inside(from_entry(stored, key=KEY, now=NOW, usage="keep"))
+    expected = inside(hit_of(entry, now=NOW))
     for _ in range(4):
         hit = answers.opened(KEY, bytes(bytearray(entry))).generations(NOW)
         assert inside(hit) == expected

@@ -12,9 +12,9 @@ from langchain_core.outputs import Generation
 from langgraph.graph.message import add_messages
 
 from langchain_llmcache import ConfigurationError, LLMCache
-from langchain_llmcache._answer.hits import HitUsage, from_entry
+from langchain_llmcache._answer.hits import HitUsage
 from tests.support.call_ids import numbered
-from tests.support.samples import CODEC, KEY, SAMPLES, USAGE, chat, to_entry
+from tests.support.samples import CREATED, KEY, SAMPLES, USAGE, chat, hit_of, to_entry
 
 MODEL = '{"kwargs": {"model": "m"}}---[(\'stop\', None)]'
 NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
@@ -24,8 +24,7 @@ def hit(
     generations: list[Generation], *, usage: HitUsage = "keep", later: float = 60.0
 ) -> list[Any]:
     """Return what a caller gets for a stored answer."""
-    stored = CODEC.decode(to_entry(generations), key=KEY)
-    return from_entry(stored, key=KEY, now=stored.created + later, usage=usage)
+    return hit_of(to_entry(generations), now=CREATED + later, usage=usage)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

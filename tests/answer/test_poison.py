@@ -26,10 +26,9 @@ from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.compression import zstd
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError
-from langchain_llmcache._answer.hits import from_entry
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES
 from tests.support.patience import SOON
-from tests.support.samples import CODEC, KEY, SAMPLES, to_entry
+from tests.support.samples import CODEC, KEY, SAMPLES, hit_of, to_entry
 from tests.support.servers import Server
 
 # What a payload would do, seen by the interpreter itself.
@@ -215,8 +214,7 @@ def compressed(entry: bytes) -> bytes:
 
 def read(entry: bytes) -> None:
     """Do with an entry what a lookup does."""
-    codec = Codec(Binding(), max_bytes=DEFAULT_MAX_ENTRY_BYTES)
-    from_entry(codec.decode(entry, key=KEY), key=KEY, now=2.0, usage="keep")
+    hit_of(entry, codec=Codec(Binding(), max_bytes=DEFAULT_MAX_ENTRY_BYTES))
 
 
 @pytest.mark.parametrize("form", [bytes, compressed])

@@ -927,7 +927,6 @@ class World:
             return None
         return (
             round(min(self.now - flight.began, self._scenario.max_wait), _DIGITS),
-            flight.landed,
             flight.failed,
             flight.free,
             self._renamed(self._label(flight.entry), ref),

@@ -32,7 +32,9 @@ from langchain_core.outputs import (
 )
 
 from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.answers import Opened
 from langchain_llmcache._answer.codec import Codec, revive
+from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._request.key import Key
 
 KEY: Final = Key(("model",), "0123456789abcdef" * 4)
@@ -45,16 +47,24 @@ USAGE: Final[Any] = {
     "output_token_details": {"reasoning": 7},
 }
 UTC = timezone.utc
+CREATED: Final = 1_700_000_000.123
 
 
 def to_entry(generations: Sequence[Generation], key: Key = KEY) -> bytes:
     """Return the entry of an answer."""
-    return CODEC.encode(generations, created=1_700_000_000.123, seconds=1.5, key=key)
+    return CODEC.encode(generations, created=CREATED, seconds=1.5, key=key)
 
 
 def from_entry(entry: bytes, key: Key = KEY) -> list[Generation]:
     """Return the answer of an entry, as it was stored."""
     return [revive(fields) for fields in CODEC.decode(entry, key=key).generations]
+
+
+def hit_of(
+    entry: bytes, *, now: float = 2.0, usage: HitUsage = "keep", codec: Codec = CODEC
+) -> list[Generation]:
+    """Return what a caller gets for an entry."""
+    return Opened(codec.decode(entry, key=KEY), usage, KEY).generations(now)
 
 
 def chat(*messages: BaseMessage, **info: Any) -> list[Generation]:
