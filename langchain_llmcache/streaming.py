@@ -24,27 +24,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    BaseMessage,
-    BaseMessageChunk,
-    ChatMessage,
-    ChatMessageChunk,
-    FunctionMessage,
-    FunctionMessageChunk,
-    HumanMessage,
-    HumanMessageChunk,
-    SystemMessage,
-    SystemMessageChunk,
-    ToolMessage,
-    ToolMessageChunk,
-)
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable
 
+from langchain_llmcache._answer.classes import MESSAGES
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.usage import no_usage
 from langchain_llmcache._contexts import holding
@@ -434,15 +420,6 @@ def _cache_of(model: BaseChatModel) -> BaseCache | None:
 
 # --- chunks and messages ---------------------------------------------------------------------
 
-_CHUNKS: Final[dict[type[BaseMessage], type[BaseMessageChunk]]] = {
-    AIMessage: AIMessageChunk,
-    ChatMessage: ChatMessageChunk,
-    FunctionMessage: FunctionMessageChunk,
-    HumanMessage: HumanMessageChunk,
-    SystemMessage: SystemMessageChunk,
-    ToolMessage: ToolMessageChunk,
-}
-
 
 def _as_chunk(generation: Generation) -> ChatGenerationChunk:
     """Return a stored answer as the only chunk of a stream. It has no id: core gives it one."""
@@ -466,7 +443,8 @@ def _message_chunk(message: BaseMessage) -> BaseMessageChunk:
     fields = {**message.__dict__, **(message.__pydantic_extra__ or {})}
     del fields["type"]
     if not isinstance(message, AIMessage):
-        return _CHUNKS[type(message)](**fields)
+        chunk_class: Any = MESSAGES[f"{type(message).__name__}Chunk"]
+        return cast("BaseMessageChunk", chunk_class(**fields))
     if message.usage_metadata is not None:
         # In a cache that hands out what it holds, core has left a usage with a cost and no tokens.
         fields["usage_metadata"] = {**no_usage(), **message.usage_metadata}

@@ -21,57 +21,18 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    BaseMessage,
-    ChatMessage,
-    ChatMessageChunk,
-    FunctionMessage,
-    FunctionMessageChunk,
-    HumanMessage,
-    HumanMessageChunk,
-    SystemMessage,
-    SystemMessageChunk,
-    ToolMessage,
-    ToolMessageChunk,
-)
-from langchain_core.outputs import (
-    ChatGeneration,
-    ChatGenerationChunk,
-    Generation,
-    GenerationChunk,
-)
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.call_ids import own_ids, refers
+from langchain_llmcache._answer.classes import GENERATIONS, MESSAGES
 from langchain_llmcache._answer.entries import TAG, CorruptEntryError, NotStorableError, StoredEntry
 from langchain_llmcache._answer.hashes import check_hashes
 from langchain_llmcache._answer.objects import build, plan_of
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._signals import pass_on
-
-_GENERATIONS: Final[dict[str, type[Generation]]] = {
-    cls.__name__: cls for cls in (Generation, GenerationChunk, ChatGeneration, ChatGenerationChunk)
-}
-_MESSAGES: Final[dict[str, type[BaseMessage]]] = {
-    cls.__name__: cls
-    for cls in (
-        AIMessage,
-        AIMessageChunk,
-        ChatMessage,
-        ChatMessageChunk,
-        FunctionMessage,
-        FunctionMessageChunk,
-        HumanMessage,
-        HumanMessageChunk,
-        SystemMessage,
-        SystemMessageChunk,
-        ToolMessage,
-        ToolMessageChunk,
-    )
-}
 
 # What a field holds where it was not set; such fields are left out.
 _DEFAULTS: Final[dict[type[BaseMessage], dict[str, Any]]] = {
@@ -80,7 +41,7 @@ _DEFAULTS: Final[dict[type[BaseMessage], dict[str, Any]]] = {
         for name, field in cls.model_fields.items()
         if not field.is_required()
     }
-    for cls in _MESSAGES.values()
+    for cls in MESSAGES.values()
 }
 
 # A mapping with this key is not data but a value that JSON cannot carry: {"$": kind, "v": value}.
@@ -221,11 +182,11 @@ def revive(fields: dict[str, Any]) -> Generation:
         Exception: whatever a class of langchain-core raises on fields that are not its own;
             the caller treats all of it as a corrupt entry.
     """
-    cls = _GENERATIONS[fields.pop("class")]
+    cls = GENERATIONS[fields.pop("class")]
     given = fields.get("message")
     if given is None:
         return build(cls, fields)
-    fields["message"] = message = build(_MESSAGES[given["class"]], given["fields"])
+    fields["message"] = message = build(MESSAGES[given["class"]], given["fields"])
     if isinstance(message, AIMessageChunk) and message.tool_call_chunks:
         message.model_fields_set.update(_SET_OF_CHUNKS)
     if "text" in fields:
@@ -334,7 +295,7 @@ def _dumps(value: object) -> bytes:
 def _taken(generation: Generation) -> dict[str, Any]:
     """Return a generation's fields, as they are."""
     name = type(generation).__name__
-    if _GENERATIONS.get(name) is not type(generation):
+    if GENERATIONS.get(name) is not type(generation):
         raise _unknown(generation)
     fields: dict[str, Any] = {"class": name}
     if isinstance(generation, ChatGeneration):
@@ -352,7 +313,7 @@ def _taken(generation: Generation) -> dict[str, Any]:
 
 def _taken_message(message: BaseMessage) -> dict[str, Any]:
     cls = type(message)
-    if _MESSAGES.get(cls.__name__) is not cls:
+    if MESSAGES.get(cls.__name__) is not cls:
         raise _unknown(message)
     defaults = _DEFAULTS[cls]
     fields = {
@@ -370,7 +331,7 @@ def _prove(fields: dict[str, Any]) -> None:
         NotStorableError: if a class that validates its fields makes something else of them.
     """
     message = fields.get("message")
-    classes = [_GENERATIONS[fields["class"]], *([_MESSAGES[message["class"]]] if message else [])]
+    classes = [GENERATIONS[fields["class"]], *([MESSAGES[message["class"]]] if message else [])]
     if all(map(plan_of, classes)):
         revive(fields)
         return

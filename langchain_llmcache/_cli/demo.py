@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from langchain_core.globals import get_llm_cache, set_llm_cache
 from rich import box
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -31,9 +29,9 @@ from langchain_llmcache._cli.output import (
     INTERRUPTED,
     fail,
     note,
-    stderr,
     stdout,
 )
+from langchain_llmcache._cli.pool import asking_each
 from langchain_llmcache._cli.prompts import BUNDLED_PROMPTS, read_prompts
 from langchain_llmcache._cli.text import counted
 from langchain_llmcache._demo import DEFAULT_MODEL, ConverseEndpoint, chat_model
@@ -204,43 +202,13 @@ def _fail_without_aws() -> NoReturn:
 
 
 def _ask(chat: BaseChatModel, prompts: Sequence[str], concurrency: int) -> list[_Asked]:
-    todo: SimpleQueue[tuple[int, str]] = SimpleQueue()
-    done: SimpleQueue[tuple[int, _Asked | Exception]] = SimpleQueue()
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                position, prompt = todo.get_nowait()
-            except Empty:
-                return
-            try:
-                done.put((position, _ask_one(chat, prompt)))
-            except Exception as error:  # noqa: BLE001 - whatever the model raises
-                done.put((position, error))
-
-    for numbered in enumerate(prompts):
-        todo.put(numbered)
-    for _ in range(min(concurrency, len(prompts))):
-        # Not an executor: the process would wait for its threads, and Ctrl-C for a slow model.
-        threading.Thread(target=work, name="llmcache-demo", daemon=True).start()
     asked: dict[int, _Asked] = {}
-    try:
-        with _progress() as progress:
-            task = progress.add_task("asking", total=len(prompts))
-            while len(asked) < len(prompts):
-                try:
-                    # A wait without end may miss a Ctrl-C that comes just before it begins.
-                    position, outcome = done.get(timeout=0.2)
-                except Empty:
-                    continue
-                if isinstance(outcome, Exception):
-                    fail(f"prompt {position + 1} got no answer: {outcome}")
-                asked[position] = outcome
-                progress.advance(task)
-    finally:
-        stop.set()
-    return [asked[position] for position in range(len(prompts))]
+    with asking_each(partial(_ask_one, chat), prompts, concurrency) as outcomes:
+        for place, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                fail(f"prompt {place + 1} got no answer: {outcome}")
+            asked[place] = outcome
+    return [asked[place] for place in range(len(prompts))]
 
 
 def _ask_one(chat: BaseChatModel, prompt: str) -> _Asked:
@@ -249,19 +217,6 @@ def _ask_one(chat: BaseChatModel, prompt: str) -> _Asked:
     seconds = time.perf_counter() - started
     marker = message.response_metadata.get("llmcache") or {}
     return _Asked(prompt, bool(marker.get("hit")), seconds, marker.get("saved"))
-
-
-def _progress() -> Progress:
-    console = stderr()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _total(asked: Sequence[_Asked], calls_made: int) -> _Totals:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +19,7 @@ from rich.table import Table
 
 from langchain_llmcache import LLMCache, cache_options
 from langchain_llmcache._answer.ttl import to_milliseconds
-from langchain_llmcache._cli.options import Json, StoreChoice, counting, of_store
+from langchain_llmcache._cli.options import Json, StoreChoice, of_store
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
     FAILED,
@@ -30,6 +28,7 @@ from langchain_llmcache._cli.output import (
     note,
     stdout,
 )
+from langchain_llmcache._cli.pool import asking_each
 from langchain_llmcache._cli.prompts import read_inputs
 from langchain_llmcache._cli.text import duration, harmless
 from langchain_llmcache._insight.stats import CacheStats
@@ -170,54 +169,24 @@ def _ask_all(
     refresh: bool,
     cache: LLMCache,
 ) -> _Outcome:
-    todo: SimpleQueue[tuple[int, Any]] = SimpleQueue()
-    done: SimpleQueue[tuple[int, Exception | None]] = SimpleQueue()
-    stop = threading.Event()
-    for numbered in enumerate(inputs, 1):
-        todo.put(numbered)
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                number, given = todo.get_nowait()
-            except Empty:
-                return
-            done.put((number, _ask(runnable, given, refresh=refresh)))
-
     began = time.monotonic()
-    for _ in range(min(concurrency, len(inputs))):
-        # Not an executor: the process would wait for its threads, and Ctrl-C for a slow model.
-        threading.Thread(target=work, name="llmcache-warm", daemon=True).start()
     asked = failed = 0
     interrupted = False
-    try:
-        with counting("asking", len(inputs)) as advance:
-            while asked < len(inputs):
-                try:
-                    # A wait without end may miss a Ctrl-C that comes just before it begins.
-                    number, error = done.get(timeout=0.2)
-                except Empty:
-                    continue
-                asked += 1
-                advance(1)
-                if error is not None:
-                    failed += 1
-                    _print_failure(number, error, failed)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        stop.set()
-    return _Outcome(asked, failed, interrupted, time.monotonic() - began, cache.stats())
 
-
-def _ask(runnable: Runnable[Any, Any], given: Any, *, refresh: bool) -> Exception | None:
-    """Ask, and return what came of it if that was no answer."""
-    try:
+    def ask(given: Any) -> None:
         with cache_options(read=not refresh):
             runnable.invoke(given)
-    except Exception as error:  # noqa: BLE001 - whatever the model raises
-        return error
-    return None
+
+    try:
+        with asking_each(ask, inputs, concurrency) as outcomes:
+            for place, error in outcomes:
+                asked += 1
+                if error is not None:
+                    failed += 1
+                    _print_failure(place + 1, error, failed)
+    except KeyboardInterrupt:
+        interrupted = True
+    return _Outcome(asked, failed, interrupted, time.monotonic() - began, cache.stats())
 
 
 def _print_failure(number: int, error: Exception, failed: int) -> None:

@@ -309,7 +309,7 @@ class ValkeyAdministration:
                 [words for name in names for words in (("PTTL", name), ("STRLEN", name))]
             )
             for key, left, size in zip(batch, replies[::2], replies[1::2], strict=True):
-                if size and left != _GONE:
+                if size and left != GONE:
                     found.append(Measured(key, size, None if left < 0 else left))
         return found
 
@@ -408,7 +408,7 @@ def _reading(name: bytes, size: int, most: int | None) -> tuple[Any, ...]:
 
 
 # Of PTTL: there is no such key.
-_GONE: Final = -2
+GONE: Final = -2
 
 
 def _checked(command: str, reply: Any) -> Any:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from langchain_core import messages, outputs
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
+from langchain_llmcache._answer.classes import GENERATIONS, MESSAGES
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._request.hashed import ForeignAnswer
 from langchain_llmcache._signals import pass_on
@@ -29,21 +29,7 @@ from langchain_llmcache._stores.open import file_of
 from langchain_llmcache._valkey.url import split
 from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreError
 
-_CLASSES: Final[dict[str, type[Any]]] = {
-    cls.__name__: cls
-    for cls in (
-        *(
-            getattr(outputs, f"{kind}Generation{end}")
-            for kind in ("", "Chat")
-            for end in ("", "Chunk")
-        ),
-        *(
-            getattr(messages, f"{kind}Message{end}")
-            for kind in ("AI", "Chat", "Function", "Human", "System", "Tool")
-            for end in ("", "Chunk")
-        ),
-    )
-}
+_CLASSES: Final[dict[str, type[Any]]] = {**GENERATIONS, **MESSAGES}
 _USAGE: Final = ("input_tokens", "output_tokens", "total_tokens")
 # What langchain-core writes where a value cannot be told, and where data looks like its own.
 _UNTOLD: Final = frozenset({"lc", "__lc_escaped__"})
@@ -232,6 +218,7 @@ def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[Foreign
         send: Sends commands.
         prefix: Of langchain-redis; None: community's RedisCache, whose keys have none.
     """
+    from langchain_llmcache._stores.admin import GONE
     from langchain_llmcache._valkey.commands import escape_glob
 
     if prefix is None:
@@ -244,15 +231,12 @@ def _of_server(scan: _Scan, send: _Send, prefix: str | None) -> Iterator[Foreign
             batch = ours[first : first + _BATCH]
             replies = send([words for name in batch for words in ((command, name), ("PTTL", name))])
             for name, value, left in zip(batch, replies[::2], replies[1::2], strict=True):
-                if not isinstance(left, int) or left == _GONE:
+                if not isinstance(left, int) or left == GONE:
                     continue
                 known = "community" if prefix is None else "langchain-redis"
                 answer = _of_hash(value) if prefix is None else _of_json(value)
                 told = f"{known}:{_rest(name, start)}"
                 yield ForeignAnswer(told, None, answer, None if left < 0 else left)
-
-
-_GONE: Final = -2
 
 
 def _rest(name: bytes, start: str) -> str:

@@ -33,6 +33,7 @@ from langchain_core import messages
 from langchain_core.documents import Document
 from pydantic import BaseModel
 
+from langchain_llmcache._answer.classes import MESSAGES
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._answer.objects import check_fields, plan_of
 from langchain_llmcache.errors import ConfigurationError
@@ -412,11 +413,6 @@ def _check_names(state: Any, names: Iterable[str]) -> None:
 
 # --- LangChain's and LangGraph's ---------------------------------------------------------------
 
-MESSAGES: Final = tuple(
-    getattr(messages, f"{kind}Message{suffix}")
-    for kind in ("AI", "Chat", "Function", "Human", "System", "Tool")
-    for suffix in ("", "Chunk")
-)
 # Modules that are imported when there is a graph that uses them: they take a second.
 OF_GRAPHS: Final = {
     "langgraph.types": ("Command", "Interrupt", "Overwrite", "Send", "TimeoutPolicy"),
@@ -435,6 +431,7 @@ KINDS: Final[dict[type, Kind]] = {
         cls: Kind(cls.__qualname__, take, cls if make is _same else make)
         for cls, (take, make) in _PYTHON.items()
     },
-    **{cls: class_kind(cls) for cls in (*MESSAGES, messages.RemoveMessage, Document)},
+    **{cls: class_kind(cls) for cls in MESSAGES.values()},
+    **{cls: class_kind(cls) for cls in (messages.RemoveMessage, Document)},
     **_text_kind(),
 }

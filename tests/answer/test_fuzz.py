@@ -32,7 +32,7 @@ from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._answer.binding import Binding
-from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES
+from langchain_llmcache._answer.classes import GENERATIONS, MESSAGES
 from langchain_llmcache._answer.entries import TAG
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key
@@ -45,7 +45,7 @@ MANY: Final = int(os.environ.get("LLMCACHE_FUZZ_PAYLOADS", "100000"))
 _BATCH: Final = 250
 
 # The table: nothing else may come out of an entry.
-_CLASSES: Final = frozenset((*_GENERATIONS.values(), *_MESSAGES.values()))
+_CLASSES: Final = frozenset((*GENERATIONS.values(), *MESSAGES.values()))
 # (TextAccessor: langchain-core's own kind of str, of a message's text.)
 _VALUES: Final = frozenset(
     (

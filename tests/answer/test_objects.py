@@ -13,13 +13,14 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel, PrivateAttr, ValidationError, field_validator
 
-from langchain_llmcache._answer.codec import _GENERATIONS, _MESSAGES, revive
+from langchain_llmcache._answer.classes import GENERATIONS, MESSAGES
+from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._answer.objects import build, plan_of
 from tests.support.examples import examples
 from tests.support.samples import CODEC, KEY, SAMPLES, to_entry
 
-CLASSES: list[type[BaseModel]] = [*_MESSAGES.values(), *_GENERATIONS.values()]
+CLASSES: list[type[BaseModel]] = [*MESSAGES.values(), *GENERATIONS.values()]
 
 
 def validated(cls: type[BaseModel], fields: dict[str, Any]) -> Any:
@@ -53,11 +54,11 @@ def test_every_answer_is_as_validated(name: str) -> None:
     """Each kind of answer, from the entry that holds it."""
     for fields in CODEC.decode(to_entry(SAMPLES[name]), key=KEY).generations:
         expected = copy.deepcopy(fields)
-        cls: type[BaseModel] = _GENERATIONS[expected.pop("class")]
+        cls: type[BaseModel] = GENERATIONS[expected.pop("class")]
         message = expected.pop("message", None)
         text = expected.pop("text", None)
         if message is not None:
-            expected["message"] = validated(_MESSAGES[message["class"]], message["fields"])
+            expected["message"] = validated(MESSAGES[message["class"]], message["fields"])
         if text is not None and message is None:
             expected["text"] = text
         made = revive(fields)
@@ -125,10 +126,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 @examples(100)
-@given(st.data(), st.sampled_from(sorted(_MESSAGES)))
+@given(st.data(), st.sampled_from(sorted(MESSAGES)))
 def test_every_message_is_as_validated(data: st.DataObject, name: str) -> None:
     """Any fields of any class: the same object, or both refuse it."""
-    cls = _MESSAGES[name]
+    cls = MESSAGES[name]
     names = [*cls.model_fields, "another"]
     fields = {
         field: data.draw(FIELDS[field])
@@ -156,10 +157,10 @@ def test_every_message_is_as_validated(data: st.DataObject, name: str) -> None:
 
 
 @examples(100)
-@given(st.data(), st.sampled_from(sorted(_MESSAGES)))
+@given(st.data(), st.sampled_from(sorted(MESSAGES)))
 def test_a_field_of_the_wrong_kind_is_refused(data: st.DataObject, name: str) -> None:
     """Whatever pydantic refuses is refused; what it would turn into something else, too."""
-    cls = _MESSAGES[name]
+    cls = MESSAGES[name]
     fields = {"content": "x", "role": "r", "name": "n", "tool_call_id": "1"}
     fields = {field: value for field, value in fields.items() if field in cls.model_fields}
     field = data.draw(st.sampled_from(sorted(cls.model_fields)))

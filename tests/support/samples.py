@@ -31,8 +31,8 @@ from langchain_core.outputs import (
     GenerationChunk,
 )
 
-from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.answers import Opened
+from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.codec import Codec, revive
 from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._request.key import Key
