@@ -1,4 +1,4 @@
-"""``LLMCache``: LangChain's cache protocol over a LangGraph cache. Thin: the flow decides."""
+"""``LLMCache``: LangChain's cache protocol over a LangGraph cache. The flow decides."""
 
 from __future__ import annotations
 
@@ -120,9 +120,7 @@ class LLMCache(BaseCache):
             msg = "async_client goes with a ValkeyCache; give that first: LLMCache(store, ...)"
             raise ConfigurationError(msg)
         else:
-            self._opened = open_url(
-                None, prefix=DEFAULT_PREFIX, timeout=settings.timeout, serde=None
-            )
+            self._opened = open_url(None, prefix=DEFAULT_PREFIX, timeout=settings.timeout)
         self._recipe = Recipe("", options) if store is None else None
         self._opened.bound(settings.max_entry_bytes)
         default = DEFAULT_TTL if self._opened.ttl is None else self._opened.ttl
@@ -194,26 +192,16 @@ class LLMCache(BaseCache):
             ConfigurationError: (a ``ValueError``) an argument is wrong; the message says which,
                 and never repeats the URL.
         """
-        opened = open_url(
-            url,
-            prefix=prefix,
-            timeout=timeout_of(options),
-            serde=serde,
-            cluster=cluster,
-            read_from_replicas=read_from_replicas,
-            address_remap=address_remap,
-        )
-        return cls._made(
-            opened,
-            options,
-            "from_url",
-            url=url,
-            prefix=prefix,
-            serde=serde,
-            cluster=cluster,
-            read_from_replicas=read_from_replicas,
-            address_remap=address_remap,
-        )
+        where: dict[str, Any] = {
+            "url": url,
+            "prefix": prefix,
+            "serde": serde,
+            "cluster": cluster,
+            "read_from_replicas": read_from_replicas,
+            "address_remap": address_remap,
+        }
+        opened = open_url(**where, timeout=timeout_of(options))
+        return cls._made(opened, options, "from_url", where)
 
     @classmethod
     @_telling_options
@@ -279,7 +267,8 @@ class LLMCache(BaseCache):
         }
         settings = connection_settings(**where, timeout=timeout_of(options))
         opened = open_server(settings, prefix=prefix, serde=serde)
-        return cls._made(opened, options, "from_elasticache", prefix=prefix, serde=serde, **where)
+        where |= {"prefix": prefix, "serde": serde}
+        return cls._made(opened, options, "from_elasticache", where)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -309,10 +298,10 @@ class LLMCache(BaseCache):
 
     @classmethod
     def _made(
-        cls, opened: Opened, options: CacheOptions, constructor: str, **arguments: Any
+        cls, opened: Opened, options: CacheOptions, constructor: str, where: Mapping[str, Any]
     ) -> Self:
         made = cls(cast("LangGraphCache[Any]", opened), **options)
-        given = {name: value for name, value in arguments.items() if value is not None}
+        given = {name: value for name, value in where.items() if value is not None}
         made._recipe = Recipe(constructor, {**given, **options})
         return made
 

@@ -15,35 +15,12 @@ from langchain_llmcache._request.llm_strings import as_mapping
 
 # What programs read, not people: names, references, reasons, and data that is no text.
 _NOT_TEXT = frozenset(
-    {
-        "base64",
-        "call_id",
-        "chunk_position",
-        "done_reason",
-        "encrypted_content",
-        "file_id",
-        "finish_reason",
-        "format",
-        "id",
-        "media_type",
-        "mime_type",
-        "model",
-        "model_id",
-        "model_name",
-        "model_provider",
-        "name",
-        "object",
-        "output_version",
-        "role",
-        "signature",
-        "status",
-        "stopReason",
-        "stop_reason",
-        "system_fingerprint",
-        "tool_call_id",
-        "tool_use_id",
-        "type",
-    }
+    (
+        "base64 call_id chunk_position done_reason encrypted_content file_id finish_reason format "
+        "id media_type mime_type model model_id model_name model_provider name object "
+        "output_version role signature status stopReason stop_reason system_fingerprint "
+        "tool_call_id tool_use_id type"
+    ).split()
 )
 
 

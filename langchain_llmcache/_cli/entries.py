@@ -1,4 +1,4 @@
-"""``llmcache ls``, ``show``, ``delete`` and ``clear``: what is in there, and away with it."""
+"""``llmcache ls``, ``show``, ``delete`` and ``clear``: list entries, look at one, and remove some."""
 
 from __future__ import annotations
 
@@ -221,9 +221,12 @@ def _about(held: Held, content: Content) -> Iterator[tuple[str, str]]:
     yield "expires", "never" if left is None else f"in {duration(left)}"
     yield "size", size(held.bytes)
     if place.kind == "model":
-        given, taken = content.tokens
+        input_tokens, output_tokens = content.tokens
         yield "model took", "unknown" if content.seconds is None else f"{content.seconds:g} s"
-        yield "tokens", f"{given:,} in, {taken:,} out" if given or taken else "not told"
+        yield (
+            "tokens",
+            f"{input_tokens:,} in, {output_tokens:,} out" if any(content.tokens) else "not told",
+        )
 
 
 # --- delete and clear --------------------------------------------------------------------------

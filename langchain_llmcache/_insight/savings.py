@@ -55,7 +55,8 @@ def checked_prices(prices: Prices | None) -> dict[str, tuple[float, float]]:
     table: Any = {} if prices is None else prices
     try:
         checked = {
-            model: (float(given), float(taken)) for model, (given, taken) in dict(table).items()
+            model: (float(of_input), float(of_output))
+            for model, (of_input, of_output) in dict(table).items()
         }
         good = all(
             isinstance(model, str) and all(math.isfinite(price) and price >= 0 for price in pair)
@@ -90,19 +91,19 @@ def tokens_of(generations: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
             usage = _usage(generations[0])
             if not usage:
                 return 0, 0
-            given, taken = usage["input_tokens"], usage["output_tokens"]
+            input_tokens, output_tokens = usage["input_tokens"], usage["output_tokens"]
         else:
             usages = [usage for fields in generations if (usage := _usage(fields))]
             # Several generations of one call may all repeat what the call used.
             if len(usages) > 1 and all(usage == usages[0] for usage in usages):
                 del usages[1:]
-            given = sum(usage["input_tokens"] for usage in usages)
-            taken = sum(usage["output_tokens"] for usage in usages)
-        plausible = 0 <= given < _MOST and 0 <= taken < _MOST
+            input_tokens = sum(usage["input_tokens"] for usage in usages)
+            output_tokens = sum(usage["output_tokens"] for usage in usages)
+        plausible = 0 <= input_tokens < _MOST and 0 <= output_tokens < _MOST
     except (KeyError, TypeError) as error:
         pass_on(error)
         return 0, 0
-    return (given, taken) if plausible else (0, 0)
+    return (input_tokens, output_tokens) if plausible else (0, 0)
 
 
 def _usage(fields: Mapping[str, Any]) -> Any:
@@ -111,7 +112,7 @@ def _usage(fields: Mapping[str, Any]) -> Any:
 
 
 class Savings:
-    """Sums of each model. Not safe by itself: whoever changes one holds a lock."""
+    """Sums of each model. Not safe by itself: it is changed under its owner's lock."""
 
     __slots__ = ("_sums",)
 
@@ -121,18 +122,18 @@ class Savings:
 
     def add(self, hit: Hit, times: int) -> None:
         """Count equal hits."""
-        part, size, seconds, (given, taken) = hit
+        part, size, seconds, (input_tokens, output_tokens) = hit
         if part not in self._sums and len(self._sums) >= MODELS_KEPT:
             part = OTHERS
         sums = self._sums.setdefault(part, [0, 0, 0, 0.0, 0])
-        for index, amount in enumerate((1, given, taken, seconds or 0.0, size)):
+        for index, amount in enumerate((1, input_tokens, output_tokens, seconds or 0.0, size)):
             sums[index] += times * amount
 
     def by_model(self, prices: Prices) -> dict[str, ModelStats]:
         """Return the sums of each model by its name ("-" where the request tells none)."""
         stats = {}
-        for part, (hits, given, taken, seconds, size) in list(self._sums.items()):
+        for part, (hits, input_tokens, output_tokens, seconds, size) in list(self._sums.items()):
             name = model_name(part) or NO_MODEL
-            cost = money(prices.get(name), (given, taken))
-            stats[name] = ModelStats(hits, given, taken, seconds, size, cost)
+            cost = money(prices.get(name), (input_tokens, output_tokens))
+            stats[name] = ModelStats(hits, input_tokens, output_tokens, seconds, size, cost)
         return stats

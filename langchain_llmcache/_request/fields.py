@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 
 # langchain-core's own: how a model is run, traced and named.
 _CORES: Final = frozenset(
-    {
-        "cache",
-        "callback_manager",
-        "callbacks",
-        "custom_get_token_ids",
-        "disable_streaming",
-        "profile",
-        "rate_limiter",
-        "verbose",
-    }
+    (
+        "cache callback_manager callbacks custom_get_token_ids disable_streaming profile "
+        "rate_limiter verbose"
+    ).split()
 )
 # Likewise, unless a class makes something else of the name.
 CORES_NAMES: Final = ("metadata", "name", "tags")
@@ -35,57 +29,25 @@ CORES_NAMES: Final = ("metadata", "name", "tags")
 _FAKES: Final = "langchain_core.language_models.fake"
 _CURSOR: Final = "i"
 _WAITS_AND_TRIES: Final = frozenset(
-    {
-        "connect_timeout",
-        "default_request_timeout",
-        "max_concurrent_requests",
-        "max_retries",
-        "read_timeout",
-        "request_parallelism",
-        "request_timeout",
-        "retries",
-        "retry_max_seconds",
-        "retry_min_seconds",
-        "sleep_interval",
-        "stream_chunk_timeout",
-        "timeout",
-        "timeout_seconds",
-    }
+    (
+        "connect_timeout default_request_timeout max_concurrent_requests max_retries read_timeout "
+        "request_parallelism request_timeout retries retry_max_seconds retry_min_seconds "
+        "sleep_interval stream_chunk_timeout timeout timeout_seconds"
+    ).split()
 )
 _CLIENTS: Final = frozenset(
-    {
-        "_async_client",
-        "_client",
-        "async_client",
-        "async_client_running",
-        "bedrock_client",
-        "cached_client",
-        "client",
-        "client_preview",
-        "custom_client",
-        "http_async_client",
-        "http_client",
-        "http_socket_options",
-        "kdbc",
-        "root_async_client",
-        "root_client",
-        "session",
-    }
+    (
+        "_async_client _client async_client async_client_running bedrock_client cached_client "
+        "client client_preview custom_client http_async_client http_client http_socket_options "
+        "kdbc root_async_client root_client session"
+    ).split()
 )
 _BOOKKEEPING: Final = frozenset(
-    {
-        "allowed_special",
-        "aws_access_key_id",
-        "credentials_profile_name",
-        "disallowed_special",
-        "include_response_headers",
-        "print_request",
-        "stream_usage",
-        "tiktoken_model_name",
-        "user_agent",
-        "validate_base_url",
-        "validate_model_on_init",
-    }
+    (
+        "allowed_special aws_access_key_id credentials_profile_name disallowed_special "
+        "include_response_headers print_request stream_usage tiktoken_model_name user_agent "
+        "validate_base_url validate_model_on_init"
+    ).split()
 )
 NEVER_SENT: Final = _CORES | _WAITS_AND_TRIES | _CLIENTS | _BOOKKEEPING
 
@@ -96,42 +58,17 @@ _CREDENTIAL: Final = re.compile(
 _TOKENS_OF_TEXT: Final = re.compile(r"^(?:eos|bos|stop|pad)_token$")
 # Objects of these packages are how a request travels, whatever the field is called.
 _WIRE: Final = frozenset(
-    {
-        "aiohttp",
-        "botocore",
-        "boto3",
-        "grpc",
-        "httpcore",
-        "httpx",
-        "httpx2",
-        "requests",
-        "ssl",
-        "urllib3",
-    }
+    "aiohttp botocore boto3 grpc httpcore httpx httpx2 requests ssl urllib3".split()
 )
 _WIRE_DATA: Final = frozenset({"URL", "Headers", "QueryParams", "Cookies"})
 
 # In the arguments of a client, given as a mapping.
 _CLIENT_ARGUMENTS: Final = re.compile(r"client_(?:kwargs|args|options)$")
 _OF_THE_WIRE: Final = frozenset(
-    {
-        "auth",
-        "cert",
-        "client_cert_source",
-        "client_encrypted_cert_source",
-        "credentials_file",
-        "event_hooks",
-        "follow_redirects",
-        "http1",
-        "http2",
-        "limits",
-        "mounts",
-        "retries",
-        "timeout",
-        "transport",
-        "trust_env",
-        "verify",
-    }
+    (
+        "auth cert client_cert_source client_encrypted_cert_source credentials_file event_hooks "
+        "follow_redirects http1 http2 limits mounts retries timeout transport trust_env verify"
+    ).split()
 )
 # Of a router's model: made of its settings, credentials included.
 _MADE: Final = frozenset({"model_info"})

@@ -32,14 +32,7 @@ _NEVER_SENT_OF_ANSWERS = _NEVER_SENT | {"chunk_position", "tool_call_chunks"}
 # What provider packages read back from an answer's metadata, besides an ``id`` of OpenAI's
 # Responses API, which stands for a conversation that the server remembers.
 _READ_BACK = frozenset(
-    {
-        "container",
-        "grounding_metadata",
-        "is_blocked",
-        "model_name",
-        "model_provider",
-        "output_version",
-    }
+    "container grounding_metadata is_blocked model_name model_provider output_version".split()
 )
 # The blocks of which every package makes the same, be they streamed or not.
 _ALIKE = frozenset({"function_call", "reasoning", "text", "thinking", "tool_call", "tool_use"})
@@ -247,17 +240,10 @@ def _check_exact(value: Any) -> None:
 
 # Classes whose repr, which is what langchain-core writes of them, tells all of a value.
 _TOLD_BY_REPR = frozenset(
-    {
-        "builtins.bytearray",
-        "builtins.bytes",
-        "builtins.complex",
-        "datetime.date",
-        "datetime.datetime",
-        "datetime.time",
-        "datetime.timedelta",
-        "decimal.Decimal",
-        "uuid.UUID",
-    }
+    (
+        "builtins.bytearray builtins.bytes builtins.complex datetime.date datetime.datetime "
+        "datetime.time datetime.timedelta decimal.Decimal uuid.UUID"
+    ).split()
 )
 
 

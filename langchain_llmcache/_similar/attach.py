@@ -7,9 +7,9 @@ import base64
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from langchain_core.outputs import Generation
 
@@ -24,17 +24,17 @@ from langchain_llmcache._similar.embedding import (
     within,
 )
 from langchain_llmcache._similar.index import Found, Index, Item
-from langchain_llmcache._similar.matcher import Matching, Memory
+from langchain_llmcache._similar.matcher import Load, Matching, Memory
 from langchain_llmcache._similar.memory import MemoryIndex
 from langchain_llmcache._similar.question import asks_for_more_than_text, question_of
 from langchain_llmcache._threads import Threads
 from langchain_llmcache.similar import Similar, SimilarStats
 
+T = TypeVar("T")
+
 _RANDOM: Final = random.SystemRandom()
 # Answers that are taken in at once by threads of their own; more are left out.
 _AT_ONCE: Final = 16
-
-Load = Callable[[str], Awaitable["Sequence[Generation] | None"]]
 
 
 @dataclass
@@ -131,30 +131,25 @@ class _InThreads:
         self._threads = threads
 
     async def add(self, item: Item, milliseconds: int | None) -> None:
-        await self._threads.call(lambda: run(_done(self._index.add(item, milliseconds))), None)
+        await self._call(lambda: self._index.add(item, milliseconds))
 
     async def nearest(self, kin: str, vector: bytes, count: int) -> list[Found]:
-        return await self._threads.call(
-            lambda: run(_done(self._index.nearest(kin, vector, count))), None
-        )
+        return await self._call(lambda: self._index.nearest(kin, vector, count))
 
     async def audited(self, path: str, scope: str, similarity: float, *, agreed: bool) -> None:
-        await self._threads.call(
-            lambda: run(_done(self._index.audited(path, scope, similarity, agreed=agreed))), None
-        )
+        await self._call(lambda: self._index.audited(path, scope, similarity, agreed=agreed))
 
     async def outcomes(self, scope: str) -> str:
-        return await self._threads.call(lambda: run(_done(self._index.outcomes(scope))), None)
+        return await self._call(lambda: self._index.outcomes(scope))
 
     async def drop(self, path: str) -> None:
-        await self._threads.call(lambda: run(_done(self._index.drop(path))), None)
+        await self._call(lambda: self._index.drop(path))
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
-        await self._threads.call(lambda: run(_done(self._index.remove(covers, start))), None)
+        await self._call(lambda: self._index.remove(covers, start))
 
-
-async def _done(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+    async def _call(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self._threads.call(lambda: run(operation()), None)
 
 
 class _Texts:

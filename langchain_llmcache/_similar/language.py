@@ -108,7 +108,8 @@ class Language:
         return hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text."""
     return frozenset(text.split())
 
 
@@ -129,17 +130,21 @@ _STATES = (
     "feel|think|know|like|love|hate|look|sound|seem|mean|want|need|believe|exist|live|die|work|sleep|"
     "see|age|rate|compare|differ|be|have|remember|understand"
 )
+_COUNTED = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
 
 ENGLISH = Language(
-    light=_words("a an the kindly please thanks exactly actually really basically so ever"),
-    markers=_words(
+    light=words("a an the kindly please thanks exactly actually really basically so ever"),
+    markers=words(
         "the of and what which who whom whose when where why how is are does did can could should "
         "would will my you your it this that with for tell please explain show give write translate "
         "summarize summarise describe help list find create make have been not there they them she his we our "
         "name suggest recommend do two three four five seven eight nine ten"
     ),
     # The most frequent words of languages that are written alike, without those that are English too.
-    foreign=_words(
+    foreign=words(
         "der das dem des ein eine einen einem einer und ist nicht ich du er sie wir ihr wie wo "
         "warum wann wer mit von zu zum zur für auf aus bei nach über kann mein dein kein keine sind "
         "le la les un une du et est que qui quoi dans pour pas je tu il elle nous vous ce cette mon "
@@ -176,10 +181,10 @@ ENGLISH = Language(
     | {
         short + "nt": f"{short} not"
         for short in sorted(
-            _words("do does did is are was were has have had could should would must")
+            words("do does did is are was were has have had could should would must")
         )
     },
-    negations=_words(
+    negations=words(
         "not no never none nobody nothing nowhere neither nor cannot without except unless hardly "
         "barely stop avoid prevent"
     ),
@@ -349,40 +354,12 @@ ENGLISH = Language(
         "why": "why",
         "how": "how",
     },
-    directions=_words(
+    directions=words(
         "than to from into onto before after over under above below versus vs against by toward "
         "towards between instead rather inside outside via until till since beat beats beating"
     ),
-    fronting=_words("in on at for with during within"),
-    numbers={
-        word: str(value)
-        for value, word in enumerate(
-            [
-                "zero",
-                "one",
-                "two",
-                "three",
-                "four",
-                "five",
-                "six",
-                "seven",
-                "eight",
-                "nine",
-                "ten",
-                "eleven",
-                "twelve",
-                "thirteen",
-                "fourteen",
-                "fifteen",
-                "sixteen",
-                "seventeen",
-                "eighteen",
-                "nineteen",
-                "twenty",
-            ]
-        )
-        if word != "one"
-    }
+    fronting=words("in on at for with during within"),
+    numbers={word: str(value) for value, word in enumerate(_COUNTED) if word != "one"}
     | {
         "thirty": "30",
         "forty": "40",
@@ -401,9 +378,9 @@ ENGLISH = Language(
         "fifth": "5.",
         "once": "1",
     },
-    past=_words("was were did had used"),
-    future=_words("will going gonna shall"),
-    persons=_words(
+    past=words("was were did had used"),
+    future=words("will going gonna shall"),
+    persons=words(
         "i me my mine you your yours we us our ours he him his she her hers it its they them their "
         "theirs myself yourself himself herself itself ourselves themselves who's"
     ),
@@ -416,7 +393,7 @@ ENGLISH = Language(
         ("atoes", "ato"),
         ("s", ""),
     ),
-    plurals=_words(
+    plurals=words(
         "news goods customs glasses arms means pants odds savings earnings belongings windows "
         "series species sales jeans scissors contents clothes brains spirits grounds manners "
         "premises spectacles papers forces irons honors honours states times always perhaps "
@@ -424,10 +401,10 @@ ENGLISH = Language(
         "minutes has does was christmas wales texas athens looks directions letters regards "
         "damages resources remains stocks rights lines vegas kids ones"
     ),
-    counting=_words(
+    counting=words(
         "best worst most least first last only my your his her our their this these those each"
     ),
-    proper=_words(
+    proper=words(
         "facebook google gmail youtube instagram whatsapp twitter linkedin reddit quora wikipedia netflix "
         "spotify tiktok snapchat paypal ebay microsoft samsung sony nokia toyota honda tesla bmw "
         "linux ubuntu debian fedora macos ios iphone ipad android photoshop powerpoint outlook "
@@ -442,7 +419,7 @@ ENGLISH = Language(
         "arabic hindi muslim muslims christian islam christianity hinduism buddhism hitler einstein "
         "obama modi clinton putin shakespeare gandhi quran christmas"
     ),
-    capitals=_words(
+    capitals=words(
         "may march august turkey china polish apple amazon windows us it who shell target gap "
         "orange chile jordan guinea mercury swift rust go excel access word bill mark will rose "
         "aids time times people fortune life guardian economist mirror express star post globe "

@@ -20,7 +20,7 @@ from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import Match, Question
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.embedding import Embedder, EmbeddingFailedError, cosine
-from langchain_llmcache._similar.evidence import ObservedError, may_serve
+from langchain_llmcache._similar.evidence import REFUTED, ObservedError, may_serve
 from langchain_llmcache._similar.index import Found, Index, Item
 from langchain_llmcache._similar.question import is_more_than_text
 from langchain_llmcache._similar.texts import LONGEST, Signature, refusal, signature
@@ -173,7 +173,7 @@ def serves(outcomes: str, max_error: float) -> bool:
     """Tell whether matches may be served after these outcomes, oldest first."""
     serving, refuted = True, 0
     for audited, outcome in enumerate(outcomes, start=1):
-        refuted += outcome == "0"
+        refuted += outcome == REFUTED
         serving = may_serve(ObservedError(audited, refuted), max_error, serving=serving)
     return serving
 

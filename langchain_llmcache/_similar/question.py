@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from langchain_core.outputs import ChatGeneration, Generation
 
@@ -20,18 +20,11 @@ _MORE_THAN_TEXT: Final = re.compile(
 )
 
 
-class Question(NamedTuple):
-    """The text that may differ, and the prompt without it."""
+def question_of(prompt: str) -> tuple[str, str] | None:
+    """Return the question of a prompt, and the prompt without it; None: it has no question.
 
-    text: str
-    rest: str
-
-
-def question_of(prompt: str) -> Question | None:
-    """Return the question of a prompt, or None where there is none to match.
-
-    There is none in a prompt that is no list of messages, that does not end with a human message,
-    or whose last message has not exactly one text.
+    A prompt has one if it is a list of messages, the last of which is a human's with exactly one
+    text.
     """
     if not prompt.startswith("["):
         return None
@@ -46,7 +39,7 @@ def question_of(prompt: str) -> Question | None:
         return None
     if not text or not text.strip():
         return None
-    return Question(text, json.dumps(messages))
+    return text, json.dumps(messages)
 
 
 def _take_text(message: dict[str, Any]) -> str | None:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
-from langchain_llmcache._similar.language import Language
+from langchain_llmcache._similar.language import Language, words
 
 Refusal: TypeAlias = Literal[
     "tables", "numbers", "names", "literals", "negation", "opposites", "question", "words", "order"
@@ -57,78 +57,18 @@ _UNIT: Final = re.compile(r"^(?P<amount>.*?\d)\s*(?P<unit>[^\d\s]*)$")
 _SENTENCE_START: Final = re.compile(r"(?:^|[.!?:]\s+|\n\s*)$")
 # Letters of a short word that are all capital are a name in any place.
 _ACRONYM: Final = re.compile(r"[^\W\d_a-z]{2,}|[^\W\d_]+[A-Z][^\W_]*")
-_MONTHS_AND_DAYS: Final = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ]
-) - {"march", "may"}
+_MONTHS_AND_DAYS: Final = words(
+    "january february april june july august september october november december monday "
+    "tuesday wednesday thursday friday saturday sunday"
+)
 _PAST: Final = re.compile(r"\w{3,}ed")
-_HOW_MUCH: Final = frozenset(
-    [
-        "many",
-        "much",
-        "long",
-        "far",
-        "old",
-        "often",
-        "tall",
-        "big",
-        "fast",
-        "deep",
-        "wide",
-        "large",
-        "high",
-        "soon",
-        "heavy",
-        "hot",
-    ]
+_HOW_MUCH: Final = words(
+    "many much long far old often tall big fast deep wide large high soon heavy hot"
 )
 # In units of few letters, a capital is another unit (Mb and MB), except in these.
 _SHORT_UNIT: Final = 4
-_UNITS_IN_ANY_CASE: Final = frozenset(
-    [
-        "am",
-        "pm",
-        "km",
-        "kg",
-        "cm",
-        "mm",
-        "lb",
-        "lbs",
-        "oz",
-        "ft",
-        "mph",
-        "kmh",
-        "usd",
-        "eur",
-        "gbp",
-        "inr",
-        "day",
-        "days",
-        "year",
-        "hour",
-        "week",
-        "best",
-        "top",
-    ]
+_UNITS_IN_ANY_CASE: Final = words(
+    "am pm km kg cm mm lb lbs oz ft mph kmh usd eur gbp inr day days year hour week best top"
 )
 # Of names of few letters, each letter's case counts: Pa and PA.
 _SHORT_NAME: Final = 3
@@ -200,26 +140,14 @@ class Signature:
         Raises:
             KeyError, TypeError: if this is something else.
         """
-        lists = {
-            name: tuple(map(str, data[name]))
-            for name in (
-                "numbers",
-                "names",
-                "literals",
-                "opposites",
-                "question",
-                "auxiliaries",
-                "articles",
-                "words",
-            )
-        }
+        lists = "numbers names literals opposites question auxiliaries articles words".split()
         return cls(
             tables=str(data["tables"]),
             negations=int(data["negations"]),
             mark=str(data["mark"]),
             written=None if data["written"] is None else tuple(map(str, data["written"])),
             fixed=bool(data["fixed"]),
-            **lists,
+            **{name: tuple(map(str, data[name])) for name in lists},
         )
 
 

@@ -135,7 +135,7 @@ def open_administration(
         UnsupportedOperationError: it is ``memory://``.
         StoreError: the file is not there.
     """
-    opened = open_url(url, prefix=prefix, timeout=timeout, serde=None)
+    opened = open_url(url, prefix=prefix, timeout=timeout)
     store: Any = opened.blocking.entries
     scheme = url.partition("://")[0]
     if scheme == "memory":

@@ -12,10 +12,19 @@ from langgraph.cache.base import BaseCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import CorruptEntryError
-from langchain_llmcache._answer.seal import seal_of
+from langchain_llmcache._answer.seal import Seal, seal_of
 from langchain_llmcache._stores.node_values import NodeSerializer
 
 Cache = TypeVar("Cache", bound=BaseCache[Any])
+
+
+def seal_in(serde: SerializerProtocol | None) -> Seal | None:
+    """Return the seal that a store's serializer is, or None if it leaves bytes readable.
+
+    Raises:
+        ConfigurationError: if it does not open what it seals.
+    """
+    return None if isinstance(serde, NodeSerializer) else seal_of(serde)
 
 
 class _OnlyBytes(SerializerProtocol):
@@ -29,7 +38,7 @@ class _OnlyBytes(SerializerProtocol):
     """
 
     def __init__(self, serde: SerializerProtocol) -> None:
-        self._seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
+        self._seal = seal_in(serde)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         return ("bytes", obj) if self._seal is None else self._seal.seal(obj)

@@ -1,4 +1,4 @@
-"""From what a user has (a URL, a LangGraph cache) to backends. Nothing here connects."""
+"""From what a user has (a URL, a LangGraph cache) to a store that is ready. Nothing here connects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.binding import Binding
-from langchain_llmcache._answer.seal import Seal, seal_of
+from langchain_llmcache._answer.seal import Seal
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
@@ -25,6 +25,7 @@ from langchain_llmcache._stores.langgraph import BlockingFace, LangGraphEntries,
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.node_cache import NodeCache
 from langchain_llmcache._stores.node_values import NodeSerializer
+from langchain_llmcache._stores.only_bytes import seal_in
 from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._valkey.url import POSITIVE, Url, options_of, refuse, split
 from langchain_llmcache.errors import ConfigurationError
@@ -80,7 +81,7 @@ def open_url(
     *,
     prefix: str,
     timeout: float,
-    serde: SerializerProtocol | None,
+    serde: SerializerProtocol | None = None,
     cluster: bool | None = None,
     read_from_replicas: bool = False,
     address_remap: AddressRemap | None = None,
@@ -108,10 +109,9 @@ def open_url(
         msg = f"address_remap is a {type(address_remap).__name__}; expected a function of (host, port)"
         raise ConfigurationError(msg)
     settings = replace(
-        settings,
-        cluster=ClusterSettings(cluster, read_from_replicas, remap=address_remap),
+        settings, cluster=ClusterSettings(cluster, read_from_replicas, remap=address_remap)
     )
-    return open_server(settings, prefix=prefix, serde=serde, store=None)
+    return open_server(settings, prefix=prefix, serde=serde)
 
 
 def open_store(
@@ -183,7 +183,7 @@ def open_langgraph(store: LangGraphCache[Any], prefix: str, *, timeout: float) -
         aclose=aclose,
         name=_name(_own_name(store), prefix),
         file=store.path if isinstance(store, OwnStore) and hasattr(store, "path") else None,
-        seal=_seal_in(store),
+        seal=seal_in(store.serde) if isinstance(store, OwnStore) else None,
         evictions=lambda: store.evictions if isinstance(store, MemoryStore) else 0,
     )
 
@@ -245,7 +245,7 @@ def open_server(
     check_patches()
     caller = AsyncCaller()
     routers = open_routers(settings, prefix, caller.settle)
-    seal = None if isinstance(serde, NodeSerializer) else seal_of(serde)
+    seal = seal_in(serde)
     blocking = ValkeyEntries(routers.blocking, prefix, seal)
     asynchronous = ValkeyEntries(routers.asynchronous, prefix, seal)
 
@@ -274,11 +274,6 @@ def open_server(
         ttl=getattr(store, "ttl", None),
         seal=seal,
     )
-
-
-def _seal_in(store: LangGraphCache[Any]) -> Seal | None:
-    serde = store.serde if isinstance(store, OwnStore) else None
-    return None if isinstance(serde, NodeSerializer) else seal_of(serde)
 
 
 def nodes_without_cache(store: OwnStore) -> NodeCache:

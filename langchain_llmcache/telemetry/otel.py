@@ -15,23 +15,16 @@
 from __future__ import annotations
 
 from pickle import PicklingError
-from typing import Any, Final
+from typing import Any
 
 from langchain_llmcache.events import CacheEvent
-from langchain_llmcache.telemetry._labels import Labels
+from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels
 
 try:
     from opentelemetry.metrics import MeterProvider, get_meter
 except ImportError as error:
     msg = 'OpenTelemetry metrics need an extra: pip install "langchain-llmcache[otel]"'
     raise ImportError(msg) from error
-
-_STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
-# Seconds: from the process's own memory to somebody else's model.
-_BOUNDARIES: Final = (
-    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0, 10.0, 30.0,
-)  # fmt: skip
 
 
 class OpenTelemetryMetrics:
@@ -62,13 +55,13 @@ class OpenTelemetryMetrics:
             "llmcache.lookup.duration",
             unit="s",
             description="How long lookups took, waiting included.",
-            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+            explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
         self._stores = meter.create_histogram(
             "llmcache.store.duration",
             unit="s",
             description="How long it took to store.",
-            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+            explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
         self._tokens = meter.create_counter(
             "llmcache.saved.tokens", unit="{token}", description="Tokens that hits saved."
@@ -114,7 +107,7 @@ class OpenTelemetryMetrics:
                 self._io.add(event.bytes, {**about, "llmcache.direction": "written"})
             case "breaker" if event.breaker is not None:
                 self._breaker.set(
-                    _STATES[event.breaker], {"llmcache.cache": event.cache} if self._caches else {}
+                    STATES[event.breaker], {"llmcache.cache": event.cache} if self._caches else {}
                 )
             case _:
                 pass

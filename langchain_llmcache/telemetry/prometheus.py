@@ -24,20 +24,13 @@ from weakref import WeakKeyDictionary
 
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache.events import CacheEvent
-from langchain_llmcache.telemetry._labels import Labels
+from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 except ImportError as error:
     msg = 'Prometheus metrics need an extra: pip install "langchain-llmcache[prometheus]"'
     raise ImportError(msg) from error
-
-_STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
-# Seconds: from the process's own memory to somebody else's model.
-_BUCKETS: Final = (
-    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0, 10.0, 30.0,
-)  # fmt: skip
 
 
 class _Metrics:
@@ -51,13 +44,13 @@ class _Metrics:
             "llmcache_lookup_seconds",
             "How long lookups took, waiting included.",
             ["event"],
-            buckets=_BUCKETS,
+            buckets=BOUNDARIES,
             registry=registry,
         )
         self.stores = Histogram(
             "llmcache_store_seconds",
             "How long it took to store.",
-            buckets=_BUCKETS,
+            buckets=BOUNDARIES,
             registry=registry,
         )
         self.tokens = Counter(
@@ -139,7 +132,7 @@ class PrometheusMetrics:
                 metrics.bytes.labels("written").inc(event.bytes)
             case "breaker" if event.breaker is not None:
                 metrics.breaker.labels(metrics.caches.label(self._cache or event.cache)).set(
-                    _STATES[event.breaker]
+                    STATES[event.breaker]
                 )
             case _:
                 pass
