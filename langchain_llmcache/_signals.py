@@ -9,6 +9,7 @@ whatever code it happened to interrupt. Who catches exceptions here passes it on
 
 from __future__ import annotations
 
+import copy
 import functools
 import signal
 import sys
@@ -75,6 +76,22 @@ def raised_by_handler(error: BaseException) -> BaseException | None:
     """
     handlers = _handlers()
     return next((each for each in _origins(error) if _passed_a_handler(each, handlers)), None)
+
+
+def another(error: BaseException) -> BaseException:
+    """Return the same error as another object: one that is raised in many places only grows.
+
+    (That of a signal handler is known by where it was raised.)
+    """
+    raised = raised_by_handler(error)
+    if raised is not None:
+        return raised
+    try:
+        same = copy.copy(error)
+    except TypeError:  # its class takes other arguments
+        return error
+    same.__cause__ = error.__cause__
+    return same
 
 
 def runs_in_handler() -> bool:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from langchain_llmcache._flow.ports import NotTheStoreError
+from langchain_llmcache._flow.ports import NotTheStoreError, Overloaded
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.in_thread import start_thread
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # Threads of one pool: readers of a file wait for the disk, and not for each other.
 _MOST: Final = 4
+# Seconds by which a timer may be late without the loop having been busy.
+_LATE: Final = 0.02
 
 
 class Threads:
@@ -48,17 +50,19 @@ class Threads:
 
         Raises:
             TimeoutError: if that takes too long.
+            Overloaded: if its turn did not come in time, although others' did.
             NotTheStoreError: if no thread can be had any more, at the end of the process.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._submit(lambda: _do(function, future, loop))
-        timer = None if seconds is None else loop.call_later(seconds, _give_up, future)
+        crew = self._submit(lambda: _do(function, future, loop))
+        if seconds is None:
+            return await future
+        patience = _Patience(future, crew, seconds)
         try:
             return await future
         finally:
-            if timer is not None:
-                timer.cancel()
+            patience.timer.cancel()
 
     def close(self) -> None:
         """End the threads when they have done what waits. Later work begins new ones."""
@@ -67,21 +71,26 @@ class Threads:
             weakref.finalize(self, _Crew.dismiss, self._crew).atexit = False
         crew.dismiss()
 
-    def _submit(self, work: Callable[[], None]) -> None:
+    def _submit(self, work: Callable[[], None]) -> _Crew:
         with self._lock:
             if not self._crew.is_of_here():
                 self._crew = _Crew()
                 weakref.finalize(self, _Crew.dismiss, self._crew).atexit = False
             self._crew.submit(work, self._name, self._most)
+            return self._crew
 
 
 class _Crew:
     """Threads that share their work. They hold nothing else.
 
     All of it is of ``threading``, so that green threads (gevent, eventlet) are all or nothing.
+
+    Attributes:
+        count: How often one of them was done with something.
     """
 
     def __init__(self) -> None:
+        self.count = 0
         self._process = os.getpid()
         self._kind = threading.Lock
         # (Reentrant: garbage may be collected, and a signal be handled, at any moment. What enters
@@ -118,6 +127,7 @@ class _Crew:
         while work := self._next():
             work()
             del work  # it holds the caller's future
+            self.count += 1
 
     def _next(self) -> Callable[[], None] | None:
         with self._lock:
@@ -154,6 +164,34 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_result(result)
 
 
-def _give_up(future: asyncio.Future[Any]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError("the file did not answer in time"))
+class _Patience:
+    """Gives a caller up in time, but not for a loop that was too busy to hear what it waits for.
+
+    Attributes:
+        timer: What is to be cancelled.
+    """
+
+    def __init__(self, future: asyncio.Future[Any], crew: _Crew, seconds: float) -> None:
+        self._future = future
+        self._crew = crew
+        self._count = crew.count
+        self._seconds = seconds
+        self.timer = future.get_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        loop = self._future.get_loop()
+        late = loop.time() - self.timer.when()
+        if late > _LATE:
+            # (What keeps the loop keeps the threads, too: they get the time back.)
+            self.timer = loop.call_later(min(late, self._seconds), self._give_up)
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        if self._future.done():
+            return
+        if self._crew.count == self._count:
+            self._future.set_exception(TimeoutError("the file did not answer in time"))
+        else:
+            said = "too much at once: its turn did not come in time"
+            self._future.set_exception(Overloaded(said))

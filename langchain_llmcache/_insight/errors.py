@@ -184,10 +184,37 @@ _TABLE: Final = tuple(
             "run it with asyncio, or use the sync methods in a thread",
         ),
         (
-            r"\w+Error: .*(unable to open database|readonly database|not a database|malformed)",
+            r"OperationalError: unable to open database",
+            "no-file",
+            "the file of the sqlite:// URL can be neither opened nor made",
+            (
+                "its folder has to be there, the path must not be that of a folder, and this "
+                "process has to be allowed to write in the folder (SQLite keeps files beside it)"
+            ),
+        ),
+        (
+            r"OperationalError: .*readonly database",
+            "read-only-file",
+            "this process may not write to the file of the sqlite:// URL; nothing is stored",
+            "allow it to write to the file and into its folder, or use another path",
+        ),
+        (
+            r"OperationalError: .*disk is full",
+            "disk-full",
+            "there is no room on the disk for the file of the sqlite:// URL; hits go on",
+            "make room, for instance with llmcache clear; or use a shorter ttl",
+        ),
+        (
+            r"OperationalError: .*(no such column|no column named|because it is a view|be indexed)",
+            "other-file",
+            "the file of the sqlite:// URL has another program's table named cache",
+            "use a path of its own for the cache",
+        ),
+        (
+            r"DatabaseError: .*(not a database|malformed)",
             "bad-file",
-            "the file of the sqlite:// URL cannot be used",
-            "use a path that this process may write to; a damaged file can be deleted",
+            "the file of the sqlite:// URL is damaged, or not a file of SQLite's",
+            "use another path; a damaged file can be deleted, it holds nothing but answers",
         ),
     )
 )
@@ -214,6 +241,11 @@ _SENTINELS: Final = (
     "do the Sentinels answer, and know a service of this name? Check master_for(name), their "
     "addresses and their password (sentinel_kwargs=)"
 )
+# The same of a file whose lock others hold.
+_LOCKED: Final = (
+    "is there a process or a tool with an open transaction (a sqlite3 shell, a backup)? Processes "
+    "that store all the time want a Valkey server"
+)
 _NO_SENTINEL: Final = re.compile("No (master|slave) found for")
 
 
@@ -222,6 +254,8 @@ def hint_for(error: BaseException) -> str | None:
     said = [str(each) for each in chain(error)]
     if any(_NO_SENTINEL.match(each) for each in said):
         return _SENTINELS
+    if any("is locked" in each for each in said):
+        return _LOCKED
     return REACHING if any(_UNREACHED.search(each) for each in said) else None
 
 

@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -19,10 +20,13 @@ from langgraph.cache.base import BaseCache, FullKey, Namespace
 from langgraph.cache.sqlite import SqliteCache
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from langchain_llmcache._flow.ports import Overloaded, Refused
 from langchain_llmcache._forks import is_held_here
+from langchain_llmcache._signals import another, pass_on, suppressed
 from langchain_llmcache._stores.node_values import NodeSerializer
 from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._threads import Threads
+from langchain_llmcache._valkey.in_thread import in_thread
 
 # Every so many writes look for expired rows, for keys that are not asked for again.
 _PURGE_EVERY: Final = 16
@@ -33,11 +37,17 @@ _PIECE_BYTES: Final = 1 << 20
 _INDEXED_AT_ONCE: Final = 10_000
 # Pages that one step gives back to the disk, and how many free ones are kept.
 _PAGES: Final = 500
+# Of the timeout, what a writer waits for others: then it can still tell so in time.
+_PATIENCE: Final = 0.9
 # Idle connections kept for lookups.
 _READERS: Final = 4
 # Seconds between two pieces, at most: other writers come in between.
 _LONGEST_PAUSE: Final = 0.05
 
+# (Expired rows are left to the writers, so that no lookup waits for one.)
+_FIND: Final = (
+    "SELECT encoding, val FROM cache WHERE ns = ? AND key = ? AND (expiry IS NULL OR expiry > ?)"
+)
 _NAMESPACES: Final = """
     WITH RECURSIVE found(ns) AS (
         SELECT min(ns) FROM cache
@@ -48,6 +58,7 @@ _NAMESPACES: Final = """
 
 _INCREMENTAL: Final = 2
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS cache_expiry ON cache (expiry) WHERE expiry IS NOT NULL"
+_BUSY: Final = "others are writing to the file all the time"
 # Connections that a fork brought along: not even closed, because that would touch the file.
 _of_parents: Final[list[Any]] = []
 
@@ -70,7 +81,10 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         self.path = path
         self._timeout = timeout
         self._file = _File(path, timeout)
-        self._threads = Threads("llmcache-sqlite")
+        self._reading = Threads("llmcache-sqlite")
+        # Apart, and one: writers wait for each other, and lookups for none of them.
+        self._writing = Threads("llmcache-sqlite", 1)
+        self._stores: deque[_Store] = deque()
 
     @property
     def _lock(self) -> Any:  # type: ignore[override]
@@ -82,38 +96,25 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
 
     def spaces(self) -> list[Namespace]:
         """Return the namespaces that hold anything."""
-        with self._file.reader() as connection:
-            rows = connection.execute(_NAMESPACES).fetchall()
-        return [tuple(row[0].split(",")) for row in rows]
+        return [tuple(row[0].split(",")) for row in self._file.rows(_NAMESPACES)]
 
     def close(self) -> None:
         """Close the file. A later use opens it again."""
-        self._threads.close()
+        self._reading.close()
+        self._writing.close()
         self._file.close()
 
     def read(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return what ``serde`` makes of the bytes of those keys that are there."""
         values, now = {}, time.time()
-        with self._file.reader() as connection:
-            for key in keys:
-                # (Expired rows are left to the writers, so that no lookup waits for one.)
-                for kind, value in connection.execute(
-                    "SELECT encoding, val FROM cache WHERE ns = ? AND key = ? "
-                    "AND (expiry IS NULL OR expiry > ?)",
-                    (*_name(key), now),
-                ).fetchall():
-                    values[key] = (kind, value)
+        for key in keys:
+            for kind, value in self._file.rows(_FIND, *_name(key), now):
+                values[key] = (kind, value)
         return {key: self.serde.loads_typed(value) for key, value in values.items()}
 
     def write(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
-        now = time.time()
-        self._file.write(
-            [
-                (*_name(key), None if ttl is None else now + ttl, *self.serde.dumps_typed(value))
-                for key, (value, ttl) in pairs.items()
-            ]
-        )
+        self._file.write(self._rows(pairs))
 
     def drop(self, spaces: Sequence[Namespace]) -> int:
         """Remove all that is in these namespaces; return how many entries there were."""
@@ -123,18 +124,64 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
 
     async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return what ``serde`` makes of the bytes of those keys that are there."""
-        return await self._threads.call(lambda: self.read(keys), self._timeout)
+        return await self._reading.call(lambda: self.read(keys), self._timeout)
 
     async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
-        await self._threads.call(lambda: self.write(pairs), self._timeout)
+        store = _Store(pairs)
+        self._stores.append(store)
+        await self._writing.call(lambda: self._write_with_others(store), self._timeout)
 
     async def adrop(self, spaces: Sequence[Namespace]) -> int:
         """Remove all that is in these namespaces; return how many entries there were."""
-        return await self._threads.call(lambda: self.drop(spaces), None)
+        return await in_thread(lambda: self.drop(spaces))
+
+    def _rows(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> list[tuple[Any, ...]]:
+        now = time.time()
+        return [
+            (*_name(key), None if ttl is None else now + ttl, *self.serde.dumps_typed(value))
+            for key, (value, ttl) in pairs.items()
+        ]
+
+    def _write_with_others(self, store: _Store) -> None:
+        """Store this, and as much of what waits as fits into a transaction."""
+        while not store.is_done:
+            batch = list(_piece(self._stores))
+            try:
+                self._file.write([row for each in batch for row in self._rows(each.pairs)])
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                pass_on(error)
+                for each in batch:
+                    each.error = error
+            for each in batch:
+                each.is_done = True
+        if store.error is not None:
+            raise another(store.error)
 
     def __del__(self) -> None:
         """Leave the file to ``_File``: the store may have another face."""
+
+
+class _Store:
+    """What a task wants to store, and what came of it."""
+
+    __slots__ = ("error", "is_done", "pairs")
+
+    def __init__(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
+        self.pairs = pairs
+        self.is_done = False
+        self.error: Exception | None = None
+
+
+def _piece(stores: deque[_Store]) -> Iterator[_Store]:
+    """Take away what one transaction stores."""
+    size = 0
+    for _ in range(_PIECE_ROWS):
+        if not stores or size > _PIECE_BYTES:
+            return
+        store = stores.popleft()
+        size += sum(len(value) for value, _ in store.pairs.values())
+        yield store
 
 
 class _File:
@@ -160,49 +207,75 @@ class _File:
         self._opened: sqlite3.Connection | None = None
         self._is_indexed = False
         self._idle: list[sqlite3.Connection] = []
+        # Whether the last one who wanted to write has waited in vain.
+        self._is_kept_out = False
 
-    def connection(self) -> sqlite3.Connection:
-        """Return the connection that writes, which SQLite forbids to carry across a fork."""
+    def _stay_here(self) -> None:
+        """Leave a parent's connections alone: SQLite forbids to carry them across a fork."""
         if self._process != os.getpid():
             _of_parents.append((self._opened, self._idle))
             self._begin()
+
+    def connection(self, seconds: float | None = None) -> sqlite3.Connection:
+        """Return the connection that writes, made within so many seconds."""
+        self._stay_here()
         with self._opening:
             if self._opened is None:
-                self._opened = self._open()
+                self._opened = self._open(self._timeout if seconds is None else seconds)
             return self._opened
 
-    @contextmanager
-    def reader(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that no writer of this process keeps waiting."""
-        self.connection()  # there is a table
+    def rows(self, query: str, *parameters: Any) -> list[Any]:
+        """Return what a query finds, over a connection that no writer keeps waiting."""
+        self._stay_here()
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._connect()
+            connection = self._connect(self._timeout)
         try:
-            yield connection
-        except BaseException:
+            found = connection.execute(query, parameters).fetchall()
+        except BaseException as error:
             connection.close()
+            pass_on(error)
+            if _says(error, "no such table: cache"):  # nothing was stored so far
+                return []
             raise
         if len(self._idle) < _READERS:
             self._idle.append(connection)
         else:
             connection.close()
+        return found
 
     @contextmanager
-    def writer(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection that writes, for one transaction, within the timeout."""
-        deadline = time.monotonic() + self._timeout
+    def writer(self, seconds: float) -> Iterator[sqlite3.Connection]:
+        """Lend the connection that writes, for one transaction.
+
+        Args:
+            seconds: To wait for others that write.
+
+        Raises:
+            Overloaded: if that was not enough.
+            Refused: if the file can be read, and not be written to.
+        """
+        deadline = time.monotonic() + seconds
         inside = is_held_here(self.lock)
         try:
-            if not self.lock.acquire(timeout=self._timeout):
-                msg = "the file is busy: other threads of this process write to it"
-                raise TimeoutError(msg)
-            connection = self.connection()
-            left = max(1, round(1000 * (deadline - time.monotonic())))
-            connection.execute(f"PRAGMA busy_timeout = {left}")
+            if not self.lock.acquire(timeout=seconds):
+                raise Overloaded(_BUSY)
+            left = max(0.001, deadline - time.monotonic())
+            connection = self.connection(left)
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * left)}")
             with connection:
                 yield connection
+            self._is_kept_out = False
+        except sqlite3.Error as error:
+            if _says(error, "locked"):
+                raise Overloaded(_BUSY) from error
+            if _says(error, "readonly", "is full"):
+                raise Refused(str(error)) from error
+            # The file may have been emptied, or replaced: it is opened anew.
+            if not inside:
+                self._let_go()
+            raise
         finally:
             # (A signal handler may raise as soon as the lock is there.)
             if inside or is_held_here(self.lock):
@@ -210,15 +283,21 @@ class _File:
 
     def write(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Store rows (ns, key, expiry, encoding, val), and remove a few that are expired."""
-        with self.writer() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO cache (ns, key, expiry, encoding, val) "
-                "VALUES (?, ?, ?, ?, ?)",
-                rows,
-            )
-            self._writes += 1
-            if self._writes % _PURGE_EVERY == 1:
-                self._purge(connection)
+        # (After one who has waited in vain, the next ones only try.)
+        seconds = 0.0 if self._is_kept_out else _PATIENCE * self._timeout
+        try:
+            with self.writer(seconds) as connection:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO cache (ns, key, expiry, encoding, val) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    rows,
+                )
+                self._writes += 1
+                if self._writes % _PURGE_EVERY == 1:
+                    self._purge(connection)
+        except Overloaded:
+            self._is_kept_out = True
+            raise
 
     def remove(self, condition: str, value: Any) -> int:
         """Remove all rows that meet a condition, piece by piece; return how many were entries."""
@@ -226,7 +305,7 @@ class _File:
         removed = 0
         while True:
             began = time.monotonic()
-            with self.writer() as connection:
+            with self.writer(self._timeout) as connection:
                 piece = connection.execute(query, (value, _PIECE_ROWS)).fetchall()
                 if not piece:
                     return removed
@@ -258,13 +337,15 @@ class _File:
         is_writing = is_held_here(self.lock)  # and a signal handler came in between
         with self.lock, self._opening:
             if self._process == os.getpid():
-                while self._idle:
-                    self._idle.pop().close()
-                if is_writing:
-                    return
+                self._let_go(but_writer=is_writing)
+
+    def _let_go(self, *, but_writer: bool = False) -> None:
+        with suppressed(IndexError):  # another thread was quicker
+            while self._idle:
+                self._idle.pop().close()
+        if not but_writer and self._opened is not None:
             opened, self._opened = self._opened, None
-            if opened is not None and self._process == os.getpid():
-                opened.close()
+            opened.close()
 
     def __del__(self) -> None:
         """Close the file."""
@@ -289,11 +370,11 @@ class _File:
             piece = [(row, size) for row, size, expiry in rows if expiry and expiry < now]
         _delete(connection, piece)
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=self._timeout, check_same_thread=False)
+    def _connect(self, seconds: float) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=seconds, check_same_thread=False)
 
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connect()
+    def _open(self, seconds: float) -> sqlite3.Connection:
+        connection = self._connect(seconds)
         try:
             # Of a new file only: free pages can be given back.
             connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
@@ -319,6 +400,10 @@ class _File:
             connection.close()
             raise
         return connection
+
+
+def _says(error: BaseException, *words: str) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and any(word in str(error) for word in words)
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, int]]) -> int:

@@ -11,7 +11,6 @@ failure of the server, and is told from one (``Overloaded``).
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +24,7 @@ from valkey.exceptions import InvalidResponse, NoPermissionError, ReadOnlyError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache._flow.ports import Overloaded
-from langchain_llmcache._signals import raised_by_handler
+from langchain_llmcache._signals import another, raised_by_handler
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
 from langchain_llmcache._valkey.router import Command
@@ -631,22 +630,6 @@ class Line:
             wire.abandon()
         self._wire = None
         self._leaving = []
-
-
-def another(error: BaseException) -> BaseException:
-    """Return the same error as another object: one that is raised in many places only grows.
-
-    (That of a signal handler is known by where it was raised.)
-    """
-    raised = raised_by_handler(error)
-    if raised is not None:
-        return raised
-    try:
-        same = copy.copy(error)
-    except TypeError:  # its class takes other arguments
-        return error
-    same.__cause__ = error.__cause__
-    return same
 
 
 def _asks(sent: Iterable[Sent]) -> list[Ask]:

@@ -170,7 +170,7 @@ _KEPT = {
     "_threads.py: _do": "likewise",
     "_valkey/sync_pool.py: run": "likewise, and it is raised where it is waited for",
     "_valkey/in_thread.py: work": "likewise",
-    "_valkey/aio_line.py: another": "what a handler raised is told before",
+    "_signals.py: another": "what a handler raised is told before",
     "_valkey/aio_line.py: _connected": "those who wait for the connection are told",
     "_valkey/aio_wire.py: _read": "those who wait for the replies are told",
     "_similar/embedding.py: work": "in a thread of its own, and raised where it is waited for",

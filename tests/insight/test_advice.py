@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from valkey import exceptions as errors
@@ -216,7 +217,43 @@ async def test_a_file_that_is_none(
 ) -> None:
     """A path where no file can be is named."""
     await use(LLMCache.from_url(f"sqlite:///{tmp_path}"), half)
-    assert "cannot be used" in advised(caplog)[0]
+    assert "can be neither opened nor made" in advised(caplog)[0]
+
+
+FILES: dict[str, tuple[str, str]] = {
+    "text": ("not a database", "damaged file can be deleted"),
+    "folder/missing/cache.db": ("unable to open", "its folder has to be there"),
+    "table": ("no such column", "a path of its own"),
+    "full": ("disk is full", "make room"),
+    "view": ("views may not be indexed", "a path of its own"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_what_is_wrong_with_a_file(
+    tmp_path: Path, half: Halves, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Each is said once for lookups and once for stores, with what to do."""
+    path = tmp_path / name
+    cache = LLMCache.from_url(f"sqlite:///{path}")
+    if name == "text":
+        path.write_bytes(b"this is not a database" * 100)
+    elif name == "full":
+        cast("Any", cache.store)._conn.execute("PRAGMA max_page_count = 5")
+    elif name in ("table", "view"):
+        with closing(sqlite3.connect(path)) as other:
+            kind = {"table": "TABLE cache (id, text)", "view": "VIEW cache AS SELECT 1"}[name]
+            other.execute(f"CREATE {kind}")
+    for number in range(20):
+        await half(cache).update(f"{PROMPT} {number}", LLM_STRING, answer("x" * 5000))
+        await half(cache).lookup(f"{PROMPT} {number}", LLM_STRING)
+    await cache.aclose()
+    said, remedy = FILES[name]
+    lines = advised(caplog)
+    assert 1 <= len(lines) <= 2
+    assert said in lines[0]
+    assert remedy in lines[0]
+    assert cache.stats().breaker == ("closed" if name == "full" else "open")
 
 
 async def test_administration_says_it_too(own_valkey_server: StartServer, half: Halves) -> None:
@@ -268,7 +305,7 @@ async def test_five_outcomes_are_told_apart(own_valkey_server: StartServer, half
         (errors.ResponseError("DENIED Valkey is running in protected mode"), "protected-mode"),
         (errors.ConnectionError("max number of clients reached"), "too-many-clients"),
         (errors.InvalidResponse("Protocol Error: b'HTTP'"), "not-valkey"),
-        (sqlite3.OperationalError("attempt to write a readonly database"), "bad-file"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "read-only-file"),
         (errors.ConnectionError("Error 111 connecting to h:1. Connection refused."), None),
         (errors.TimeoutError("Timeout reading from socket"), None),
         (errors.BusyLoadingError("Valkey is loading the dataset in memory"), None),

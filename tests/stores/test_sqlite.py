@@ -6,6 +6,8 @@ import asyncio
 import gc
 import multiprocessing
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from langgraph.cache.sqlite import SqliteCache
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._stores import sqlite as module
+from tests.support.patience import SOON, soon
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -134,7 +137,7 @@ async def test_a_writer_keeps_no_lookup_waiting(path: Path, half: Halves) -> Non
             await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
             assert time.monotonic() - began < 5
         stats = cache.stats()
-        assert (stats.hits, stats.errors, stats.breaker) == (1, 1, "closed")
+        assert (stats.hits, stats.shed, stats.errors, stats.breaker) == (1, 1, 0, "closed")
         await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
         assert cache.stats().stores == 2
 
@@ -156,10 +159,62 @@ async def test_a_writer_of_this_process_keeps_no_lookup_waiting(path: Path, half
         try:
             assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["found"]
             await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
-            assert cache.stats().errors == 1
+            assert cache.stats().shed == 1
         finally:
             over.set()
             writer.join()
+
+
+_HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def process_writing(path: Path) -> Iterator[None]:
+    """A transaction of another process that does not end."""
+    command = [sys.executable, "-c", _HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        yield
+        other.communicate()
+
+
+async def test_a_process_that_writes_keeps_no_lookup_waiting(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Many stores wait for its end, one timeout long; lookups of old and new caches are hits."""
+    cache_at(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX cache_expiry")  # as in a file of LangGraph's
+    cache = LLMCache.from_url(f"sqlite:///{path}", timeout=SOON)
+    asked = [f"{PROMPT} {number}" for number in range(32)]
+    with process_writing(path):
+        storing = asyncio.gather(*(cache.aupdate(each, LLM_STRING, answer()) for each in asked))
+        await asyncio.sleep(0.05)
+        with soon():
+            found = [cache.alookup(PROMPT, LLM_STRING) for _ in range(32)]
+            assert all(texts(each) == ["found"] for each in await asyncio.gather(*found))
+            assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["found"]
+        assert not storing.done()
+    await storing
+    assert (cache.stats().stores, cache.stats().shed) == (32, 0)
+    cache.close()
+    with LLMCache.from_url(f"sqlite:///{path}", timeout=0.2) as cache, process_writing(path):
+        with soon(4):  # only the first one waits for its timeout
+            for number in range(20):
+                cache.update(f"{PROMPT} {number}", LLM_STRING, answer())
+                await cache.aupdate(f"{PROMPT} {number}", LLM_STRING, answer())
+        assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["found"]
+        stats = cache.stats()
+        assert (stats.shed, stats.errors, stats.breaker) == (40, 0, "closed")
+        [line] = [record.getMessage() for record in caplog.records]
+        assert "open transaction" in line
 
 
 def _store_many(url: str, process: int) -> int:
@@ -179,6 +234,34 @@ def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
             result = pool.starmap_async(_store_many, [(url, number) for number in range(3)])
             cache.clear(namespace="other")
             assert result.get(110) == [100, 100, 100]
+
+
+async def test_a_burst_and_a_loop_that_is_blocked(path: Path) -> None:
+    """Stores and lookups of a file wait out a busy loop."""
+    asked = [f"{PROMPT} {number}" for number in range(1000)]
+    with cache_at(path, timeout=0.5) as cache:
+        storing = asyncio.gather(*(cache.aupdate(each, LLM_STRING, answer()) for each in asked))
+        await asyncio.sleep(0)
+        time.sleep(0.7)  # noqa: ASYNC251 - a loop that is blocked
+        await storing
+        looking = asyncio.gather(*(cache.alookup(each, LLM_STRING) for each in asked))
+        await asyncio.sleep(0)
+        time.sleep(0.7)  # noqa: ASYNC251 - likewise
+        assert all(await looking)
+        stats = cache.stats()
+        assert (stats.stores, stats.errors, stats.shed, stats.skipped) == (1001, 0, 0, 0)
+
+
+async def test_a_table_that_others_drop(path: Path, half: Halves) -> None:
+    """Where the table is gone, nothing is found, and the next store but one makes it anew."""
+    with cache_at(path) as cache:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("DROP TABLE cache")
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+        for _ in range(2):
+            await half(cache).update(PROMPT, LLM_STRING, answer("new"))
+        assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["new"]
+        assert cache.stats().breaker == "closed"
 
 
 # --- a clear -----------------------------------------------------------------------------------
@@ -253,7 +336,7 @@ async def test_a_file_that_hangs_is_left_in_time(
 
 
 async def test_many_tasks_at_once(path: Path) -> None:
-    """A thousand stores and lookups need four threads."""
+    """A thousand stores and lookups need five threads."""
     with cache_at(path, timeout=30) as cache:
         before = threading.active_count()
         await asyncio.gather(
@@ -263,7 +346,7 @@ async def test_many_tasks_at_once(path: Path) -> None:
             *(cache.alookup(f"{number}", LLM_STRING) for number in range(500))
         )
         assert [texts(each) for each in found] == [[f"{number}"] for number in range(500)]
-        assert threading.active_count() <= before + 4
+        assert threading.active_count() <= before + 5
 
 
 async def test_threads_end_with_the_cache(path: Path) -> None:
