@@ -50,7 +50,7 @@ COMMANDS: Final = {
         "Show one entry: the answer that it holds, and what is known about it.",
     ),
     "delete": _Where(
-        "entries", "delete", "Remove entries by key, such as one bad answer. Asks nothing."
+        "entries", "delete", "Remove entries by key, such as one bad answer, without asking."
     ),
     "clear": _Where(
         "entries",

@@ -27,7 +27,7 @@ from valkey.exceptions import NoPermissionError, ResponseError, ValkeyError
 from langchain_llmcache._cli.contents import WORDS, content_of, place_of
 from langchain_llmcache._cli.text import counted, duration, entries, size
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._insight.errors import REACHING, advice_for, describe
+from langchain_llmcache._insight.errors import advice_for, describe, remedy_for
 from langchain_llmcache._request.key import Key, NodeScope
 from langchain_llmcache._stores.admin import (
     Administration,
@@ -77,14 +77,8 @@ class Finding:
     remedy: str | None = None
 
 
-# What to do about what is no known misconfiguration.
-_REMEDIES: Final = {"connection": REACHING}
-
-
 def _problem(check: str, error: BaseException) -> Finding:
-    advice = advice_for(error)
-    remedy = _REMEDIES.get(check) if advice is None else str(advice)
-    return Finding(check, "problem", describe(error), remedy)
+    return Finding(check, "problem", describe(error), remedy_for(error))
 
 
 # --- servers and clusters ----------------------------------------------------------------------
@@ -452,7 +446,7 @@ def _lifetimes(measured: Sequence[Measured], seen: int, infos: Mapping[str, Info
     some = ("" if seen < _SAMPLE else "the first ") + entries(len(measured))
     if not never:
         longest = max((one.left for one in measured if one.left is not None), default=0) / 1000
-        return Finding("TTL", "ok", f"all expire: of {some}, the last one in {duration(longest)}")
+        return Finding("TTL", "ok", f"all expire: the last of {some} in {duration(longest)}")
     policies = {info.get("maxmemory_policy", "") for info in infos.values()}
     risky = not all(policy.startswith("allkeys") for policy in policies) or not policies
     remedy = "give the cache a ttl; `llmcache export`, then `import --ttl`, gives one to these"
@@ -481,8 +475,7 @@ def _contents(store: Administration, keys: Sequence[Key]) -> Findings:
         told = f" ({', '.join(of)})" if of else ""
         if states["sealed"]:
             told += f", {states['sealed']} of them sealed"
-        said = f"{looked_at} of them looked at{told}"
-        yield Finding("entries", "ok", f"{said}, none is damaged")
+        yield Finding("entries", "ok", f"{looked_at} read{told}, none is damaged")
     if states["old"]:
         remedy = "nothing needs to be done: they expire; `llmcache clear` removes them now"
         said = f"{states['old']} of {looked_at} are of an older version: each is a miss"

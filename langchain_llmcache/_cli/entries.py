@@ -240,7 +240,7 @@ def delete(
     namespace: Namespace = None,
     as_json: Json = False,
 ) -> None:
-    """Remove entries by key, such as one bad answer. Asks nothing.
+    """Remove entries by key, such as one bad answer, without asking.
 
     Where one of the keys is not found, or means several, none is removed.
     """

@@ -101,7 +101,7 @@ def entry_of(line: str | bytes, now: float, prefix: str, below: tuple[str, ...] 
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DamagedLineError("it is not JSON") from error
+        raise DamagedLineError("it is not JSON, as lines of `llmcache export` are") from error
     if not isinstance(document, dict):
         raise DamagedLineError("it is not an object")
     key = parse_any_path(str(document.get("key")))
@@ -156,7 +156,7 @@ def _value(document: dict[str, Any]) -> bytes:
                     return data
                 if not is_sealed and data.startswith(_BINARY):
                     return data
-    raise DamagedLineError("it has no entry")
+    raise DamagedLineError("it has no entry, as an export with --format readable has none")
 
 
 def _may_be_sealed(data: bytes) -> bool:
@@ -428,7 +428,7 @@ def import_(
     which stays as it is; what is there already is left alone.
     """
     if (file is None) == (source is None):
-        fail("what to import? Give a file, or --from, one of them.", code=BAD_CONFIGURATION)
+        fail("what to import? Give either a file or --from.", code=BAD_CONFIGURATION)
     if file is None:
         lifetime = _lifetime(ttl)
         import_answers(

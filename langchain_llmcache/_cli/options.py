@@ -257,7 +257,7 @@ def chosen_store(
         # What stands in the command goes before what the environment says.
         given = {name for name in ("url", "elasticache") if _was_typed(ctx, name)}
         if len(given) != 1:
-            fail("give --url or --elasticache, one of them.", code=BAD_CONFIGURATION)
+            fail("give either --url or --elasticache.", code=BAD_CONFIGURATION)
         url, elasticache = (url, None) if "url" in given else (None, elasticache)
     if elasticache:
         arguments = {

@@ -72,7 +72,8 @@ def shown_url(url: str) -> str:
 
 
 def _without_secrets(message: str, url: str) -> str:
-    message = message.replace(url, shown_url(url))
+    if "://" in url:  # else it is no URL, and no message repeats it
+        message = message.replace(url, shown_url(url))
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -144,7 +144,7 @@ def stats(
         place = place_of(Key(space, ""))
         by = models if place.kind == "model" else others
         by[place.shown][space] += number
-        namespaces["/".join(place.namespace) or "-"][space] += number
+        namespaces["/".join(place.namespace)][space] += number
     if as_json:
         _print_json(found, choice, by=(models, namespaces, others))
         return
@@ -154,7 +154,7 @@ def stats(
     if not found.entries:
         return
     for title, groups in (("model", models), ("tool or node", others), ("namespace", namespaces)):
-        if groups and (title != "namespace" or set(groups) != {"-"}):
+        if groups and (title != "namespace" or set(groups) != {""}):
             console.print()
             console.print(_table(title, groups, found))
 
@@ -195,7 +195,7 @@ def _table(title: str, groups: Any, found: Survey) -> Table:
     for name, spaces in ordered[:_ROWS]:
         number = spaces.total()
         table.add_row(
-            Text(harmless(name)),
+            Text(harmless(name) or "-"),
             f"{number:,}",
             _percent(number / found.entries),
             size(found.bytes_of(spaces)),
@@ -225,7 +225,7 @@ def _print_json(found: Survey, choice: StoreChoice, *, by: tuple[Any, Any, Any])
         "sample": len(found.sample),
         "bytes": round(found.bytes_of(found.spaces)),
         "estimated": not found.is_complete,
-        "expire": {name: round(share, 4) for name, share in found.left().items()},
+        "share_expiring": {name: round(share, 4) for name, share in found.left().items()},
         "models": groups("model", by[0]),
         "namespaces": groups("namespace", by[1]),
         "tools_and_nodes": groups("name", by[2]),

@@ -126,7 +126,7 @@ def warm(
 
 def _runnable(model: str | None, use: str | None) -> Runnable[Any, Any]:
     if (model is None) == (use is None):
-        fail("which model? Give --model or --object, one of them.", code=BAD_CONFIGURATION)
+        fail("which model? Give either --model or --object.", code=BAD_CONFIGURATION)
     try:
         made = _initialized(str(model)) if use is None else _imported(use)
     except Exception as error:  # noqa: BLE001 - whatever the application's own code raises

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import Entries, Overloaded, PartlyDownError, Refused
-from langchain_llmcache._insight.errors import advice_for, describe, is_of_the_caller, with_advice
+from langchain_llmcache._insight.errors import describe, is_of_the_caller, with_remedy
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._signals import pass_on
@@ -102,7 +102,7 @@ class Gate:
             if isinstance(error, LLMCacheError) and not isinstance(error, ConfigurationError):
                 raise
             said = f"{action} failed: {describe(error)}"
-            raise StoreError(with_advice(said, advice_for(error))) from error
+            raise StoreError(with_remedy(said, error)) from error
         self._breaker.succeeded()
         return result
 

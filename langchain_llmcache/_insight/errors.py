@@ -36,9 +36,10 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def with_advice(said: str, advice: Advice | None) -> str:
+def with_remedy(said: str, error: BaseException) -> str:
     """Return what went wrong, and what to do about it, without the last full stop."""
-    return said if advice is None else f"{sentence(said)} {advice}"
+    remedy = remedy_for(error)
+    return said if remedy is None else f"{sentence(said)} {remedy}"
 
 
 # How errors begin, as "ClassName: text", and what they mean. The first that fits counts.
@@ -214,7 +215,7 @@ _TABLE: Final = tuple(
             r"DatabaseError: .*(not a database|malformed)",
             "bad-file",
             "the file of the sqlite:// URL is damaged, or not a file of SQLite's",
-            "use another path; a damaged file can be deleted, it holds nothing but answers",
+            "use another path; a damaged file can be deleted, if it was a cache's",
         ),
     )
 )
@@ -230,33 +231,49 @@ def advice_for(error: BaseException) -> Advice | None:
     return None
 
 
-# What to look at where a server cannot be reached, for whatever reason.
-REACHING: Final = "is the server running, and may this machine reach it? Check host, port, firewall"
-_UNREACHED: Final = re.compile(
-    "refused|unreachable|no route to host|timeout connecting|connect call failed|no such file",
-    re.IGNORECASE,
+# What to look at first where it may pass by itself. The first that fits counts, as above.
+_HINTS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), hint)
+    for pattern, hint in (
+        (
+            r"\w+: No (master|slave) found for",  # a failover may be under way
+            (
+                "Do the Sentinels answer, and know a service of this name? Check master_for(name), "
+                "their addresses and their password (sentinel_kwargs=)"
+            ),
+        ),
+        (
+            r"\w+: .*is locked",
+            (
+                "Is there a process or a tool with an open transaction (a sqlite3 shell, a backup)? "
+                "Processes that store all the time want a Valkey server"
+            ),
+        ),
+        (
+            (
+                r"\w+: .*(refused|unreachable|no route to host|timeout connecting"
+                r"|connect call failed|no such file)"
+            ),
+            "Is the server running, and may this machine reach it? Check host, port, firewall",
+        ),
+        (
+            r"TimeoutError: (timeout reading|deadline)",
+            (
+                "Is the server frozen or busy (SLOWLOG GET shows by what), or the network cut? "
+                "Where it is only slow, a longer timeout helps"
+            ),
+        ),
+    )
 )
-# The same of Sentinels, who may be in the middle of a failover.
-_SENTINELS: Final = (
-    "do the Sentinels answer, and know a service of this name? Check master_for(name), their "
-    "addresses and their password (sentinel_kwargs=)"
-)
-# The same of a file whose lock others hold.
-_LOCKED: Final = (
-    "is there a process or a tool with an open transaction (a sqlite3 shell, a backup)? Processes "
-    "that store all the time want a Valkey server"
-)
-_NO_SENTINEL: Final = re.compile("No (master|slave) found for")
 
 
-def hint_for(error: BaseException) -> str | None:
-    """Return what to look at first, for an error that may pass by itself."""
-    said = [str(each) for each in chain(error)]
-    if any(_NO_SENTINEL.match(each) for each in said):
-        return _SENTINELS
-    if any("is locked" in each for each in said):
-        return _LOCKED
-    return REACHING if any(_UNREACHED.search(each) for each in said) else None
+def remedy_for(error: BaseException) -> str | None:
+    """Return what to do about an error, or what to look at first if it may pass by itself."""
+    if (advice := advice_for(error)) is not None:
+        return str(advice)
+    said = [f"{type(each).__name__}: {each}" for each in chain(error)]
+    fitting = (hint for pattern, hint in _HINTS if any(map(pattern.match, said)))
+    return next(fitting, None)
 
 
 _OWN_ERRORS: Final = frozenset({"ConfigurationError", "NotTheStoreError", "Overloaded"})

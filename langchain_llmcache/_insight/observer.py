@@ -16,13 +16,7 @@ from typing import Any, Final
 from langchain_llmcache._answer.entries import NewEntry, StoredEntry
 from langchain_llmcache._flow.ports import Question
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._insight.errors import (
-    Advice,
-    advice_for,
-    describe,
-    hint_for,
-    with_advice,
-)
+from langchain_llmcache._insight.errors import Advice, advice_for, describe, remedy_for, sentence
 from langchain_llmcache._insight.latency import Latencies
 from langchain_llmcache._insight.listeners import Listeners
 from langchain_llmcache._insight.savings import Hit, Prices, Savings, money
@@ -173,7 +167,7 @@ class Observer:
         outcome: str,
         message: str,
         *,
-        hint: str | None = None,
+        remedy: str | None = None,
         kind: str | None = None,
         advice: Advice | None = None,
         key: Key | None = None,
@@ -184,9 +178,9 @@ class Observer:
         Args:
             outcome: Of that name in ``CacheStats``.
             message: What happened.
-            hint: What to look at first.
+            remedy: A sentence that says what to do, or what to look at first.
             kind: What counts as the same; by default the message.
-            advice: What to do about it, if it will not pass by itself.
+            advice: What is wrong, if it will not pass by itself.
             key: What it is about.
             error: Name of the error that came of it.
         """
@@ -207,13 +201,11 @@ class Observer:
         if not due:
             return
         where = f"{self.cache}; " if self.cache else ""
+        said = message if remedy is None else f"{sentence(message)} {remedy}"
         if advice is not None:
-            said = with_advice(message, advice)
             _LOG.error("%s (%slogged at most once an hour)", said, where)
-        elif hint is not None:
-            _LOG.warning("%s: %s (%slogged at most once a minute)", message, hint, where)
         else:
-            _LOG.warning("%s (%slogged at most once a minute)", message, where)
+            _LOG.warning("%s (%slogged at most once a minute)", said, where)
 
     def failed(self, outcome: str, what: str, error: BaseException, key: Key | None = None) -> None:
         """Count, and log, that an error came of something."""
@@ -221,8 +213,8 @@ class Observer:
         name = type(error).__name__
         kind = f"{what}: {name}" if advice is None else f"{what}: {advice.code}"
         message = f"{what}: {describe(error)}"
-        hint = hint_for(error)
-        self.trouble(outcome, message, hint=hint, kind=kind, advice=advice, key=key, error=name)
+        remedy = remedy_for(error)
+        self.trouble(outcome, message, remedy=remedy, kind=kind, advice=advice, key=key, error=name)
 
     def breaker_changed(self, state: State) -> None:
         """Note, and log, that the breaker opened or closed."""
@@ -234,7 +226,9 @@ class Observer:
         where = f" ({self.cache})" if self.cache else ""
         if state == "open":
             _LOG.warning(
-                "breaker open: the store does not answer, and is left alone for a while%s", where
+                "breaker open: the store failed several times in a row; lookups are misses "
+                "without asking it, until one that tries succeeds%s",
+                where,
             )
         elif state == "closed":
             _LOG.warning("breaker closed: the store answers again%s", where)

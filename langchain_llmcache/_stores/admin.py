@@ -19,7 +19,7 @@ from langchain_llmcache._answer.binding import Unproven
 from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import ANSWERS, LEASE, OLD_TAGS, VALUES
 from langchain_llmcache._flow.ports import run
-from langchain_llmcache._insight.errors import advice_for, describe, with_advice
+from langchain_llmcache._insight.errors import describe, with_remedy
 from langchain_llmcache._request.key import (
     AnyScope,
     Key,
@@ -234,8 +234,8 @@ def _wanted(text: str, path: str) -> _Wanted:
     *parts, digits = path.split("/")
     if not _DIGEST_PREFIX.fullmatch(digits) or "" in parts:
         msg = (
-            f"{text!r} is no key: a key looks like model/0123...cdef (64 hex digits, as `llmcache ls --json` shows it); "
-            "the first 4 or more digits will do, and namespace/0123 where they are not enough"
+            f"{text!r} is not a key: give its first 4 or more digits, as `llmcache ls` shows them "
+            "(also after a namespace: acme/0123), or all of it, as `llmcache ls --json` does"
         )
         raise ValueError(msg)
     return _Wanted(text, tuple(encode_part(unquote(part)) for part in parts), digits)
@@ -250,7 +250,7 @@ def _translated(action: str) -> Iterator[None]:
         raise
     except Exception as error:
         said = f"{action} failed: {describe(error)}"
-        raise StoreError(with_advice(said, advice_for(error))) from error
+        raise StoreError(with_remedy(said, error)) from error
 
 
 # --- servers and clusters ----------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_what_stands_in_the_command_goes_first(
     assert len(cli.lines("ls", "--url", url)) == 1
     monkeypatch.setenv("LLMCACHE_URL", url)
     said = cli.error_line(cli.run("ls"), 2)
-    assert "one of them" in said
+    assert "give either --url or --elasticache" in said
     said = cli.error_line(
         cli.run("ls", "--elasticache", "127.0.0.1:1", "--timeout", 0.2, "--cache-name", "c"), 1
     )
@@ -125,7 +125,7 @@ def test_what_stands_in_the_command_goes_first(
     [
         (("--user", "app"), "--user goes with --elasticache"),
         (("--serverless",), "--serverless goes with --elasticache"),
-        (("--elasticache", "127.0.0.1:1"), "give --url or --elasticache, one of them"),
+        (("--elasticache", "127.0.0.1:1"), "give either --url or --elasticache"),
     ],
 )
 def test_what_does_not_go_together_is_said(
@@ -187,3 +187,9 @@ def test_ttl_and_namespace_hold_for_elasticache_too() -> None:
     with LLMCache.from_env(environment) as cache:
         assert "hunter2" not in repr(cache)
         assert json.dumps(cache.stats().hits) == "0"
+
+
+def test_a_url_without_a_scheme_is_corrected() -> None:
+    """The proposal can be copied, although it contains what was given."""
+    said = cli.error_line(cli.run("ls", "--url", "localhost:6379"), 2)
+    assert "did you mean valkey://localhost:6379?" in said

@@ -123,7 +123,7 @@ def test_show_says_why_it_cannot(server: Server) -> None:
         client.set(name + "0", b"lease:0123")
         client.set(name + "1", b"llm2:{}")
         client.set(name + "2", b"bytes+aes:0123")
-    assert "is no key" in cli.error_line(cli.run("show", "what", "--url", url), 2)
+    assert "is not a key" in cli.error_line(cli.run("show", "what", "--url", url), 2)
     assert "there is no entry ffff" in cli.error_line(cli.run("show", "ffff", "--url", url), 1)
     for digit, words in (("0", "asking the model right now"), ("1", "is damaged"), ("2", "sealed")):
         assert words in cli.error_line(cli.run("show", name + digit, "--url", url), 1)
@@ -263,7 +263,7 @@ def test_stats_counts_by_model_namespace_and_time(store_url: str) -> None:
 
     assert (document["entries"], document["sample"], document["estimated"]) == (10, 10, False)
     assert document["bytes"] == sum(sizes)
-    assert document["expire"] == {
+    assert document["share_expiring"] == {
         "under_1_hour": 0.4,
         "under_1_day": 0.3,
         "under_7_days": 0.0,
@@ -275,7 +275,7 @@ def test_stats_counts_by_model_namespace_and_time(store_url: str) -> None:
         ("model-a", 4),
     ]
     assert {one["namespace"]: one["entries"] for one in document["namespaces"]} == {
-        "-": 7,
+        "": 7,
         "acme/eu": 3,
     }
     shown = cli.good("stats", "--url", store_url, "--model", "model-b").stdout

@@ -325,9 +325,15 @@ def test_nothing_was_stored_is_said_where_nothing_was(url: str, tmp_path: Path) 
     lines = file.read_text() + "damaged\n"
     file.write_text(lines)
     said = cli.error_line(cli.run("import", file, "--url", other), 1)
-    assert "line 3 is damaged: it is not JSON. Nothing was stored; --skip-damaged" in said
+    assert (
+        "line 3 is damaged: it is not JSON, as lines of `llmcache export` are. Nothing was stored; --skip-damaged"
+        in said
+    )
     many = "".join(lines.splitlines(keepends=True)[:2] * 60) + "damaged\n"
     result = cli.run("import", "-", "--url", other, input=many)
-    assert "line 121 is damaged: it is not JSON. Stored before it: 100 entries; " in result.stderr
+    assert (
+        "line 121 is damaged: it is not JSON, as lines of `llmcache export` are. Stored before it: 100 entries; "
+        in result.stderr
+    )
     few = cli.run("import", "-", "--url", other, input=lines)
     assert "Nothing was stored; " in few.stderr

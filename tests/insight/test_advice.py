@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -442,4 +443,12 @@ async def test_a_refused_connection_has_a_hint(
 ) -> None:
     """What the doctor says of it, too."""
     await use(LLMCache.from_url("valkey://127.0.0.1:1"), half, times=1)
-    assert caplog.text.count("is the server running, and may this machine reach it?") == 2
+    assert caplog.text.count("Is the server running, and may this machine reach it?") == 2
+
+
+async def test_a_silent_server_has_a_hint(half: Halves, caplog: pytest.LogCaptureFixture) -> None:
+    """It accepts connections, and answers nothing: the log says what to look at."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"valkey://127.0.0.1:{silent.getsockname()[1]}"
+        await use(LLMCache.from_url(url, timeout=0.1), half, times=1)
+    assert caplog.text.count("Is the server frozen or busy") == 2
