@@ -32,7 +32,7 @@ _OF_A_PROCESS: Final = {
     "aws_session": "leave aws_session= to AWS's own configuration",
     "serde": "make the cache in each process, for example with LLMCache.from_url(..., serde=...)",
 }
-# A shorter value may stand in a variable that has nothing to do with it.
+# A shorter value may be in an unrelated variable by chance.
 _SHORTEST: Final = 6
 
 
@@ -56,14 +56,14 @@ class Recipe:
         """Return the arguments as they may be pickled.
 
         Raises:
-            NotPicklableError: if one of them is secret, and stands in no environment variable.
+            NotPicklableError: if one of them is secret, and is not in an environment variable.
         """
         return {name: _portable(name, value) for name, value in self.arguments.items()}
 
 
 @dataclass(frozen=True)
 class _Variable:
-    """A secret, as the environment variable that it stands in."""
+    """A secret, as the environment variable that holds it."""
 
     name: str
     is_bytes: bool

@@ -4,7 +4,7 @@ A handler runs between two bytecodes of the main thread, in the middle of anythi
 a cache: so every lock is one that its own thread can take again (``new_lock``), and nothing
 waits for another caller from inside a handler. And it may raise, as the time limits of RQ,
 Celery and SIGALRM do: that exception belongs to the application, whatever its type and
-whatever code it happened to interrupt. Who catches exceptions here passes it on.
+whatever code it happened to interrupt. Code here that catches exceptions passes it on.
 """
 
 from __future__ import annotations

@@ -331,8 +331,8 @@ class LLMCache(BaseCache):
     def store(self) -> LangGraphCache[Any]:
         """The LangGraph cache that holds the entries, for ``graph.compile(cache=...)`` too.
 
-        Unless it is one of your own, it never raises but in ``clear``, and keeps the values of
-        nodes without a TTL of their own as long as the answers of models.
+        It never raises, except in ``clear``, and keeps node values without a TTL of their own as
+        long as answers. (A store that you passed in is returned as it is.)
         """
         if self._store is None:
             self._store = self._opened.store(self._guard())
@@ -370,7 +370,7 @@ class LLMCache(BaseCache):
         """Store the answer of a request, for ``ttl`` instead of the cache's own if given.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) only if ``ttl`` is no duration.
+            ConfigurationError: (a ``ValueError``) only if ``ttl`` is not a duration.
         """
         lifetime = self._lifetime(ttl)
         asked = self._who_asked(prompt, llm_string)
@@ -382,7 +382,7 @@ class LLMCache(BaseCache):
         """Store the answer of a request, for ``ttl`` instead of the cache's own if given.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) only if ``ttl`` is no duration.
+            ConfigurationError: (a ``ValueError``) only if ``ttl`` is not a duration.
         """
         lifetime = self._lifetime(ttl)
         if not self._is_in_asyncio("store"):
@@ -403,19 +403,19 @@ class LLMCache(BaseCache):
     ) -> bool:
         """Remove the stored answer of one request; tell whether there was one.
 
-        The request is told in one of three ways.
+        Give ``prompt`` and ``llm_string``, or ``key``, or ``model`` and ``input``.
 
         Args:
-            prompt: As LangChain tells the cache, with ``llm_string``.
-            llm_string: Of a serializable chat model; other models' do not tell the request.
+            prompt: As LangChain passes it to the cache, with ``llm_string``.
+            llm_string: Of a serializable chat model; those of other models do not say enough.
             key: The entry's, as a hit has it in ``response_metadata["llmcache"]["key"]``.
             model: The model, or one with bound arguments, with ``input``.
-            input: What ``model.invoke`` was given.
+            input: What ``model.invoke`` was called with.
             stop: Likewise.
             kwargs: Likewise.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) if these do not tell a request.
+            ConfigurationError: (a ``ValueError``) if these do not identify a request.
             StoreError: if the store could not do it.
         """
         told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
@@ -444,7 +444,7 @@ class LLMCache(BaseCache):
             kwargs: As for ``delete``.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) if these do not tell a request.
+            ConfigurationError: (a ``ValueError``) if these do not identify a request.
             StoreError: if the store could not do it.
         """
         _check_asyncio("adelete", "delete")
@@ -455,12 +455,12 @@ class LLMCache(BaseCache):
         """Remove the stored answer that a message came from; tell whether there was one.
 
         Args:
-            message: A hit (its ``response_metadata["llmcache"]["key"]`` tells the entry), or an
-                answer that this object has stored in this process lately.
+            message: A hit (its ``response_metadata["llmcache"]["key"]`` names the entry), or an
+                answer that this object stored recently.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or it
-                is not one of this cache's namespace.
+            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or the
+                entry is not in this cache's namespace.
             StoreError: if the store could not do it.
         """
         return run(self._flow.forget(self._opened.blocking, message))
@@ -472,8 +472,8 @@ class LLMCache(BaseCache):
             message: As for ``forget``.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or it
-                is not one of this cache's namespace.
+            ConfigurationError: (a ``ValueError``) if the message does not tell its entry, or the
+                entry is not in this cache's namespace.
             StoreError: if the store could not do it.
         """
         _check_asyncio("aforget", "forget")
@@ -485,7 +485,7 @@ class LLMCache(BaseCache):
     ) -> int | None:
         """Remove the stored answers under this cache's prefix and namespace; return how many.
 
-        None: a store of someone else's that does not count.
+        None: a store from elsewhere, which does not count.
 
         Args:
             namespace: Only those of this namespace below the cache's own.
@@ -503,7 +503,7 @@ class LLMCache(BaseCache):
     ) -> int | None:
         """Remove the stored answers under this cache's prefix and namespace; return how many.
 
-        None: a store of someone else's that does not count.
+        None: a store from elsewhere, which does not count.
 
         Args:
             namespace: Only those of this namespace below the cache's own.
@@ -528,18 +528,18 @@ class LLMCache(BaseCache):
     ) -> ImportReport:
         """Take over the answers of another cache, which stays as it is.
 
-        What this cache has already is left alone. An answer that is not exactly one of
-        langchain-core's, or may be another model's, is counted and left.
+        What this cache already has is kept. An answer that is not exactly one of langchain-core's,
+        or may be another model's, is counted and left out.
 
         Args:
             other: An ``InMemoryCache``; a ``SQLAlchemyCache`` of langchain-community, such as its
                 ``SQLiteCache``; a ``RedisCache`` of langchain-community or langchain-redis. Or
-                where one is: a file of SQLite, ``sqlite:///path``, or the URL of a server.
-            ttl: How long the answers live; by default what is left of their own time, else as
-                the cache says.
+                its place: a SQLite file, ``sqlite:///path``, or the URL of a server.
+            ttl: How long the answers live; by default what is left of their own TTL, else the
+                cache's TTL.
             prefix: Of langchain-redis, for a URL.
             dry_run: Only count.
-            on_answer: Is called with what came of each answer, a name of ``ImportReport``.
+            on_answer: Called with the outcome of each answer, a field name of ``ImportReport``.
 
         Raises:
             ConfigurationError: (a ``ValueError``) it is another kind of cache.
@@ -562,7 +562,7 @@ class LLMCache(BaseCache):
         return ImportReport(**counts)
 
     def ping(self) -> None:
-        """Return if the store answers. For start-up checks: the cache itself never needs it.
+        """Check that the store answers. For start-up checks: the cache itself never needs it.
 
         Raises:
             StoreError: if it does not; the message says why.
@@ -570,7 +570,7 @@ class LLMCache(BaseCache):
         run(self._flow.ping(self._opened.blocking))
 
     async def aping(self) -> None:
-        """Return if the store answers. For start-up checks: the cache itself never needs it.
+        """Check that the store answers. For start-up checks: the cache itself never needs it.
 
         Raises:
             StoreError: if it does not; the message says why.
@@ -604,7 +604,7 @@ class LLMCache(BaseCache):
     def close(self) -> None:
         """Close the connections that no running event loop owns. A later use opens new ones.
 
-        Listeners are told what they were not told yet, for two seconds at most.
+        Waits up to two seconds for listeners to be told the events that are still queued.
         """
         self._opened.close()
         self._observer.close()
@@ -612,7 +612,7 @@ class LLMCache(BaseCache):
     async def aclose(self) -> None:
         """Close the connections of the running event loop too. A later use opens new ones.
 
-        Listeners are told what they were not told yet, for two seconds at most.
+        Waits up to two seconds for listeners to be told the events that are still queued.
 
         Raises:
             UnsupportedOperationError: if that loop is not one of asyncio.
@@ -664,7 +664,7 @@ class LLMCache(BaseCache):
         await self.aclose()
 
     def _is_in_asyncio(self, action: str) -> bool:
-        """Tell whether there is an event loop to wait on. If not, that is not the store's fault."""
+        """Tell whether an event loop of asyncio is running. If not, that is not the store's fault."""
         if _is_in_asyncio():
             return True
         error = NotTheStoreError("no event loop of asyncio is running here")
@@ -672,7 +672,7 @@ class LLMCache(BaseCache):
         return False
 
     def _healing(self) -> Callable[[Key, bytes, UUID | None], None]:
-        """Return what is told of the entries that model calls store and hit."""
+        """Return the function that notes which entries model calls store and hit."""
         # Imported here: it brings langchain-core's callbacks and tracers with it.
         from langchain_llmcache._flow.healing import Remover, note, watch_for
 

@@ -251,7 +251,7 @@ class IamCredentials:
         """Return the user and a valid token.
 
         Raises:
-            AuthenticationError: (of valkey-py) there are none to be had.
+            AuthenticationError: (of valkey-py) no token can be signed.
         """
         return self._user, self._token(lambda manager: manager.get_token())
 
@@ -259,7 +259,7 @@ class IamCredentials:
         """Sign another token: the server has refused this one.
 
         Raises:
-            AuthenticationError: (of valkey-py) there are none to be had.
+            AuthenticationError: (of valkey-py) no token can be signed.
         """
         self._token(lambda manager: manager.refresh_token())
 

@@ -1,7 +1,7 @@
 """What can be raised: configuration and administration only.
 
-Nothing here ever leaves ``lookup`` or ``update``: a cache in trouble is a miss. (But for
-``CacheMissError``, which is asked for.)
+None of these leaves ``lookup`` or ``update``: a cache in trouble is a miss. (Except
+``CacheMissError``, which the caller asked for.)
 """
 
 
@@ -18,9 +18,9 @@ class StoreError(LLMCacheError):
 
 
 class CacheMissError(LLMCacheError):
-    """There is no stored answer, and ``cache_options(on_miss="raise")`` forbids to ask the model.
+    """There is no stored answer, and ``cache_options(on_miss="raise")`` forbids asking the model.
 
-    The one error that leaves ``lookup``, and so ``invoke``: on purpose.
+    The one error that leaves ``lookup``, and so ``invoke``, on purpose.
 
     Args:
         key: Where the answer would be, as ``llmcache show`` takes it; None: the request has no key.
@@ -37,7 +37,7 @@ class CacheMissError(LLMCacheError):
     def __str__(self) -> str:
         asked = f"the model {self.model}" if self.model else "the model"
         where = f" (key {self.key})" if self.key else ""
-        return f"{self.reason}{where}, and on_miss='raise' forbids to ask {asked}"
+        return f"{self.reason}{where}, and on_miss='raise' forbids asking {asked}"
 
 
 class UnsupportedOperationError(LLMCacheError):

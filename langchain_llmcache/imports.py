@@ -1,4 +1,4 @@
-"""What came of taking over the answers of another cache."""
+"""The result of importing the answers of another cache."""
 
 from __future__ import annotations
 

@@ -47,12 +47,12 @@ class cache_options:  # noqa: N801 - used like a function
     decorated one hold while its own code runs, and not in its caller while it is suspended.
 
     Args:
-        ttl: As for ``LLMCache``; goes before the cache's own.
+        ttl: As for ``LLMCache``; takes precedence over the cache's own.
         read: False asks the model, and stores what it says (a refresh).
-        write: False stores nothing. ``read=False, write=False`` goes past the cache.
+        write: False stores nothing. ``read=False, write=False`` bypasses the cache.
         namespace: Below the cache's own, and below that of an outer block. Holds for ``delete``
             and ``clear`` too.
-        max_age: Seconds; older answers are asked for again. None takes any.
+        max_age: Seconds; an older answer is a miss. None accepts any age.
         on_miss: ``"raise"`` raises ``CacheMissError`` where there is no stored answer, for runs
             that must neither pay nor drift; ``"ask"``, the default, asks the model.
 
@@ -129,7 +129,7 @@ class cache_options:  # noqa: N801 - used like a function
         A generator's while it runs, and not while it is suspended.
 
         Raises:
-            ConfigurationError: (a ``ValueError``) if it is a class, or nothing to call.
+            ConfigurationError: (a ``ValueError``) if it is a class, or not callable.
         """
         given: Any = function
         if isinstance(given, (staticmethod, classmethod)):

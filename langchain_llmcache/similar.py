@@ -62,7 +62,7 @@ class Similar:
         audit: Share of would-be matches (0 to 1) for which the model is asked all the same, and
             the two answers are compared in the background.
         first_audits: How many audits an answer has to pass before it is served at all.
-        max_error: Share of wrong matches that is borne. When the audits show with 95 % certainty
+        max_error: Share of wrong matches that is tolerated. When the audits show with 95 % certainty
             that there are more, no match is served until they show otherwise.
         same: Has the last word on two questions, given the new one and the stored one: an NLI
             model, or a model as a judge. It is asked at most once for each candidate, and may also

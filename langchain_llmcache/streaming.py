@@ -185,7 +185,7 @@ def _class_over(base: type[BaseChatModel]) -> type[BaseChatModel]:
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,
-        # Copies are not validated, so nobody waits for a validator to be built.
+        # Copies are not validated, so no validator needs to be built.
         "model_config": {"defer_build": True},
     }
     # Only what the base can do: core looks at the class to see whether a model streams.
@@ -383,7 +383,7 @@ def _ending(askers: Sequence[Asker]) -> Iterator[None]:
 
 
 def _suspend(askers: Sequence[Asker], since: float | None) -> None:
-    """Say since when the stream stands still: whoever reads it has not asked for more yet."""
+    """Note since when the stream stands still: its reader has not asked for more yet."""
     for asker in askers:
         asker.suspended = since
 
@@ -469,7 +469,7 @@ def _message_chunk(message: BaseMessage) -> BaseMessageChunk:
 
 
 def _snapshot(chunk: ChatGenerationChunk) -> ChatGenerationChunk:
-    """Return a copy that core, and whoever gets the chunk, cannot change."""
+    """Return a copy that neither core nor the reader of the stream can change."""
     message = chunk.message
     fields = {
         name: _copied(value)
@@ -487,7 +487,7 @@ def _snapshot(chunk: ChatGenerationChunk) -> ChatGenerationChunk:
 def _copied(value: T) -> T:
     try:
         return copy.deepcopy(value)
-    except Exception as error:  # noqa: BLE001 - an object of the provider's; no entry will hold it
+    except Exception as error:  # noqa: BLE001 - an object that only the provider knows; no entry will hold it
         pass_on(error)
         return value
 
@@ -505,7 +505,7 @@ def _whole(
         chunks.append(ChatGenerationChunk(message=end))
     try:
         [answer] = generate_from_stream(iter(chunks)).generations
-    except Exception as error:  # noqa: BLE001 - chunks that do not add up: the caller has them, and may
+    except Exception as error:  # noqa: BLE001 - chunks that do not add up to an answer
         pass_on(error)
         return []
     if model.output_version == "v1":

@@ -22,7 +22,7 @@ _CALLS: Final = ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
 _NAMES: Final = ("id", "call_id", "tool_call_id", "tool_use_id")
 # Where an answer names an earlier one.
 _REFERENCES: Final = frozenset({"call_id", "tool_call_id", "tool_use_id"})
-# What the model wrote: what looks like an id there is none.
+# What the model wrote: text in there that looks like an id is not one.
 _ARGUMENTS: Final = frozenset({"args", "arguments", "input"})
 # So drawn at random that it stands for nothing else.
 _RANDOM: Final = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{8,}|[A-Za-z]{9,}$")

@@ -75,7 +75,7 @@ def opened(frame: bytes, most: int | None) -> bytes:
     """Return the payload of a frame.
 
     Raises:
-        CorruptEntryError: if it is none, becomes larger than ``most``, or zstd is missing here.
+        CorruptEntryError: if it is not a frame, becomes larger than ``most``, or zstd is missing here.
     """
     library = zstd()
     if library is None:

@@ -1,4 +1,4 @@
-"""Keys of mappings and members of sets that somebody may have chosen so that all hashes are equal."""
+"""Keys of mappings and members of sets that an attacker may have chosen to have equal hashes."""
 
 from __future__ import annotations
 

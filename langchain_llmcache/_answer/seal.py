@@ -126,7 +126,7 @@ def seal_of(serde: SerializerProtocol | None) -> Seal | None:
         return None
     if _opens_altered(open_, kind, bytes(sealed)):
         _logger.warning(
-            "The cipher of serde does not notice changed bytes, so that whoever can write to the "
+            "The cipher of serde does not notice changed bytes, so anyone who can write to the "
             "store can forge entries. Use one that does (AES in EAX mode), or give key_secret too."
         )
     return Seal(seal, open_, kind)

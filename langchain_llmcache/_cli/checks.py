@@ -224,7 +224,7 @@ def _refusal(command: str, error: Exception, purpose: str, *, needed: bool) -> F
 
 def _search(store: ValkeyAdministration) -> Finding:
     """Tell whether questions that mean the same could be found here (``similar=``, an option)."""
-    index = f"{store.prefix}similar-doctor"  # there is none of that name: its absence is told
+    index = f"{store.prefix}similar-doctor"  # no index has that name: the reply says so
     reply = _reply(store, index.encode("utf-8", "surrogatepass"), ("FT.SEARCH", index, "*"))
     if isinstance(reply, NoPermissionError):
         said = "FT.SEARCH is not permitted; only similar= needs it, and +ft.create"

@@ -66,7 +66,7 @@ class Format(str, Enum):
 
 
 class DamagedLineError(ValueError):
-    """A line of the file is no entry; the message says why."""
+    """A line of the file is not an entry; the message says why."""
 
 
 # What stands in a line as base64: values of nodes, and answers that are compressed.

@@ -254,7 +254,7 @@ def chosen_store(
 ) -> StoreChoice:
     """Return the store that the options name, or end the command because they do not."""
     if url and elasticache:
-        # What stands in the command goes before what the environment says.
+        # An option takes precedence over the environment.
         given = {name for name in ("url", "elasticache") if _was_typed(ctx, name)}
         if len(given) != 1:
             fail("give either --url or --elasticache.", code=BAD_CONFIGURATION)
@@ -319,7 +319,7 @@ def of_store(
     context = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
     parameters: list[inspect.Parameter] = [context]
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
-        # (Arguments keep their order; that some have defaults is no concern of keywords.)
+        # (Keyword-only, so that parameters without a default may follow those with one.)
         parameters += added.values() if name == "choice" else [parameter.replace(kind=_KEYWORD)]
     told: Any = with_store
     told.__signature__ = inspect.Signature(parameters)

@@ -18,7 +18,7 @@ def read_prompts(path: Path) -> list[str]:
     """Read the prompts of a file; a file that cannot be used ends the command.
 
     Args:
-        path: Text with one prompt a line, blank lines and ``#`` comments apart; or, named
+        path: Text with one prompt a line, except blank lines and ``#`` comments; or, named
             ``.jsonl``, a JSON string or an object ``{"prompt": "..."}`` on each line.
     """
     return [

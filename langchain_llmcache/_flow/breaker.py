@@ -58,7 +58,7 @@ class Breaker:
         return self._state
 
     def allows(self) -> bool:
-        """Tell whether to try now. Whoever may, says how it went."""
+        """Tell whether to try now. A caller that may try reports how it went."""
         if self._is_closed():
             return True
         with self._lock:

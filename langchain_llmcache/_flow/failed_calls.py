@@ -45,7 +45,7 @@ def _watch(manager: Any, told: list[Callable[[Ending], None]]) -> None:
 
 
 def _tell(manager: Any, error: BaseException) -> None:
-    # What is no Exception (CancelledError, KeyboardInterrupt) says nothing about the model.
+    # What is not an Exception (CancelledError, KeyboardInterrupt) says nothing about the model.
     ending: Ending = "failed" if isinstance(error, Exception) else "cancelled"
     for told in manager.llmcache_told:
         told(ending)

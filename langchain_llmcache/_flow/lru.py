@@ -33,7 +33,7 @@ class Lru(Generic[K]):
         monotonic: Seconds that never go back.
 
     Attributes:
-        evictions: Entries that had to go, although they had not expired.
+        evictions: Entries that were evicted before they expired.
     """
 
     def __init__(self, *, max_entries: int, max_bytes: int, monotonic: Callable[[], float]) -> None:
@@ -62,7 +62,7 @@ class Lru(Generic[K]):
             return item.value
 
     def put(self, key: K, value: bytes, seconds: float | None) -> None:
-        """Keep the value for so many seconds (None: until others push it out)."""
+        """Keep the value for that many seconds (None: until it is evicted)."""
         with self._lock:
             self._remove(key)
             size = len(value) + _OVERHEAD_BYTES

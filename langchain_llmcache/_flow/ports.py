@@ -24,7 +24,7 @@ class Entries(Protocol):
         """Return the entry, or None."""
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
-        """Store the entry together with its TTL (milliseconds; None: for ever)."""
+        """Store the entry together with its TTL (milliseconds; None: forever)."""
 
     async def delete(self, key: Key) -> bool:
         """Remove the entry; tell whether there was one."""

@@ -1,8 +1,8 @@
-"""How many of those who ask the same ask the model at once, when nobody has got an answer yet.
+"""How many callers with the same question ask the model at once, while there is no answer.
 
 One asks first. After a round that failed, one more asks; after that 2, 4, 8 and so on: a model
-that is down is not stormed, and has still told everybody after log2(n) rounds. Who goes away
-is followed by exactly one. These are numbers only, for one process (``single_flight``) and, in
+that is down is not stormed, and all callers still know after log2(n) rounds. A caller that
+goes away is followed by exactly one. These are numbers only, for one process (``single_flight``) and, in
 the text of a lease, for all of them.
 """
 
@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from langchain_llmcache._answer.entries import LEASE
 
-# After so many rounds everybody has been asked.
+# After so many rounds all callers may ask.
 _MOST_FAILED: Final = 20
 _LEASE_TEXT: Final = re.compile(rb"([0-9a-f]{32})(?::(\d{1,2}):(\d{1,7}):(\d{1,7}):([01]))?")
 

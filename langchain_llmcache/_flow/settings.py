@@ -41,7 +41,7 @@ class CacheOptions(TypedDict, total=False):
         key_extra: Anything else that shapes answers (region, account, version): JSON data.
             Its ``"model"`` names a model whose own settings do not.
         key_secret: Makes keys HMACs, so that they do not tell who asked what.
-        ignore_fields: Names of fields of models that shape no answer: loggers, counters.
+        ignore_fields: Names of model fields that do not affect answers: loggers, counters.
         hit_usage: ``"keep"`` leaves the token counts of the first call on hits, ``"zero"``
             sets them to 0, for cost trackers.
         should_store: Decides, given a ``NewEntry``, whether an answer is stored. By default
@@ -52,16 +52,16 @@ class CacheOptions(TypedDict, total=False):
             of tool call arguments. Keys are made of the request as it is, and the caller who
             pays for the answer gets it as it is; hits have the redacted one.
         max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
-        single_flight: Of all who ask the same at once in this process, one asks the model
-            and the others wait for its answer.
+        single_flight: Of all callers in this process that ask the same at once, one asks the
+            model and the others wait for its answer.
         max_wait: Seconds that they wait at most, from the moment the leader asked; then
             they ask the model themselves.
-        lease: Makes other processes wait too (stores that can: Valkey): seconds after which
-            they no longer believe that the one who asks is alive. None: they do not wait.
+        lease: Extends ``single_flight`` to other processes (on Valkey): seconds after which they
+            assume that the process that asks has died. None: processes do not wait.
         near: Keeps copies of hot entries in this process for a few seconds.
         similar: Lets questions that mean the same share an answer: ``Similar(embeddings)``.
-        heal: Removes what the model calls of a chain stored or hit when a parser refuses it, so
-            that the next attempt asks the model.
+        heal: When a parser refuses an answer, removes the entries that the model calls of that
+            chain stored or hit, so that the next attempt asks the model.
         imported: Looks, on a miss, among the answers that ``import_from`` or ``llmcache import
             --from`` brought from a cache that keeps hashes of requests only (both RedisCaches).
         ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
@@ -72,7 +72,7 @@ class CacheOptions(TypedDict, total=False):
             input tokens, price of a million output tokens)}``.
         timeout: Seconds that an operation may take at most.
         compression: ``"zstd"`` makes what is stored smaller (the extra ``compression``, or Python
-            3.14). Whoever has zstd reads it, with or without this option.
+            3.14). Any process with zstd reads it, with or without this option.
     """
 
     ttl: Ttl

@@ -6,7 +6,7 @@ have waited long enough. A caller never waits for itself, however many others st
 
 Rules of this file: everything that threads share changes under one lock, in steps after each
 of which a signal handler may come along, or an exception out of one. So an ending can be told
-again, and what a step left undone is done by whoever looks next (``look``).
+again, and what a step left undone is done by the next caller that looks (``look``).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _KEPT: Final = 10_000
 _LED_KEPT: Final = 255
 # Seconds after which the first of those who wait looks whether waiting makes sense, and again.
 _LOOK_EVERY: Final = 0.25
-# Seconds without progress (a stream that nobody reads, a thread that has ended) after which a
+# Seconds without progress (a stream that is not read, a thread that has ended) after which a
 # leader is not waited for.
 _PATIENCE: Final = 1.0
 
-# One for all caches: whoever waits in one may be waited for in another.
+# One for all caches: a caller that waits in one may be waited for in another.
 _lock: Final = new_lock()
 
 
@@ -46,7 +46,7 @@ class State(Enum):
     LEADING = "leading"
     """It asks the model, for all."""
     ALONE = "alone"
-    """It asks the model for itself. If there is an answer, it is everybody's all the same."""
+    """It asks the model for itself. Its answer is shared all the same."""
     ANSWERED = "answered"
     OVER = "over"
 
@@ -202,7 +202,7 @@ class Flights:
     Args:
         monotonic: Seconds that never go back.
         longest: Seconds that a caller waits at most.
-        shared: Whether anybody waits for another at all.
+        shared: Whether callers wait for each other at all.
     """
 
     def __init__(
@@ -282,7 +282,7 @@ class Flights:
         Args:
             asker: The caller. It may be over already.
             ending: How its call of the model ended.
-            alone: It goes on, and nobody waits for it any more.
+            alone: It goes on, and no other caller waits for it any more.
         """
         with self._lock:
             flight, others = asker.flight, False
@@ -341,7 +341,7 @@ class Flights:
         return None if flight is None else next(iter(flight.leading), None)
 
     def forget_other_threads(self) -> None:
-        """After a fork: the parent's flights do not land here, so nobody is to wait for them."""
+        """After a fork: the parent's flights do not land here, so no caller waits for them."""
         self._flights = OrderedDict()
 
     def abandon(self) -> None:

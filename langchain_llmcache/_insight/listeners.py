@@ -61,7 +61,7 @@ class Listeners:
 
     def __init__(self, listeners: Sequence[Listener], queued: int = _QUEUED) -> None:
         self._queue = _Queue(listeners, queued)
-        # The thread has the queue only: a cache that nobody holds any more ends it.
+        # The thread has the queue only: a cache that is no longer referenced ends it.
         weakref.finalize(self, _Queue.close, self._queue, 0.0).atexit = False
         _all.add(self)
 
@@ -96,7 +96,7 @@ class _Queue:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        # None: told everything, close.
+        # None: tell what is queued before it, then end.
         self._waiting: SimpleQueue[CacheEvent | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         # Empty while there is a thread.

@@ -173,13 +173,13 @@ class Observer:
         key: Key | None = None,
         error: str | None = None,
     ) -> None:
-        """Count an outcome that needs a person's attention, and log it if that was not just done.
+        """Count an outcome that needs a person's attention, and log it unless that was done recently.
 
         Args:
             outcome: Of that name in ``CacheStats``.
             message: What happened.
             remedy: A sentence that says what to do, or what to look at first.
-            kind: What counts as the same; by default the message.
+            kind: Messages of one kind are logged once in a while; by default the message itself.
             advice: What is wrong, if it will not pass by itself.
             key: What it is about.
             error: Name of the error that came of it.
@@ -264,7 +264,7 @@ class Observer:
 
     @property
     def has_listeners(self) -> bool:
-        """Whether anybody is told of events."""
+        """Whether there are listeners."""
         return self._listeners is not None
 
     def _sum_up(self) -> None:

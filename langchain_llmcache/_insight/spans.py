@@ -1,7 +1,7 @@
 """Hits in traces: the current OpenTelemetry span says that it was answered from the cache.
 
 Here, where the caller is: listeners run in a thread of their own, which has no span. Where no
-part of the process has imported OpenTelemetry there is none either, and nothing is imported.
+part of the process has imported OpenTelemetry, there is no span and nothing is imported.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It calls a cache in a few functions of its own, whose ``self`` is the model: they are found on
 the call stack, by name and by module, and taken only if the prompt and the text there are the
-ones that we were asked with. Whoever asks this cache on behalf of a model says so: ``asking``.
+ones that we were asked with. Code that asks this cache on behalf of a model says so: ``asking``.
 
 Rules of this file: it is called before anything is awaited, and keeps no frame.
 """
@@ -140,7 +140,7 @@ def innermost() -> asking | None:
 def core_globals() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the variables of langchain-core's modules of chat models, and of text models.
 
-    (Who imports this package may have no use for them yet: they take as long as all else of it.)
+    (Imported late: importing them takes as long as the rest of this package.)
     """
     from langchain_core.language_models import chat_models, llms
 
@@ -204,7 +204,7 @@ def missed(asked: Asked) -> None:
 
 
 def who_asked(prompt: str, llm_string: str, maker: object) -> Asked:
-    """Return whose answer this is: of who missed it with that very text, or who asks now.
+    """Return whose answer this is: of the caller that missed it with that very text, or of this one.
 
     Args:
         prompt: The prompt.

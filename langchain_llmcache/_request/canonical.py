@@ -31,7 +31,7 @@ from langchain_llmcache._request.fields import is_model, told_by
 from langchain_llmcache._signals import pass_on
 
 _DEEPEST: Final = 30
-# Names of arguments and settings; anything longer or stranger might be somebody's data.
+# Names of arguments and settings; anything longer or stranger might be a user's data.
 _NAME: Final = re.compile(r"[\w.$-]{1,60}")
 
 

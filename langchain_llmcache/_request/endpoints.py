@@ -50,7 +50,7 @@ _INNER: Final = (
 )
 _LEVELS: Final = 5
 
-# What a class's requests go to where nobody says otherwise, by its package.
+# Where a class's requests go by default, by its package.
 _DEFAULTS: Final[Mapping[str, str]] = {
     "langchain_anthropic": "https://api.anthropic.com",
     "langchain_fireworks": "https://api.fireworks.ai",

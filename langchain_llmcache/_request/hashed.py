@@ -1,7 +1,7 @@
 """Requests as other caches know them that keep a hash only, and where their answers are kept here.
 
 langchain-redis and langchain-community's ``RedisCache`` store an answer under hashes of the prompt
-and the model's text. So nobody can tell what was asked, until it is asked again.
+and the model's text. So it is not known what was asked, until it is asked again.
 """
 
 from __future__ import annotations

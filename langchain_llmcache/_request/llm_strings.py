@@ -157,7 +157,7 @@ def is_literal(text: str) -> bool:
 
 
 def without_empty_stop(llm_string: str, text: str) -> str:
-    """Return the parameters with "no stop sequences" as where nobody mentioned them.
+    """Return the parameters with an empty list of stop sequences written as None.
 
     Args:
         llm_string: All of the text: a model with stop sequences of its own may take an empty
@@ -173,7 +173,7 @@ def without_empty_stop(llm_string: str, text: str) -> str:
 
 
 def rest_of(llm_string: str) -> str | None:
-    """Return the list of parameters behind a serializable model's head; None if there is none."""
+    """Return the list of parameters behind a serializable model's head; None for other texts."""
     read = _read_head(llm_string)
     return None if read is None else read[1]
 
@@ -235,9 +235,9 @@ def _split(llm_string: str, ignored: frozenset[str]) -> tuple[dict[str, Any] | N
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    """Return the pairs of a list as langchain-core writes it; none if this is no such list.
+    """Return the pairs of a list as langchain-core writes it; empty if this is not one.
 
-    Of a list that is nothing but data, only the values that somebody asks for are read.
+    Of a list that is nothing but data, only the values that are needed are read.
     """
     if not text.startswith(_LIST_START):
         return {}
@@ -310,7 +310,7 @@ def schema_of_class(name: str) -> bytes:
     """
     schemas = {schema_of(cls) for cls in _models_named(name)}
     if not schemas and name.partition(".")[0] in _STANDARD:
-        return b""  # nobody edits those
+        return b""  # these do not change
     if len(schemas) != 1 or None in schemas:
         msg = (
             f"the model's settings name the class {name} but not its fields, and its schema "

@@ -66,9 +66,9 @@ class KeyMaker:
     Args:
         extra: Anything else that shapes answers (region, account, version): JSON data. Its
             ``"model"`` names a model whose own settings do not.
-        secret: Makes the digests HMAC-SHA-256, so that nobody without it can tell from
-            the keys whether a certain prompt was asked.
-        ignore_fields: Names of fields of models that shape no answer.
+        secret: Makes the digests HMAC-SHA-256, so that without it the keys do not
+            reveal whether a certain prompt was asked.
+        ignore_fields: Names of model fields that do not affect answers.
 
     Raises:
         ConfigurationError: if ``extra`` is not JSON data, ``secret`` is no text or empty, or

@@ -195,7 +195,7 @@ def _without_generated_id(block: Any) -> Any:
 def _with_items_numbered(content: list[Any]) -> list[Any]:
     """Replace the ids of items of OpenAI's Responses API, which only say what belongs together.
 
-    Of one item there is none: it is the message's own id, or stands in each of its texts.
+    A single item keeps none: its id is the message's own, or is in each of its texts.
     """
     numbers: dict[str, int] = {}
     for block in content:

@@ -36,7 +36,7 @@ def told_request(
     """Return the request that an entry is the answer of, or the entry's key.
 
     Raises:
-        ConfigurationError: if it is not told in one of three ways.
+        ConfigurationError: if it is not identified in one of the three ways.
     """
     if key is not None and prompt is llm_string is model is given is None:
         found = parse_path(key)
@@ -48,7 +48,7 @@ def told_request(
         return request_of(model, given, stop, options)
     alone = key is model is given is stop is None and not options
     if not alone or not isinstance(prompt, str) or not isinstance(llm_string, str):
-        msg = f"this tells no request; tell it by prompt and llm_string, or by {_OTHER_WAYS}"
+        msg = f"this identifies no request; give prompt and llm_string, or use {_OTHER_WAYS}"
         raise ConfigurationError(msg)
     asked = who_asks(prompt, llm_string)
     if asked.model is None and is_list(llm_string):
@@ -63,7 +63,7 @@ def request_of(
     """Return the prompt of a call and who asks, as ``model.invoke(given, stop=…, …)`` would.
 
     Raises:
-        ConfigurationError: if the model is none, or takes no such input.
+        ConfigurationError: if it is not a model, or does not take such an input.
     """
     from langchain_core.language_models import BaseChatModel, BaseLLM
     from langchain_core.language_models._utils import _normalize_messages

@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr
 from langchain_llmcache._signals import pass_on
 
 _DEEPEST: Final = 8
-# Of marshal: the last one that writes equal data alike, whoever else refers to it.
+# Of marshal: the last one that writes equal data alike, however many references there are to it.
 _BY_VALUE: Final = 2
 _IMMUTABLE: Final = (
     str,
@@ -104,7 +104,7 @@ class Watch:
         self._inner = [Watch(value, parts_of, depth + 1) for value in inner.values()]
         self._names = [name for name, value in held.items() if _is_plain(value)]
         self._plain = _getter(self._names)
-        # Of what is empty, an empty one that nobody else fills.
+        # Of what is empty, an empty copy of its own.
         self._seen = tuple([value or copy(value) for value in self._plain(values)])
         rest = {name: held[name] for name in held if name not in inner and name not in self._names}
         written = {name: _written(value) for name, value in rest.items()}

@@ -30,7 +30,7 @@ class Embedder(Protocol):
         """Return the text's vector, of length 1, as 32-bit floats.
 
         Raises:
-            EmbeddingFailedError: if there is none in time.
+            EmbeddingFailedError: if the embedder does not return one in time.
         """
 
 

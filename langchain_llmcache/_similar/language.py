@@ -123,7 +123,7 @@ def _kinds(text: str) -> dict[str, str]:
     return {word: kind.strip() for kind, words in groups for word in words.split()}
 
 
-# What follows an introduction ("do you know") if it is no more than that.
+# What follows a phrase that only introduces a question ("do you know").
 _ASKS = r"(?=(?:what|which|who|whom|whose|when|where|why|how|if|whether|the|is|are|for what)\b)"
 # Verbs of a state: "how do you feel" does not ask for a way to do it.
 _STATES = (

@@ -38,7 +38,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<symbol>[^\w\s.,;:!?()\[\]{}'\"’“”…-])",
     re.DOTALL,
 )
-# Code among words: what stands before, in or after them is no punctuation of a sentence.
+# Code among words: what stands before, in or after them is not the punctuation of a sentence.
 _CODE: Final = re.compile(
     r"""(?<!\S)(?:
         [.!?,;:'"…()]+(?=\s+\S)                       # "..." and "!" that stand alone
@@ -425,7 +425,7 @@ class _Reader:
             read.before = part
 
     def _letter(self, read: _Reading) -> None:
-        """Take in an "a" that is no article, because no noun follows: "vitamin a"."""
+        """Take in an "a" that is not an article, because no noun follows: "vitamin a"."""
         if read.article and read.known:
             read.words.append(read.article)
         read.article = ""

@@ -169,7 +169,7 @@ def administer_server(settings: ConnectionSettings, prefix: str) -> Administrati
 def each_once(batches: Iterable[list[Key]], remembered: int = _REMEMBERED) -> Iterator[list[Key]]:
     """Yield batches of keys without those seen before.
 
-    Of so many keys the hash is remembered; in a larger store a key may come twice after all.
+    It remembers the hashes of so many keys; in a larger store a key may be yielded twice.
     """
     seen: set[int] = set()
     for keys in batches:

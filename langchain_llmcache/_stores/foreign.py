@@ -1,6 +1,6 @@
 """The answers of other caches, read only: langchain-core's, langchain-community's, langchain-redis's.
 
-Some keep the request beside the answer, others a hash of it only. Both are told apart here.
+Some keep the request with the answer, others only a hash of it. Both are read here.
 
 Rules of this file: nothing of another cache is changed, and nothing in it is run, imported or
 shown: what is not exactly an object of langchain-core is no answer.
@@ -31,7 +31,7 @@ from langchain_llmcache.errors import ConfigurationError, LLMCacheError, StoreEr
 
 _CLASSES: Final[dict[str, type[Any]]] = {**GENERATIONS, **MESSAGES}
 _USAGE: Final = ("input_tokens", "output_tokens", "total_tokens")
-# What langchain-core writes where a value cannot be told, and where data looks like its own.
+# What langchain-core writes for a value that it cannot write, and for data that looks like its own.
 _UNTOLD: Final = frozenset({"lc", "__lc_escaped__"})
 _BATCH: Final = 20
 
@@ -45,7 +45,7 @@ def read_foreign(source: object, *, prefix: str = "redis") -> Iterator[ForeignAn
         prefix: Of the keys of langchain-redis, where a URL does not tell.
 
     Raises:
-        ConfigurationError: if it is none of these.
+        ConfigurationError: if it is something else.
         StoreError: if it cannot be read.
     """
     if isinstance(source, (str, Path)):

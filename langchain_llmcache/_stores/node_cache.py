@@ -28,7 +28,7 @@ _Together: TypeAlias = Callable[[Sequence[Awaitable[Any]]], Awaitable[list[Any]]
 # Writes of a node that did not come to its end, which would end it for all threads, and of one
 # that was resumed: what a human said belongs to one thread.
 _UNFINISHED = ("__interrupt__", "__error__", "__resume__")
-# Milliseconds; a TTL beyond is none.
+# Milliseconds; a longer TTL means that the value never expires.
 _FOREVER = 2**53
 
 

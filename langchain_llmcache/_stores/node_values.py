@@ -128,7 +128,7 @@ class NodeSerializer(SerializerProtocol):
         return kind
 
     def kind_named(self, name: str) -> Kind | None:
-        """Return the kind of a name, or None if there is none."""
+        """Return the kind of a name, or None if the name is not known."""
         kind = self._named.get(name)
         module, _, cls_name = name.rpartition(".")
         if kind is None and cls_name in OF_GRAPHS.get(module, ()):
@@ -238,7 +238,7 @@ def _tell(error: Exception, raised: BaseException | None) -> None:
     """Add to an error of ormsgpack what a hook raised: of that, it tells nothing itself.
 
     Raises:
-        raised: if it is no error, as the user's Ctrl-C is none.
+        raised: if it is not an ``Exception``, such as the user's Ctrl-C.
     """
     if raised is not None and not isinstance(raised, Exception):
         raise raised

@@ -69,7 +69,7 @@ def reading_only_bytes(store: Cache) -> Cache:
         {
             "__module__": cls.__module__,
             "__del__": lambda _: None,  # what it holds is the store's
-            # On the class, so that it goes before the store's own in the state they share.
+            # On the class: a property takes precedence over the attribute in the state they share.
             "serde": property(lambda _: guard),
         },
     )

@@ -66,7 +66,7 @@ def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> F
 
     Args:
         cache: Where the result is kept.
-        tool: Tells the tool, see ``identity_of``.
+        tool: Identifies the tool, see ``identity_of``.
         name: What the model calls it.
         arguments: What the model gives it.
 
@@ -79,7 +79,7 @@ def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> F
 
 
 def identity_of(tool: BaseTool) -> str:
-    """Return what tells a tool: where its code stands, and what the model is told of it.
+    """Return what identifies a tool: where its code is, and how it is described to the model.
 
     Raises:
         Exception: if its schema is no JSON data.

@@ -38,7 +38,7 @@ class Turn:
         self._leader = leader
         self._thread = this_thread()
         self._done: Future[Any] = Future()
-        # From now on, whoever waits in a task and is cancelled does not cancel it for the others.
+        # From now on, a waiting task that is cancelled does not cancel it for the others.
         self._done.set_running_or_notify_cancel()
 
     def wait(self) -> Any:
