@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_each_hit_is_as_the_first(name: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"near": NearCache()}], ids=["store", "near"])
 def test_callers_share_nothing(options: Any) -> None:
-    """A hit of the cache that is changed by its caller changes no other."""
+    """What the caller of the miss, or of a hit, does to its answer reaches no other."""
     with LLMCache(**options) as cache:
         stored = ChatGeneration(
             message=AIMessage(
@@ -83,7 +84,9 @@ def test_callers_share_nothing(options: Any) -> None:
             ),
             generation_info={"logprobs": [{"token": "a", "top": [["b", -1.5]]}] * 100},
         )
-        cache.update(PROMPT, LLM_STRING, [stored])
+        said = copy.deepcopy(stored)
+        cache.update(PROMPT, LLM_STRING, [said])
+        spoil(said)
         seen = set()
         for _ in range(4):
             [hit] = cache.lookup(PROMPT, LLM_STRING) or []

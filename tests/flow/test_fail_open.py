@@ -14,7 +14,7 @@ from langgraph.cache.base import BaseCache, FullKey, Namespace
 
 from langchain_llmcache import LLMCache, StoreError, UnsupportedOperationError
 from tests.support.bedrock import ConverseEndpoint, chat_model
-from tests.support.patience import LATE, soon
+from tests.support.patience import LATE
 from tests.support.servers import StartServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
@@ -87,30 +87,6 @@ async def test_a_server_that_comes_and_goes(own_valkey_server: StartServer, half
     assert await both.lookup(PROMPT, LLM_STRING) is not None
     assert cache.stats().errors == stats.errors
     assert cache.stats().breaker == "closed"
-    await cache.aclose()
-
-
-async def test_a_restart_costs_nothing(own_valkey_server: StartServer, half: Halves) -> None:
-    """Connections that died while they were idle are replaced within the call that finds them."""
-    server = own_valkey_server()
-    cache = LLMCache.from_url(server.url)
-    await half(cache).update(PROMPT, LLM_STRING, answer())
-    server.restart()
-    await half(cache).update(PROMPT, LLM_STRING, answer())
-    assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
-    assert cache.stats().errors == 0
-    await cache.aclose()
-
-
-async def test_a_frozen_server_costs_a_short_while(
-    own_valkey_server: StartServer, half: Halves
-) -> None:
-    """A server that hangs delays a call by the timeout, not more."""
-    server = own_valkey_server()
-    cache = LLMCache.from_url(server.url, timeout=0.2)
-    await half(cache).update(PROMPT, LLM_STRING, answer())
-    with server.frozen(), soon():
-        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
     await cache.aclose()
 
 

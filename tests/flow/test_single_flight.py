@@ -131,68 +131,6 @@ async def test_single_flight_can_be_switched_off(
 # --- a leader that fails ---
 
 
-@pytest.mark.parametrize("latency", [0.0, 0.3])
-async def test_a_failing_leader_keeps_no_task_waiting(
-    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse, latency: float
-) -> None:
-    """When the leader's call raises, the followers go on at once, and side by side."""
-    set_llm_cache(target.make())
-    endpoint.latency = latency
-    endpoint.script = broken
-    with soon():
-        outcomes = await asyncio.gather(
-            *(model.ainvoke(QUESTION) for _ in range(10)), return_exceptions=True
-        )
-    assert all(isinstance(outcome, Exception) for outcome in outcomes)
-    assert endpoint.calls == 10
-
-
-def test_a_failing_leader_keeps_no_thread_waiting(
-    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
-) -> None:
-    """The same for threads, where langchain-core's callbacks tell of the failure."""
-    set_llm_cache(target.make())
-    endpoint.script = broken
-    barrier = threading.Barrier(10)
-
-    def ask(_: int) -> bool:
-        barrier.wait()
-        try:
-            model.invoke(QUESTION)
-        except Exception:
-            return False
-        return True
-
-    with soon(), ThreadPoolExecutor(10) as threads:
-        assert not any(threads.map(ask, range(10)))
-    assert endpoint.calls == 10
-
-
-async def test_followers_go_on_when_the_leader_fails(half: Halves) -> None:
-    """The leader's failure ends the waiting, which would go on for a minute."""
-    cache = LLMCache(max_wait=LATE)
-    followed, failed = asyncio.Event(), False
-
-    async def leader() -> None:
-        nonlocal failed
-        assert await cache.alookup(PROMPT, LLM_STRING) is None
-        followed.set()
-        await asyncio.sleep(0.2)  # the follower waits by now; if not, it finds the failure
-        failed = True
-        raise RuntimeError
-
-    async def follower() -> bool:
-        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
-        return failed
-
-    task = asyncio.create_task(leader())
-    await followed.wait()
-    with soon():
-        assert await asyncio.to_thread(lambda: asyncio.run(follower()))
-    with pytest.raises(RuntimeError):
-        await task
-
-
 async def test_a_cancelled_leader_keeps_nobody_waiting(
     endpoint: ConverseEndpoint, model: ChatBedrockConverse
 ) -> None:
@@ -229,30 +167,6 @@ async def test_a_cancelled_follower_disturbs_nobody(
 
 
 # --- a caller never waits for itself ---
-
-
-async def test_a_retry_does_not_wait_for_its_own_failure(
-    target: Target, endpoint: ConverseEndpoint, model: ChatBedrockConverse
-) -> None:
-    """``with_retry`` asks again at once, sync and async, and what it gets is stored."""
-    set_llm_cache(target.make())
-    failures = [2]
-
-    def twice(_: Any) -> ConverseError | None:
-        failures[0] -= 1
-        return broken(_) if failures[0] >= 0 else None
-
-    endpoint.script = twice
-    endpoint.latency = 0
-    retrying = model.with_retry(stop_after_attempt=3, wait_exponential_jitter=False)
-    with soon():
-        assert retrying.invoke(QUESTION).content
-        failures[0] = 2
-        assert (await retrying.ainvoke(QUESTION + "?")).content
-    assert endpoint.calls == 6
-    retrying.invoke(QUESTION)
-    await retrying.ainvoke(QUESTION + "?")
-    assert endpoint.calls == 6
 
 
 class Nested(LLM):

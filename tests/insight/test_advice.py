@@ -19,7 +19,6 @@ from langchain_llmcache import LLMCache, StoreError
 from langchain_llmcache._flow.ports import Refused
 from langchain_llmcache._insight.errors import _TABLE, advice_for, describe
 from langchain_llmcache._insight.observer import Observer
-from tests.support.certificates import Certificates
 from tests.support.proxy import NotValkey
 from tests.support.sentinel import ValkeySentinel
 from tests.support.servers import HOST, Server, StartServer
@@ -185,18 +184,6 @@ async def test_tls_where_there_is_none(
     await use(LLMCache.from_url(f"valkeys://{HOST}:{server.port}"), half)
     assert "? There is no TLS connection" in advised(caplog)[0]
     assert "valkey://" in advised(caplog)[0]
-
-
-async def test_an_unknown_authority(
-    own_valkey_server: StartServer,
-    certificates: Certificates,
-    half: Halves,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A certificate that nobody vouches for is named, with the option that would help."""
-    server = own_valkey_server(certificates=certificates)
-    await use(LLMCache.from_url(server.url), half)
-    assert "ssl_ca_certs" in advised(caplog)[0]
 
 
 async def test_a_host_that_does_not_exist(

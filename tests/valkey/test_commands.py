@@ -110,22 +110,6 @@ async def test_a_prefix_with_wildcards_clears_its_own_entries(
         assert set(client.keys()) == others
 
 
-async def test_a_prefix_that_begins_another(server: Server, half: Halves) -> None:
-    """``a:`` clears neither ``a:b:`` nor ``ab:``, because no part of a key holds a colon."""
-    caches = {}
-    for prefix in ("a:", "a:b:", "ab:"):
-        caches[prefix] = LLMCache.from_url(server.url, timeout=PATIENT, prefix=prefix)
-        await half(caches[prefix]).update(PROMPT, LLM_STRING, answer(prefix))
-
-    await half(caches["a:"]).clear()
-
-    assert await half(caches["a:"]).lookup(PROMPT, LLM_STRING) is None
-    assert texts(await half(caches["a:b:"]).lookup(PROMPT, LLM_STRING)) == ["a:b:"]
-    assert texts(await half(caches["ab:"]).lookup(PROMPT, LLM_STRING)) == ["ab:"]
-    for cache in caches.values():
-        await cache.aclose()
-
-
 async def test_a_prefix_that_ends_like_a_namespace(server: Server, half: Halves) -> None:
     """``a/`` with namespace ``b`` and ``a/b/`` are two places: a prefix like that gets a colon."""
     outer = LLMCache.from_url(server.url, timeout=PATIENT, prefix="a/", namespace="b")

@@ -126,20 +126,6 @@ def test_context_managers(server: Server) -> None:
     asyncio.run(use())
 
 
-async def test_a_cancelled_call_leaves_no_trace(server: Server, cache: LLMCache) -> None:
-    """A cancelled lookup raises CancelledError, and the next one gets its own answer."""
-    await cache.alookup(PROMPT, LLM_STRING)
-    with server.client() as client:
-        client.client_pause(100)
-        task = asyncio.create_task(cache.alookup("another", LLM_STRING))
-        await asyncio.sleep(0.02)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert texts(await cache.alookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
-    await cache.aclose()
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
