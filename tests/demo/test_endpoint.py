@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from botocore.exceptions import (
@@ -18,7 +18,6 @@ from botocore.exceptions import (
 )
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import Runnable
-from pydantic import BaseModel, Field
 
 from tests.support.bedrock import (
     ConverseEndpoint,
@@ -32,31 +31,14 @@ from tests.support.patience import LATE, SOON
 QUESTION = "How do I rotate the signing key of 3 services?"
 
 
-class Line(BaseModel):
-    """A line of an order."""
-
-    article: str = Field(min_length=3)
-    count: int = Field(ge=1, le=10)
-
-
-class Order(BaseModel):
-    """An order."""
-
-    customer: str
-    kind: Literal["new", "returning"]
-    urgent: bool
-    lines: list[Line] = Field(min_length=2)
-    note: str | None = None
-
-
 def get_weather(city: str) -> str:
     """Tell the weather in a city."""
     return f"sunny in {city}"
 
 
-def get_time(zone: str, hours: int) -> str:
-    """Tell the time in a zone, some hours from now."""
-    return f"{hours} in {zone}"
+def get_time(zone: str) -> str:
+    """Tell the time in a zone."""
+    return f"noon in {zone}"
 
 
 @pytest.fixture
@@ -150,28 +132,6 @@ def test_a_different_request_gets_a_different_answer(
     assert chat_model(endpoint, **options).invoke(messages).text != expected.text
 
 
-def test_request_ids_are_random(endpoint: ConverseEndpoint) -> None:
-    """Two answers to one request differ in their request id, as those of the service do."""
-    model = chat_model(endpoint)
-    ids = {
-        model.invoke(QUESTION).response_metadata["ResponseMetadata"]["RequestId"] for _ in range(3)
-    }
-
-    assert len(ids) == 3
-
-
-def test_token_counts_follow_the_lengths(endpoint: ConverseEndpoint) -> None:
-    """A longer prompt counts more input tokens, and the total is the sum."""
-    short = chat_model(endpoint).invoke("Why?").usage_metadata
-    long = chat_model(endpoint).invoke("Why? " * 1000).usage_metadata
-
-    assert short is not None
-    assert long is not None
-    assert long["input_tokens"] > short["input_tokens"] + 1000
-    assert long["total_tokens"] == long["input_tokens"] + long["output_tokens"]
-    assert short["output_tokens"] > 20
-
-
 @pytest.mark.parametrize("size", [1, 50, 2048, 300_001])
 @pytest.mark.parametrize("question", ["Why?", "ü" * 200], ids=["ascii", "umlauts"])
 def test_answers_have_the_size_that_was_asked_for(
@@ -185,29 +145,16 @@ def test_answers_have_the_size_that_was_asked_for(
     assert len(merged(model.stream(question)).text.encode()) == size
 
 
-def test_limits_of_the_request_are_kept(endpoint: ConverseEndpoint) -> None:
-    """``max_tokens`` and ``stop`` cut the answer and name the reason."""
-    whole = chat_model(endpoint).invoke(QUESTION).text
-
-    short = chat_model(endpoint, max_tokens=10).invoke(QUESTION)
-    stopped = chat_model(endpoint).invoke(QUESTION, stop=["asked"])
-
-    assert len(short.text) < len(whole)
-    assert short.response_metadata["stopReason"] == "max_tokens"
-    assert stopped.text.endswith("You ")
-    assert stopped.response_metadata["stopReason"] == "stop_sequence"
-
-
 # ---------------------------------------------------------------------------- tools
 
 
 def test_tools_on_offer_are_used(endpoint: ConverseEndpoint) -> None:
-    """A user's text is answered with a tool use whose input fits the tool's schema."""
+    """A user's text is answered with a tool use whose input is that text."""
     answered = chat_model(endpoint).bind_tools([get_time]).invoke(QUESTION)
 
     (call,) = answered.tool_calls
     assert call["name"] == "get_time"
-    assert call["args"] == {"zone": QUESTION, "hours": 3}
+    assert call["args"] == {"zone": QUESTION}
     assert answered.response_metadata["stopReason"] == "tool_use"
 
 
@@ -238,31 +185,6 @@ def test_a_tool_result_is_answered_with_text(endpoint: ConverseEndpoint) -> None
     assert "sunny in Oslo" in text
     # The random ids of tool uses do not change what the model says.
     assert converse() == text
-
-
-def test_a_forced_choice_ends_an_agents_loop(endpoint: ConverseEndpoint) -> None:
-    """With ``any``, each step calls a tool that the conversation has not used yet."""
-    model = chat_model(endpoint).bind_tools([get_weather, get_time], tool_choice="any")
-    wish = model.invoke(QUESTION)
-    result = ToolMessage("sunny", tool_call_id=wish.tool_calls[0]["id"])
-
-    then = model.invoke([HumanMessage(QUESTION), wish, result])
-
-    assert [wish.tool_calls[0]["name"], then.tool_calls[0]["name"]] == ["get_weather", "get_time"]
-
-
-@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
-def test_structured_output_is_valid(
-    endpoint: ConverseEndpoint, method: Literal["function_calling", "json_schema"]
-) -> None:
-    """A nested schema with bounds, enumerations and options is met, asked and streamed."""
-    model = chat_model(endpoint).with_structured_output(Order, method=method)
-
-    order = model.invoke(QUESTION)
-
-    assert isinstance(order, Order)
-    assert (order.customer, order.kind, order.lines[1].count) == (QUESTION, "new", 3)
-    assert list(model.stream(QUESTION))[-1] == order
 
 
 # ---------------------------------------------------------------------------- streaming
@@ -437,13 +359,6 @@ def test_failures_are_seeded() -> None:
     }
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_an_impossible_fail_rate_is_refused(rate: float) -> None:
-    """``fail_rate`` is a share."""
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        ConverseEndpoint(fail_rate=rate)
-
-
 # ---------------------------------------------------------------------------- the server
 
 
@@ -485,7 +400,6 @@ def test_only_the_latest_requests_are_kept(
         ("/model/m/invoke", "{}", 404, "UnknownOperationException"),
         ("/model/m/converse", "{", 400, "SerializationException"),
         ("/model/m/converse", "[]", 400, "SerializationException"),
-        ("/model/m/converse", '{"messages": []}', 400, "ValidationException"),
     ],
 )
 def test_bad_requests_are_refused_and_the_connection_lives(
