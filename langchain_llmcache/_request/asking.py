@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from typing_extensions import Self
 
+# Frames that are looked at, for the model and for more: ours, and those of caches around ours.
 _DEEPEST: Final = 40
-_CHAT: Final = frozenset({"_generate_with_cache", "_agenerate_with_cache"})
-_TEXT: Final = frozenset({"get_prompts", "aget_prompts", "update_cache", "aupdate_cache"})
+_FARTHEST: Final = 60
+CHAT: Final = frozenset({"_generate_with_cache", "_agenerate_with_cache"})
+TEXT: Final = frozenset({"get_prompts", "aget_prompts", "update_cache", "aupdate_cache"})
 _TEXT_CALLERS: Final = frozenset({"generate", "agenerate"})
 # Of one context: misses whose answers are still awaited, newest first.
 _AWAITED: Final = 4
@@ -147,6 +149,18 @@ def core_globals() -> tuple[dict[str, Any], dict[str, Any]]:
     return vars(chat_models), vars(llms)
 
 
+def core_frames() -> Iterator[FrameType]:
+    """Yield the frames of langchain-core's models that are on the stack, nearest first."""
+    chats, texts = core_globals()
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and on CPython always there
+    for _ in range(_FARTHEST):
+        if frame is None:
+            return
+        if frame.f_globals is chats or frame.f_globals is texts:
+            yield frame
+        frame = frame.f_back
+
+
 def who_asks(prompt: str, llm_string: str) -> Asked:
     """Return whose request this is. To be called by a method of the cache itself."""
     if _BLOCKS.get():
@@ -163,10 +177,10 @@ def who_asks(prompt: str, llm_string: str) -> Asked:
         if namespace is chats or namespace is texts:
             above = UNSET  # a model's call all the same
             name = frame.f_code.co_name
-            if name in _CHAT or name in _TEXT:
+            if name in CHAT or name in TEXT:
                 scope = frame.f_locals
                 if scope.get("prompt") == prompt and scope.get("llm_string") == llm_string:
-                    return _asked(scope if name in _CHAT else _of_generate(frame), llm_string)
+                    return _asked(scope if name in CHAT else _of_generate(frame), llm_string)
         frame = frame.f_back
     asked = Asked(llm_string)
     asked.above = above

@@ -8,7 +8,6 @@ Rules of this file: langchain-core's own frames tell, and nothing is kept of the
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, Final
@@ -16,10 +15,8 @@ from typing import Any, Final
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._request.asking import core_globals, innermost
+from langchain_llmcache._request.asking import CHAT, core_frames, innermost
 
-_DEEPEST: Final = 60
-_SYNC, _ASYNC = "_generate_with_cache", "_agenerate_with_cache"
 # What langchain-core collects there, if it streams behind an ``invoke``.
 _COLLECTED: Final = ("chunks", "stream_accum")
 
@@ -29,8 +26,8 @@ def wants_stream() -> bool:
     block = innermost()
     if block is not None:
         return block.streams
-    frame = _core_frame()
-    return frame is not None and _streams(frame.f_locals, frame.f_code.co_name == _ASYNC)
+    frame = _asking_frame()
+    return frame is not None and _streams(frame.f_locals, frame.f_code.co_name.startswith("_a"))
 
 
 def tells_no_usage(generations: Sequence[Generation]) -> bool:
@@ -44,21 +41,13 @@ def came_as_stream() -> bool:
     block = innermost()
     if block is not None:
         return block.streams
-    frame = _core_frame()
+    frame = _asking_frame()
     return frame is not None and any(name in frame.f_locals for name in _COLLECTED)
 
 
-def _core_frame() -> FrameType | None:
-    """Return the frame in which langchain-core asks the cache, if it is on the stack."""
-    chats, _ = core_globals()
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - of the cache
-    for _ in range(_DEEPEST):
-        if frame is None:
-            return None
-        if frame.f_globals is chats and frame.f_code.co_name in (_SYNC, _ASYNC):
-            return frame
-        frame = frame.f_back
-    return None
+def _asking_frame() -> FrameType | None:
+    """Return the frame in which langchain-core asks the cache for a chat model."""
+    return next((frame for frame in core_frames() if frame.f_code.co_name in CHAT), None)
 
 
 def _streams(scope: Mapping[str, Any], is_async: bool) -> bool:  # noqa: FBT001 - one caller
