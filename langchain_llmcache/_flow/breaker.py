@@ -59,7 +59,7 @@ class Breaker:
 
     def allows(self) -> bool:
         """Tell whether to try now. A caller that may try reports how it went."""
-        if self._is_closed():
+        if self._state == "closed":
             return True
         with self._lock:
             if self._is_closed():  # by now

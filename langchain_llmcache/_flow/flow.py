@@ -202,9 +202,9 @@ class Flow:
                     return near
                 # Each caller looks first: one that finds an answer joins no flight.
                 stored = self._stored
-                found = await self._look_everywhere(
-                    side, key, prompt, asked, began, options.max_age
-                )
+                found = await self._look(side, key, began, options.max_age, asked.above)
+                if found is None and self.has_imports:
+                    found = await self._look_among_imports(side, key, prompt, asked, began)
                 if isinstance(found, list):
                     return found
                 alike = await self._look_alike(side, key, prompt, asked, began, found)
@@ -252,10 +252,11 @@ class Flow:
         found: list[Generation] | bytes | Failed | None = FAILED
         try:
             if options.read:
-                near = self._look_near(key, asked, began, options.max_age)
-                found = near or await self._look_everywhere(
-                    side, key, prompt, asked, began, options.max_age
-                )
+                found = self._look_near(key, asked, began, options.max_age)
+                if found is None:
+                    found = await self._look(side, key, began, options.max_age, asked.above)
+                if found is None and self.has_imports:
+                    found = await self._look_among_imports(side, key, prompt, asked, began)
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
             pass_on(error)
             self._gate.failed("lookup", error, key)
@@ -367,21 +368,6 @@ class Flow:
         if isinstance(entry, CorruptEntryError):
             return await self._discard(side, key, entry)
         return entry
-
-    async def _look_everywhere(
-        self,
-        side: Side,
-        key: Key,
-        prompt: str,
-        asked: Asked,
-        began: float,
-        max_age: float | None,
-    ) -> list[Generation] | bytes | Failed | None:
-        """Return the answer in the store, also one of another cache, or what is there instead."""
-        found = await self._look(side, key, began, max_age, asked.above)
-        if found is None and self.has_imports:
-            return await self._look_among_imports(side, key, prompt, asked, began)
-        return found
 
     async def _look_among_imports(
         self, side: Side, key: Key, prompt: str, asked: Asked, began: float

@@ -119,7 +119,7 @@ class KeyMaker:
             if of_prompt is prompt and of_namespace == namespace:
                 return found  # type: ignore[no-any-return]
         request = (prompt, settings.name, namespace)
-        found = self._keys.get(request)
+        found = self._keys.younger.get(request) or self._keys.get(request)
         if found is None:
             found = (self._key(settings, namespace, prompt), settings.model)
             self._keys.put(request, found)
