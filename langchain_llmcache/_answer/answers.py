@@ -12,7 +12,14 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import StoredEntry
-from langchain_llmcache._answer.hits import HitUsage, make_new, marker_of, repeated_ids, revived
+from langchain_llmcache._answer.hits import (
+    HitUsage,
+    has_calls,
+    make_new,
+    marker_of,
+    repeated_ids,
+    revived,
+)
 from langchain_llmcache._answer.objects import CannotCopy, Mould
 from langchain_llmcache._insight.savings import tokens_of
 from langchain_llmcache._request.key import Key
@@ -39,8 +46,8 @@ class Opened:
         self.stored = stored
         self.tokens = tokens_of(stored.generations)
         self._path = key.path
-        self._again = repeated_ids(stored, key)
         self._answer = revived(stored, usage)
+        self._again = repeated_ids(stored, key) if any(map(has_calls, self._answer)) else None
         self._moulds: list[Mould] = []
 
     def share(self) -> bool:
@@ -53,10 +60,9 @@ class Opened:
 
     def generations(self, now: float) -> list[Generation]:
         """Return the answer as that of a hit of now."""
-        marker, again = marker_of(self.stored, self._path, now), self._again
         answer = [mould() for mould in self._moulds] or self._answer
         for generation in answer:
-            make_new(generation, marker, again)
+            make_new(generation, marker_of(self.stored, self._path, now), self._again)
         return answer
 
 
@@ -92,7 +98,7 @@ class Answers:
         """
         if where is not None:
             return self._read(data, where, key)
-        known, found = self._kept.get(key) or (None, None)
+        known, found = self._kept.younger.get(key) or self._kept.get(key) or (None, None)
         if known != data:
             opened = self._read(data, key, key)
             self._kept.put(key, (data, None))

@@ -36,11 +36,6 @@ def renew(message: dict[str, Any], again: Mapping[str, str]) -> None:
         message: The fields of the message.
         again: Ids that the model gave to an earlier call too, and those of that call now.
     """
-    for name in _CALLS:
-        if message.get(name):
-            break
-    else:
-        return
     own = {call_id: again.get(call_id) or _drawn(call_id) for call_id in own_ids(message)}
     if not own:
         return

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_core.outputs import ChatGeneration, Generation
 
-from langchain_llmcache._answer.call_ids import renew
+from langchain_llmcache._answer.call_ids import own_ids, renew
 from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import StoredEntry
 from langchain_llmcache._answer.usage import no_usage, without_usage
@@ -33,6 +33,12 @@ def repeated_ids(entry: StoredEntry, key: Key) -> dict[str, str]:
         for call_id, place in entry.repeated.items()
         if 0 <= place < len(key.call_ids)
     }
+
+
+def has_calls(generation: Generation) -> bool:
+    """Tell whether a revived generation has tool calls with ids."""
+    message = generation.__dict__.get("message")
+    return message is not None and any(own_ids(message.__dict__))
 
 
 def marker_of(entry: StoredEntry, path: str, now: float) -> dict[str, Any]:
@@ -64,7 +70,9 @@ def revived(entry: StoredEntry, usage: HitUsage) -> list[Generation]:
     return answer
 
 
-def make_new(generation: Generation, marker: dict[str, Any], again: Mapping[str, str]) -> None:
+def make_new(
+    generation: Generation, marker: dict[str, Any], again: Mapping[str, str] | None
+) -> None:
     """Make a revived generation that of a hit of now.
 
     Its message gets a new id (LangGraph's ``add_messages`` replaces by id, so an old one would
@@ -75,8 +83,9 @@ def make_new(generation: Generation, marker: dict[str, Any], again: Mapping[str,
 
     Args:
         generation: It.
-        marker: What it tells of its entry.
-        again: Ids that the model gave to an earlier call too, and those of that call now.
+        marker: What it tells of its entry. It is taken over.
+        again: Ids that the model gave to an earlier call too, and those of that call now. None:
+            it has no calls.
     """
     message = generation.__dict__.get("message")
     if message is None:
@@ -86,8 +95,9 @@ def make_new(generation: Generation, marker: dict[str, Any], again: Mapping[str,
     if fields["id"] is not None:
         # Not from ``random``: an application may have seeded that.
         fields["id"] = f"lc_run--{os.urandom(16).hex()}"
-    renew(fields, again)
-    fields["response_metadata"][MARKER] = marker.copy()
+    if again is not None:
+        renew(fields, again)
+    fields["response_metadata"][MARKER] = marker
 
 
 def mark_similarity(answer: list[Generation], similarity: float) -> None:
