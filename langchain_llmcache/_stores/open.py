@@ -259,7 +259,8 @@ def open_server(
         return ValkeyStore(settings.client(), prefix, nodes(guard))
 
     def bound(largest: int | None) -> None:
-        blocking.largest = asynchronous.largest = largest
+        blocking.bound(largest)
+        asynchronous.bound(largest)
 
     return Opened(
         prefix=prefix,

@@ -49,21 +49,14 @@ class Ask:
     """Commands that travel together, and who waits for their replies.
 
     Attributes:
-        is_read: Whether this is one GET.
+        weight: Bytes of the request.
+        resent: Whether it was sent once more already.
+        alone: Whether it is to have a command of its own, because its value is large.
     """
 
-    __slots__ = (
-        "alone",
-        "began",
-        "commands",
-        "deadline",
-        "future",
-        "is_read",
-        "largest",
-        "replies",
-        "resent",
-        "weight",
-    )
+    weight = 0
+    resent = False
+    alone = False
 
     def __init__(
         self,
@@ -78,10 +71,11 @@ class Ask:
         self.largest = largest
         self.future = future
         self.replies: list[Any] = []
-        self.weight = 0
-        self.resent = False
-        self.alone = False
-        self.is_read = len(commands) == 1 and commands[0][0] == "GET"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this is one GET."""
+        return len(self.commands) == 1 and self.commands[0][0] == "GET"
 
     @property
     def done(self) -> bool:

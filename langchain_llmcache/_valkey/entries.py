@@ -39,19 +39,22 @@ class ValkeyEntries:
         prefix: What all keys begin with.
         seal: Seals entries (encryption); None stores them as they are.
 
-    Attributes:
-        largest: Bytes that an entry may have; a value that is larger is not read. None: any number.
     """
 
     def __init__(self, router: Router, prefix: str, seal: Seal | None = None) -> None:
         self.router = self._router = router
-        self.largest: int | None = None
+        self._largest: int | None = None
         self.prefix = self._prefix = prefix
         self._seal = seal
 
+    def bound(self, largest: int | None) -> None:
+        """Read no value that is larger than an entry of so many bytes. None: any value."""
+        # (What seals an entry may also write it as text.)
+        self._largest = None if largest is None else 2 * largest + _SEALING
+
     async def get(self, key: Key) -> bytes | None:
         try:
-            stored = await commands.get(self._router, self._name(key), self._bound)
+            stored = await commands.get(self._router, self._name(key), self._largest)
         except TooLargeError as error:
             raise CorruptEntryError(str(error)) from error
         except ResponseError as error:  # as in translated, which takes longer
@@ -108,12 +111,6 @@ class ValkeyEntries:
         # A lookup of a key that nobody has: it needs no more rights than the cache itself.
         with translated():
             await commands.get(self._router, f"{self._prefix}ping".encode())
-
-    @property
-    def _bound(self) -> int | None:
-        """Bytes that a value may have."""
-        # (What seals an entry may also write it as text.)
-        return None if self.largest is None else 2 * self.largest + _SEALING
 
     def _name(self, key: Key) -> bytes:
         return f"{self._prefix}{key.path}".encode("utf-8", "surrogatepass")

@@ -39,27 +39,21 @@ def check_size(start: Any, arrived: int, largest: int) -> None:
         raise TooLargeError(f"a value of {size}, where at most {largest} are expected")
 
 
-class Suspects:
+class Suspects(dict[bytes, None]):
     """Keys whose values did not come in time."""
 
-    def __init__(self) -> None:
-        self._names: dict[bytes, None] | None = {}
-
-    def __contains__(self, name: bytes) -> bool:
-        return self._names is not None and name in self._names
+    _may_ask = True
 
     def add(self, name: bytes) -> None:
         """Suspect the value of this key of being too large."""
-        names = self._names
-        if names is None:
-            return
-        while len(names) >= _SUSPECTS:
-            names.pop(next(iter(names), name), None)
-        names[name] = None
+        while len(self) >= _SUSPECTS:
+            self.pop(next(iter(self), name), None)
+        if self._may_ask:
+            self[name] = None
 
     def cleared(self, name: bytes, *, for_good: bool = False) -> None:
         """Suspect a key no more; ``for_good``: nor any other, because no size may be asked for."""
-        if self._names is not None:
-            self._names.pop(name, None)
+        self.pop(name, None)
         if for_good:
-            self._names = None
+            self._may_ask = False
+            self.clear()
