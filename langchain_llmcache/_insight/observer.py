@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, Final
 
 from langchain_llmcache._answer.entries import NewEntry, StoredEntry
@@ -271,7 +272,7 @@ class Observer:
         """Add the pending hits to the sums. Only under the lock."""
         hits: list[Hit] = []
         with contextlib.suppress(IndexError):  # a signal handler has summed them up
-            hits.extend(self._pending.popleft() for _ in range(len(self._pending)))
+            hits.extend(map(deque.popleft, repeat(self._pending, len(self._pending))))
         for hit, times in Counter(hits).items():
             self._savings.add(hit, times)
 
