@@ -359,6 +359,7 @@ class LLMCache(BaseCache):
         if not self._is_in_asyncio("lookup"):
             return self._flow.without_answer()
         asked = who_asks(prompt, llm_string)
+        asked.is_async = True
         answer = await self._flow.lookup(self._opened.asynchronous, prompt, asked)
         if answer is None:
             missed(asked)
@@ -388,6 +389,7 @@ class LLMCache(BaseCache):
         if not self._is_in_asyncio("store"):
             return
         asked = self._who_asked(prompt, llm_string)
+        asked.is_async = True
         await self._flow.update(self._opened.asynchronous, prompt, asked, return_val, lifetime)
 
     def delete(

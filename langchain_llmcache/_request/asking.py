@@ -46,9 +46,10 @@ class Asked:
         options: What the call gives it besides the prompt; None if that is not known.
         made: What a maker of keys made of all that, which begins with the maker itself.
         above: The run that the model's is a part of, or None; ``UNSET`` if that is not known.
+        is_async: Whether it is an async call.
     """
 
-    __slots__ = ("above", "llm_string", "made", "model", "options", "whose")
+    __slots__ = ("above", "is_async", "llm_string", "made", "model", "options", "whose")
 
     def __init__(
         self, llm_string: str, model: Any = None, options: Mapping[str, Any] | None = None
@@ -59,6 +60,7 @@ class Asked:
         self.options = options
         self.made: tuple[Any, ...] | None = None
         self.above: UUID | None = UNSET
+        self.is_async = False
 
 
 class asking:  # noqa: N801 - used like a function

@@ -272,7 +272,8 @@ def _fields_of(value: Any) -> Mapping[str, Any] | None:
         kept = {name: item for name, item in value.__dict__.items() if name in declared}
         return {**kept, **(value.__pydantic_extra__ or {})}
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {**getattr(value, "__dict__", {}), **fields}
     if hasattr(type(value), "__attrs_attrs__"):
         return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
     return vars(value) if type(value) is types.SimpleNamespace else None

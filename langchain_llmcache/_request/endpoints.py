@@ -1,18 +1,23 @@
-"""Where a model's requests go, as its client knows: constructors read the environment and files.
+"""Where a model's requests go, and what is sent along, as its clients know.
+
+Their constructors read the environment and files, and applications give them clients of their own.
 
 Rule of this file: it looks at attributes that are there, and asks a client for nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from langchain_llmcache._request.canonical import is_plain
+from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._request.watch import attribute
 from langchain_llmcache._signals import suppressed
 
-# Where models keep their clients: for threads, and for event loops.
+# Where models keep their clients: for sync calls, and for async ones.
 _PAIRS: Final = (
     ("root_client", "root_async_client"),
     ("client", "async_client"),
@@ -50,6 +55,17 @@ _INNER: Final = (
 )
 _LEVELS: Final = 5
 
+# What clients send with each request: those of the providers' packages, and those of HTTP.
+_SENT_ALONG: Final = ("_custom_headers", "_custom_query")
+_SENT_BY_HTTP: Final = ("headers", "_headers", "_default_headers", "params", "_params")
+_COOKIES: Final = ("cookies", "_cookies")
+_OF_HTTP: Final = frozenset({"aiohttp", "httpx", "httpx2", "requests"})
+# Which software asks, and how the bytes travel.
+_ABOUT_THE_WIRE: Final = re.compile(
+    r"accept(-.*)?|connection|content-(length|type)|host|user-agent|x-goog-api-client|x-stainless-.*",
+    re.IGNORECASE,
+)
+
 # Where a class's requests go by default, by its package.
 _DEFAULTS: Final[Mapping[str, str]] = {
     "langchain_anthropic": "https://api.anthropic.com",
@@ -68,10 +84,12 @@ class Endpoint(NamedTuple):
     Attributes:
         address: The address, if the client tells.
         places: Region, location and project, as far as they are known.
+        along: Headers, parameters and cookies that clients add to each request, without credentials.
     """
 
     address: str | None
     places: tuple[str, ...]
+    along: tuple[tuple[str, str], ...] = ()
 
 
 class TwoEndpoints(Exception):  # noqa: N818 - an outcome, not an error
@@ -108,21 +126,35 @@ def _make_one(model: Any, names: list[str]) -> None:
                 return
 
 
-def endpoint_of(clients: Mapping[str, Any]) -> Endpoint:
-    """Return where a model's clients lead.
+def endpoints_of(
+    clients: Mapping[str, Any], told: Collection[tuple[str, str]]
+) -> tuple[Endpoint, Endpoint]:
+    """Return where a model's clients lead, and what they send along: of sync and of async calls.
+
+    Args:
+        clients: The clients, by name.
+        told: Headers and the like that the model's own fields tell.
 
     Raises:
-        TwoEndpoints: if that depends on which of them is used.
+        TwoEndpoints: if the address depends on which of them is used.
     """
-    found: list[Endpoint] = []
+    found = {name: _looked_up(client) for name, client in clients.items()}
     for pair in _PAIRS:
-        of_pair = {_looked_up(clients[name]) for name in pair if name in clients}
-        if len({endpoint.address for endpoint in of_pair} - {None}) > 1:
+        of_pair = {found[name].address for name in pair if name in found}
+        if len(of_pair - {None}) > 1:
             raise TwoEndpoints
-        found += of_pair
-    addresses = [endpoint.address for endpoint in found if endpoint.address]
-    places = sorted({place for endpoint in found for place in endpoint.places})
-    return Endpoint(addresses[0] if addresses else None, tuple(places))
+    addresses = [endpoint.address for endpoint in found.values() if endpoint.address]
+    places = sorted({place for endpoint in found.values() for place in endpoint.places})
+    along = [
+        {sent for name in half if name in found for sent in found[name].along if sent not in told}
+        for half in zip(*_PAIRS, strict=True)
+        if any(name in found for name in half)
+    ] or [set()]
+    endpoints = [
+        Endpoint(addresses[0] if addresses else None, tuple(places), tuple(sorted(sent)))
+        for sent in along
+    ]
+    return endpoints[0], endpoints[-1]
 
 
 def is_default(endpoint: Endpoint, cls: type[Any], settings: Mapping[str, Any]) -> bool:
@@ -134,7 +166,7 @@ def is_default(endpoint: Endpoint, cls: type[Any], settings: Mapping[str, Any]) 
         settings: Its settings, as its text has them.
     """
     said = {value.rstrip("/") for value in settings.values() if isinstance(value, str)}
-    if not said.issuperset(endpoint.places):
+    if endpoint.along or not said.issuperset(endpoint.places):
         return False
     address = endpoint.address
     if address is None or address in said:
@@ -152,23 +184,61 @@ def is_default(endpoint: Endpoint, cls: type[Any], settings: Mapping[str, Any]) 
 
 def _looked_up(client: Any) -> Endpoint:
     address, places = None, []
-    for attributes in _levels(client):
+    along: set[tuple[str, str]] = set()
+    for item in _levels(client):
+        attributes = getattr(item, "__dict__", {})
+        along.update(_along(item, attributes))
         if address is None:
             address = next(
                 filter(None, (_as_text(attributes.get(name)) for name in _ADDRESSES)), None
             )
         places += [attributes[name] for name in _PLACES if isinstance(attributes.get(name), str)]
-    return Endpoint(address, tuple(sorted(set(places))))
+    return Endpoint(address, tuple(sorted(set(places))), tuple(along))
 
 
-def _levels(client: Any) -> Iterator[Mapping[str, Any]]:
+def _levels(client: Any) -> Iterator[Any]:
     level = [client]
     for _ in range(_LEVELS):
+        yield from level
         attributes = [getattr(item, "__dict__", {}) for item in level]
-        yield from attributes
         level = [
             found[name] for found in attributes for name in _INNER if found.get(name) is not None
         ]
+
+
+def _along(client: Any, attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a client adds to each request."""
+    packages = {base.__module__.partition(".")[0] for base in type(client).__mro__}
+    is_of_http = not packages.isdisjoint(_OF_HTTP)
+    for name in (*_SENT_ALONG, *_SENT_BY_HTTP) if is_of_http else _SENT_ALONG:
+        yield from _counting(attributes.get(name))
+    for name in _COOKIES if is_of_http else ():
+        jar = getattr(attributes.get(name), "jar", attributes.get(name))
+        # A server's cookies name their domain; the application's need not, and are not renewed.
+        yield from ((c.name, str(c.value)) for c in jar or () if not getattr(c, "domain", "-"))
+
+
+def sent_along_in(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield what may be headers or parameters in a model's fields."""
+    if isinstance(value, dict):
+        yield from _counting(value)
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from sent_along_in(item)
+
+
+def _counting(values: Any) -> Iterator[tuple[str, str]]:
+    """Yield what of headers or parameters may shape an answer."""
+    items: Any = getattr(values, "multi_items", getattr(values, "items", tuple))()
+    for name, value in items:
+        shown = str(name).lower()
+        if (
+            value is not None
+            and is_plain(value)
+            and not _ABOUT_THE_WIRE.fullmatch(shown)
+            and not is_credential(shown.replace("-", "_"), str(value))
+        ):
+            yield shown, str(value)
 
 
 def _as_text(address: Any) -> str | None:

@@ -55,7 +55,11 @@ _CREDENTIAL: Final = re.compile(
     r"(?:^|_)(?:api_key|apikey|secret|secret_key|access_key|access_key_id|private_key|password"
     r"|credentials|jwt|authorization|ak|sk|token_provider|token)$"
 )
-_TOKENS_OF_TEXT: Final = re.compile(r"^(?:eos|bos|stop|pad)_token$")
+_TOKENS_OF_TEXT: Final = re.compile(
+    r"(?:^|_)(?:begin|bos|cls|end|eos|image|mask|pad|sep|special|start|stop|think|unk)_token$"
+)
+# Nor is one what no header could carry (RFC 6750, section 2.1): ``<|user|>``, ``[INST]``, ``###``.
+_MARK: Final = re.compile(r"[^A-Za-z0-9._~+/= :-]")
 # Objects of these packages are how a request travels, whatever the field is called.
 _WIRE: Final = frozenset(
     "aiohttp botocore boto3 grpc httpcore httpx httpx2 requests ssl urllib3".split()
@@ -105,7 +109,9 @@ def never_sent(cls: type[Any]) -> frozenset[str]:
 
 def is_credential(name: str, value: object) -> bool:
     """Tell whether a field says who asks: a name that means so, and a value that can be so."""
-    if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.match(name):
+    if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.search(name):
+        return False
+    if name.endswith("_token") and type(value) is str and _MARK.search(value):
         return False
     return not isinstance(value, (bool, int, float, dict, list, tuple))
 

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.load import dumpd
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from langchain_llmcache._request.bodies import body_of
 from langchain_llmcache._request.canonical import Forms, NoForm, is_importable, path_of, tagged
 from langchain_llmcache._request.endpoints import (
     Endpoint,
     TwoEndpoints,
     client_names,
     clients_of,
-    endpoint_of,
+    endpoints_of,
     is_default,
+    sent_along_in,
 )
 from langchain_llmcache._request.fields import (
     is_credential,
@@ -63,9 +65,10 @@ class Identity:
         by_text: Whether the text alone counts.
         reads_text: Whether it is a text model: each character of a prompt counts.
         last: The text of the model's latest request, and what was made of both.
+        of_async: What holds for async calls instead, if their client sends something else along.
     """
 
-    __slots__ = ("added", "by_text", "head", "last", "model", "reads_text", "token")
+    __slots__ = ("added", "by_text", "head", "last", "model", "of_async", "reads_text", "token")
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class Identity:
         self.by_text = by_text
         self.reads_text = reads_text
         self.last: tuple[str, Any] | None = None
+        self.of_async: Identity | None = None
 
     def __repr__(self) -> str:
         return f"Identity({self.token.hex()})"
@@ -99,13 +103,21 @@ class Identities:
         self._ignored = ignored
         self._known: Recent[int, tuple[Watch, Identity]] = Recent(_KEPT, _one)
 
-    def of(self, model: BaseLanguageModel[Any]) -> Identity:
+    def of(self, model: BaseLanguageModel[Any], *, is_async: bool = False) -> Identity:
         """Return the identity of a model.
+
+        Args:
+            model: The model.
+            is_async: Whether it is asked by an async call.
 
         Raises:
             Uncacheable: if a field holds what no key can tell, or if it cannot be known where
                 its requests go or which class it is.
         """
+        identity = self._of_both(model)
+        return identity.of_async or identity if is_async else identity
+
+    def _of_both(self, model: BaseLanguageModel[Any]) -> Identity:
         known = self._known.younger.get(id(model)) or self._known.get(id(model))
         if known is not None:
             watch, identity = known
@@ -114,6 +126,15 @@ class Identities:
         watching = self._watch(model)  # before anything is read: what changes later is seen
         try:
             identity = self._read(model, Forms(self._of_nested))
+            first, second = self._endpoints(model) if not identity.by_text else (None, None)
+            if first != second:
+                # (``added`` tells what both send along.)
+                identity.of_async = Identity(
+                    identity.head,
+                    tagged(b"~", identity.added),
+                    identity.model,
+                    reads_text=identity.reads_text,
+                )
         except NoForm as error:
             raise Uncacheable(_advice(f"{type(model).__name__}{error.path}", error.kind)) from None
         if watching is not None:
@@ -181,7 +202,8 @@ class Identities:
         # A field of a later version that is not used changes no key.
         used = [name for name in self._counting(model) if values.get(name) is not None]
         pairs = [self._pair(model, name, forms) for name in used] + self._extras(model, forms)
-        return tagged(b"+", _of_class(model), *sum(pairs, ()), _where(_endpoint(model)))
+        where = _where(self._endpoints(model))
+        return tagged(b"+", _of_class(model), *sum(pairs, ()), *where)
 
     def _beyond_text(self, model: BaseChatModel, forms: Forms) -> Identity:
         """Return what a serializable model's text says, and all that it leaves out."""
@@ -195,12 +217,26 @@ class Identities:
         added = list(sum(pairs, ()))
         if not _is_told_by_id(model):
             added.append(_of_class(model))
-        endpoint = _endpoint(model)
-        if not is_default(endpoint, type(model), told):
-            added.append(_where(endpoint))
+        endpoints = self._endpoints(model)
+        if not all(is_default(endpoint, type(model), told) for endpoint in endpoints):
+            added += _where(endpoints)
         return Identity(
             head_of(dumped, told), tagged(b"+", *added) if added else b"", model_of(told)
         )
+
+    def _endpoints(self, model: BaseLanguageModel[Any]) -> tuple[Endpoint, Endpoint]:
+        """Return where a model's sync and async calls go, and what its fields do not tell of them."""
+        values = model.__dict__
+        told = set(sent_along_in([values.get(name) for name in self._counting(model)]))
+        told.add(("api-version", str(values.get("openai_api_version"))))  # Azure's
+        try:
+            return endpoints_of(clients_of(model), told)
+        except TwoEndpoints:
+            msg = (
+                f"the clients of a {type(model).__name__} for sync and for async calls lead to two "
+                "servers; use a model for each"
+            )
+            raise Uncacheable(msg) from None
 
     def _extras(self, model: BaseLanguageModel[Any], forms: Forms) -> list[tuple[bytes, bytes]]:
         extras = model.__pydantic_extra__ or {}
@@ -245,13 +281,15 @@ def _of_class(model: Any) -> bytes:
     """
     cls = plain_class(model)
     path = path_of(cls)
-    if not is_importable(cls) and sum(path_of(other) == path for other in _classes()) > 1:
+    if is_importable(cls):
+        return as_bytes(path)
+    if sum(path_of(other) == path for other in _classes()) > 1:
         msg = (
             f"there are several classes {cls.__qualname__} in {cls.__module__}, and their models "
             "would share answers; define the class once, at the top of a module"
         )
         raise Uncacheable(msg)
-    return as_bytes(path)
+    return tagged(b"+", as_bytes(path), body_of(cls))
 
 
 def _classes() -> list[type[Any]]:
@@ -303,19 +341,13 @@ def _is_default(model: Any, name: str) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
-def _endpoint(model: BaseLanguageModel[Any]) -> Endpoint:
-    try:
-        return endpoint_of(clients_of(model))
-    except TwoEndpoints:
-        msg = (
-            f"the clients of a {type(model).__name__} for sync and for async calls lead to two "
-            "servers; use a model for each"
-        )
-        raise Uncacheable(msg) from None
-
-
-def _where(endpoint: Endpoint) -> bytes:
-    return tagged(b"@", as_bytes(endpoint.address or ""), *map(as_bytes, endpoint.places))
+def _where(endpoints: Sequence[Endpoint]) -> list[bytes]:
+    address, places, _ = endpoints[0]
+    along = dict.fromkeys(endpoint.along for endpoint in endpoints if endpoint.along)
+    return [
+        tagged(b"@", as_bytes(address or ""), *map(as_bytes, places)),
+        *(tagged(b"h", *map(as_bytes, sum(sent, ()))) for sent in along),
+    ]
 
 
 def _advice(place: str, kind: str) -> str:

@@ -81,6 +81,7 @@ class Watch:
         "_containers",
         "_data",
         "_elsewhere",
+        "_exact",
         "_extra",
         "_inner",
         "_is_simple",
@@ -106,6 +107,7 @@ class Watch:
         self._plain = _getter(self._names)
         # Of what is empty, an empty copy of its own.
         self._seen = tuple([value or copy(value) for value in self._plain(values)])
+        self._exact = [(name, held[name]) for name in self._names if _has_equals(held[name])]
         rest = {name: held[name] for name in held if name not in inner and name not in self._names}
         written = {name: _written(value) for name, value in rest.items()}
         self._data = [(name, data) for name, data in written.items() if data is not None]
@@ -133,6 +135,10 @@ class Watch:
             # This is most of what a model costs on a hit.
             if self._plain(values) != self._seen:
                 return False
+            for name, seen in self._exact:
+                held = values[name]
+                if held is not seen and not _is_same(held, seen):
+                    return False
             for name, weak in self._objects:
                 held = values[name]
                 if held is None or held is not weak():
@@ -165,6 +171,9 @@ class Watch:
         for name, plain in zip(self._names, self._seen, strict=True):
             if values.get(name) != plain:
                 return name
+        for name, seen in self._exact:
+            if not _is_same(values.get(name), seen):
+                return name
         for name, data in self._data:
             if _written(values.get(name)) != data:
                 return name
@@ -195,6 +204,15 @@ def _is_plain(value: Any) -> bool:
     if type(value) is tuple:
         return all(type(item) is str for item in value)
     return type(value) in (dict, list) and not value
+
+
+def _has_equals(value: Any) -> bool:
+    """Tell whether a value is equal to some that are written otherwise: ``1 == 1.0 == True``."""
+    return isinstance(value, (int, float, Decimal, datetime, time))
+
+
+def _is_same(value: Any, seen: Any) -> bool:
+    return type(value) is type(seen) and repr(value) == repr(seen)
 
 
 def _written(value: Any) -> bytes | None:

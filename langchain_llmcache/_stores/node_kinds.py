@@ -2,7 +2,8 @@
 
 Rules of this file: the state tells all of an object, or taking it fails; what is made from a
 state has exactly the class of its kind; nothing is imported, called or compared because a state
-says so.
+says so. A state of another form than the kind's is not even looked at: a text for a number, or a
+range for a list, may cost any amount of memory and time.
 """
 
 from __future__ import annotations
@@ -48,25 +49,33 @@ class Kind(NamedTuple):
         name: What it is called in a value.
         take: Returns the state of an object: plain data, or objects of other kinds.
         make: Returns the object of a state.
+        form: What a state consists of: a class, several of which it is one, or a list of forms;
+            ``object``: anything.
     """
 
     name: str
     take: Callable[[Any], Any]
     make: Callable[[Any], Any]
+    form: Any
 
 
 class UnlikeError(Exception):
     """The state of this object would not tell all of it."""
 
 
+def has_form(value: Any, form: Any) -> bool:
+    """Tell whether a state, or a part of it, is of a form."""
+    if isinstance(form, list):
+        return type(value) is list and len(value) == len(form) and all(map(has_form, value, form))
+    if isinstance(form, tuple):
+        return any(has_form(value, each) for each in form)
+    return form is object or type(value) is form
+
+
 def _items(value: Mapping[Any, Any]) -> list[list[Any]]:
     if getattr(value, "__dict__", None):
         raise UnlikeError("a mapping with attributes")
     return [[key, item] for key, item in value.items()]
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 # --- Python's own ------------------------------------------------------------------------------
@@ -135,43 +144,85 @@ def _take_zone(value: ZoneInfo) -> str:
     return value.key
 
 
+def _make_fraction(state: Any) -> Fraction:
+    if max(number.bit_length() for number in state) > _LARGEST:
+        raise CorruptEntryError("a fraction of numbers that take long to divide")
+    return Fraction(*state)
+
+
 def _take_int(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
 
 
-_PYTHON: Final[dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
-    tuple: (list, tuple),
-    set: (list, set),
-    frozenset: (list, frozenset),
-    deque: (lambda value: [list(value), value.maxlen], lambda state: deque(*state)),
-    dict: (_items, dict),
-    OrderedDict: (_items, OrderedDict),
-    Counter: (_items, lambda state: Counter(dict(state))),
-    defaultdict: (_take_defaultdict, _make_defaultdict),
-    bytearray: (bytes, bytearray),
-    range: (lambda value: [value.start, value.stop, value.step], lambda state: range(*state)),
-    int: (_take_int, lambda state: int.from_bytes(state, "big", signed=True)),
-    complex: (lambda value: [value.real, value.imag], lambda state: complex(*state)),
-    Decimal: (str, Decimal),
-    Fraction: (lambda value: [value.numerator, value.denominator], lambda state: Fraction(*state)),
-    date: (lambda value: [value.year, value.month, value.day], lambda state: date(*state)),
-    time: (_take_clock, _make_time),
-    datetime: (_take_datetime, _make_datetime),
+# In bits: of larger numbers, a common divisor is not looked for.
+_LARGEST: Final = 100_000
+_NUMBERS_3: Final = [int, int, int]
+_CLOCK: Final = [int, int, int, int, int, object]
+_PYTHON: Final[dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any], Any]]] = {
+    tuple: (list, tuple, list),
+    set: (list, set, list),
+    frozenset: (list, frozenset, list),
+    deque: (
+        lambda value: [list(value), value.maxlen],
+        lambda state: deque(*state),
+        [list, (int, type(None))],
+    ),
+    dict: (_items, dict, list),
+    OrderedDict: (_items, OrderedDict, list),
+    Counter: (_items, lambda state: Counter(dict(state)), list),
+    defaultdict: (_take_defaultdict, _make_defaultdict, [(str, type(None)), list]),
+    bytearray: (bytes, bytearray, bytes),
+    range: (
+        lambda value: [value.start, value.stop, value.step],
+        lambda state: range(*state),
+        _NUMBERS_3,
+    ),
+    int: (_take_int, lambda state: int.from_bytes(state, "big", signed=True), bytes),
+    complex: (
+        lambda value: [value.real, value.imag],
+        lambda state: complex(*state),
+        [float, float],
+    ),
+    Decimal: (str, Decimal, str),
+    Fraction: (lambda value: [value.numerator, value.denominator], _make_fraction, [int, int]),
+    date: (
+        lambda value: [value.year, value.month, value.day],
+        lambda state: date(*state),
+        _NUMBERS_3,
+    ),
+    time: (_take_clock, _make_time, _CLOCK),
+    datetime: (_take_datetime, _make_datetime, [*_NUMBERS_3, *_CLOCK]),
     timedelta: (
         lambda value: [value.days, value.seconds, value.microseconds],
         lambda state: timedelta(*state),
+        _NUMBERS_3,
     ),
-    timezone: (_take_timezone, lambda state: timezone(*state)),
-    ZoneInfo: (_take_zone, ZoneInfo),
+    timezone: (
+        _take_timezone,
+        lambda state: timezone(*state),
+        ([timedelta], [timedelta, str]),
+    ),
+    ZoneInfo: (_take_zone, ZoneInfo, str),
     UUID: (
         lambda value: [value.bytes, value.is_safe.value],
         lambda state: UUID(bytes=state[0], is_safe=SafeUUID(state[1])),
+        [bytes, (int, type(None))],
     ),
-    **dict.fromkeys((PosixPath, PurePosixPath, PureWindowsPath, WindowsPath), (str, _same)),
-    **dict.fromkeys(
-        (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
-        (str, _same),
-    ),
+    **{
+        cls: (str, cls, str)
+        for cls in (
+            PosixPath,
+            PurePosixPath,
+            PureWindowsPath,
+            WindowsPath,
+            IPv4Address,
+            IPv4Interface,
+            IPv4Network,
+            IPv6Address,
+            IPv6Interface,
+            IPv6Network,
+        )
+    },
 }
 
 
@@ -249,8 +300,8 @@ def _make_scalar(state: Any) -> Any:
     return value
 
 
-ARRAY: Final = Kind("ndarray", _take_array, _make_array)
-SCALAR: Final = Kind("numpy scalar", _take_scalar, _make_scalar)
+ARRAY: Final = Kind("ndarray", _take_array, _make_array, [object, list, str, bool, bytes])
+SCALAR: Final = Kind("numpy scalar", _take_scalar, _make_scalar, [object, bytes])
 
 
 # --- classes -----------------------------------------------------------------------------------
@@ -294,7 +345,7 @@ def _enum_kind(name: str, cls: type[Enum]) -> Kind:
     def make(state: Any) -> Any:
         return cls.__members__[state] if type(state) is str else cls(state)
 
-    return Kind(name, take, make)
+    return Kind(name, take, make, (str, int))
 
 
 def _named_tuple_kind(name: str, cls: Any) -> Kind:
@@ -309,7 +360,7 @@ def _named_tuple_kind(name: str, cls: Any) -> Kind:
             raise CorruptEntryError("fields that the class does not have")
         return tuple.__new__(cls, values)
 
-    return Kind(name, take, make)
+    return Kind(name, take, make, [list, list])
 
 
 def _model_kind(name: str, cls: type[BaseModel]) -> Kind:
@@ -335,7 +386,7 @@ def _model_kind(name: str, cls: type[BaseModel]) -> Kind:
             _set(made, "__pydantic_private__", private)
         return made
 
-    return Kind(name, take, make)
+    return Kind(name, take, make, [dict, (dict, type(None)), list, (dict, type(None))])
 
 
 def _old_model_kind(name: str, cls: Any) -> Kind:
@@ -357,7 +408,7 @@ def _old_model_kind(name: str, cls: Any) -> Kind:
             _set(made, key, item)
         return made
 
-    return Kind(name, take, make)
+    return Kind(name, take, make, [dict, list, dict])
 
 
 def _object_kind(name: str, cls: Any) -> Kind:
@@ -380,11 +431,14 @@ def _object_kind(name: str, cls: Any) -> Kind:
         if is_dataclass or not cls.__dictoffset__:
             _check_names(state, names)
         made = object.__new__(cls)
-        for key, item in state.items():
-            _set(made, key, item)
+        for slot in slots:
+            _set(made, slot, state.pop(slot))
+        # Not one by one: a property of the class may have the name of an attribute.
+        if state:
+            made.__dict__.update(state)
         return made
 
-    return Kind(name, take, make)
+    return Kind(name, take, make, dict)
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -423,13 +477,12 @@ OF_GRAPHS: Final = {
 def _text_kind() -> dict[type, Kind]:
     """Return the kind of ``message.text``, which is a string of a class of its own."""
     cls = type(messages.HumanMessage("").text)
-    return {} if cls is str else {cls: Kind("TextAccessor", str.__str__, cls)}
+    return {} if cls is str else {cls: Kind("TextAccessor", str.__str__, cls, str)}
 
 
 KINDS: Final[dict[type, Kind]] = {
     **{
-        cls: Kind(cls.__qualname__, take, cls if make is _same else make)
-        for cls, (take, make) in _PYTHON.items()
+        cls: Kind(cls.__qualname__, take, make, form) for cls, (take, make, form) in _PYTHON.items()
     },
     **{cls: class_kind(cls) for cls in MESSAGES.values()},
     **{cls: class_kind(cls) for cls in (messages.RemoveMessage, Document)},

@@ -30,6 +30,7 @@ from langchain_llmcache._stores.node_kinds import (
     UnlikeError,
     array_kind,
     class_kind,
+    has_form,
 )
 from langchain_llmcache.errors import ConfigurationError
 
@@ -226,7 +227,7 @@ class _Reader:
         name, state = self.value(data)
         self._depth -= 1
         kind = self._kind_named(name)
-        if kind is None:
+        if kind is None or not has_form(state, kind.form):
             raise CorruptEntryError
         if name in _HASHED:
             items = state[1] if name == "defaultdict" else state

@@ -367,6 +367,113 @@ def test_two_clients_that_lead_apart_are_not_cached(
     assert own.stats().uncacheable == 4
 
 
+# --- what clients send along -----------------------------------------------------------------
+
+
+def http(*, is_async: bool = False, **fields: Any) -> Any:
+    """Return an HTTP client of the application's own, for OpenAI's models."""
+    import openai
+
+    return (openai.DefaultAsyncHttpxClient if is_async else openai.DefaultHttpxClient)(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"headers": {"x-tenant": "a"}},
+        {"headers": {"x-tenant": "b"}},
+        {"params": {"version": "2"}},
+        {"cookies": {"tenant": "a"}},
+    ],
+)
+@pytest.mark.parametrize("make", [openai, openai_text, deepseek])
+def test_what_a_client_of_the_applications_own_sends_counts(
+    server: ModelServer, make: Make, fields: dict[str, Any]
+) -> None:
+    """Headers, parameters and cookies of ``http_client`` are sent, and are in no field."""
+    set_llm_cache(LLMCache())
+    for own in ({}, fields, {"headers": {"x-tenant": "another"}}) * 2:
+        make(server.url, http_client=http(**own)).invoke(QUESTION)
+    assert server.calls == 3
+    for same in (
+        {
+            "headers": {
+                "user-agent": "mine",
+                "Authorization": "k",
+                "x-api-key": "k",
+                "Accept": "*/*",
+            }
+        },
+        {"timeout": 7.0},
+    ):
+        make(server.url, http_client=http(**same)).invoke(QUESTION)
+    make(server.url).invoke(QUESTION)
+    assert server.calls == 3
+
+
+@pytest.mark.parametrize("name", ["OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"])
+def test_headers_of_the_environment_count(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The providers' own clients read them, in some versions."""
+    make, client = (openai, "root_client") if name.startswith("OPENAI") else (anthropic, "_client")
+    set_llm_cache(LLMCache())
+    sent = []
+    for tenant in ("a", "b") * 2:
+        monkeypatch.setenv(name, f"x-tenant: {tenant}")
+        model = make(server.url)
+        model.invoke(QUESTION)
+        sent.append(getattr(model, client)._custom_headers.get("x-tenant"))
+    assert server.calls == len(set(sent))
+
+
+def test_a_client_that_is_replaced_by_one_with_headers_counts(server: ModelServer) -> None:
+    """It goes to the same address, and sends something else."""
+    set_llm_cache(LLMCache())
+    model = openai(server.url)
+    for tenant in ("a", "b", "b"):
+        client = model.root_client.with_options(default_headers={"x-tenant": tenant})
+        model.client = client.chat.completions
+        model.invoke(QUESTION)
+    assert server.calls == 2
+
+
+async def test_what_only_one_half_sends_counts_for_that_half(server: ModelServer) -> None:
+    """Of a model whose async client sends nothing along, async calls are others' requests."""
+    set_llm_cache(LLMCache())
+    for _ in range(2):
+        model = openai(server.url, http_client=http(headers={"x-tenant": "a"}))
+        model.invoke(QUESTION)
+        await model.ainvoke(QUESTION)
+    assert server.calls == 2
+    whole = openai(
+        server.url,
+        http_client=http(headers={"x-tenant": "a"}),
+        http_async_client=http(is_async=True, headers={"x-tenant": "a"}),
+    )
+    whole.invoke(QUESTION)
+    await whole.ainvoke(QUESTION)
+    assert server.calls == 2
+
+
+def test_what_a_field_tells_of_a_client_is_told_once(server: ModelServer) -> None:
+    """Headers that a field has are in the key by the field; and a server's cookies are in none."""
+    maker = KeyMaker()
+
+    def key(model: Any) -> str:
+        return maker.key((), *request_of(model, QUESTION, None, {}))[0].digest
+
+    def renewed(model: Any) -> Any:
+        model.root_client._client.cookies.set("session", "1", domain="127.0.0.1")
+        return model
+
+    told = {"default_headers": {"x-tenant": "a"}, "default_query": {"q": "1"}}
+    assert key(openai(server.url, **told)) == key(
+        openai(server.url, http_client=http(headers={"x-tenant": "a"}), **told)
+    )
+    assert key(renewed(openai(server.url))) == key(openai(server.url))
+
+
 # --- settings that are changed ---------------------------------------------------------------
 
 

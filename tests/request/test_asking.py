@@ -9,7 +9,9 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import InitVar, dataclass
+from functools import cached_property
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.caches import BaseCache
@@ -58,6 +60,16 @@ class Nested(BaseModel):
     """Data inside of a model."""
 
     city: str
+
+
+@dataclass
+class Prepared:
+    """Data that is not a field."""
+
+    given: InitVar[str]
+
+    def __post_init__(self, given: str) -> None:
+        self.made = given.upper()
 
 
 class Text(LLM):
@@ -116,6 +128,7 @@ def asked(model: Any, times: int = 2) -> int:
         ({"anything": list[int]}, {"anything": list[str]}),
         ({"anything": Chat(temperature=0.1)}, {"anything": Chat(temperature=0.2)}),
         ({"anything": [Text(temperature=0.1)]}, {"anything": [Text(temperature=0.2)]}),
+        ({"anything": Prepared("a")}, {"anything": Prepared("b")}),
     ],
 )
 def test_what_two_models_differ_in_keeps_them_apart(
@@ -148,6 +161,28 @@ def test_credentials_and_how_a_model_is_run_do_not_count(
     assert asked(Chat(temperature=0.1, **ignored)) == 0
 
 
+class Marking(Chat):
+    """Writes its prompts with marks."""
+
+    user_token: str = ""
+    mask_token: str = ""
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "other"),
+    [("user_token", "<|user|>", "[INST]"), ("mask_token", "MASK", "BLANK")],
+)
+def test_tokens_of_text_are_no_credentials(
+    cache: LLMCache, name: str, mark: str, other: str
+) -> None:
+    """They are what a prompt is made of."""
+    made: Any = Marking  # whose fields mypy would compare with each value
+    assert asked(made(**{name: mark})) == 1
+    assert asked(made(**{name: other})) == 1
+    assert asked(Marking(user_token="c2VjcmV0LXRva2Vu")) == 1
+    assert asked(Marking(user_token="YW5vdGhlcg==")) == 0
+
+
 def test_classes_are_told_apart(cache: LLMCache) -> None:
     """A subclass may have its parent's fields and type, and answers otherwise."""
 
@@ -176,6 +211,44 @@ def test_two_classes_of_one_name_are_not_cached(cache: LLMCache) -> None:
     assert (asked(first), asked(second)) == (0, 2)
     assert second.invoke(QUESTION).text == "b"
     assert cache.stats().uncacheable
+
+
+def _defined(how: str, answer: str) -> Any:
+    """Return a model of a class that a function makes anew each time."""
+    settings = {"answers": [answer]}
+
+    def said() -> str:
+        return settings["answers"][0]
+
+    class Above(Chat):
+        who: ClassVar[str] = answer if how == "a class variable" else ""
+
+        @cached_property
+        def word(self) -> str:
+            return answer if how == "a property" else ""
+
+    class Made(Above):
+        def _generate(
+            self, *_: Any, given: str = answer if how == "a default" else "", **__: Any
+        ) -> ChatResult:
+            text = {"a closure": lambda: answer, "a function": said}.get(how, str)()
+            text = text or given or self.who or self.word
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+    return Made()
+
+
+@pytest.mark.parametrize(
+    "how", ["a closure", "a function", "a default", "a class variable", "a property"]
+)
+def test_a_class_that_is_gone_is_told_from_its_like(cache: LLMCache, how: str) -> None:
+    """A function that defines a class defines another one each time, under the same name."""
+    answers = []
+    for answer in ("a", "b", "a", "b"):
+        answers.append(_defined(how, answer).invoke(QUESTION).text)
+        gc.collect()
+    assert answers == ["a", "b", "a", "b"]
+    assert (cache.stats().hits, cache.stats().uncacheable) == (2, 0)
 
 
 def test_a_subclass_that_goes_by_its_parents_place_is_told_apart(cache: LLMCache) -> None:
@@ -600,6 +673,15 @@ def test_another_value_in_the_place_of_a_tuple_is_seen(cache: LLMCache, other: A
     assert asked(model) == 1
     model.anything = other
     assert asked(model) == 1
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, True), (1, 1.0), (0.0, -0.0), (True, 1)])
+def test_an_equal_value_of_another_type_is_seen(cache: LLMCache, value: Any, other: Any) -> None:
+    """It is sent as another text."""
+    model = Chat(anything=value)
+    assert asked(model) == 1
+    model.anything = other
+    assert (asked(model), asked(Chat(anything=value))) == (1, 0)
 
 
 def test_a_call_makes_one_key(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -621,6 +621,30 @@ def test_reading_calls_nothing_of_a_class() -> None:
     assert Watched.calls == 2  # to compare with
 
 
+class Guarded:
+    """Has a property that can be set."""
+
+    calls = 0
+
+    @property
+    def door(self) -> int:
+        """Nothing."""
+        return 0
+
+    @door.setter
+    def door(self, value: int) -> None:
+        type(self).calls += 1
+
+
+@pytest.mark.parametrize("name", ["door", "__class__", "__dict__"])
+def test_a_forged_attribute_calls_no_property(name: str) -> None:
+    """What a state names is an attribute, and nothing that a class does with one."""
+    forged = packed([f"{__name__}.Guarded", {name: {}}])
+    made = NodeSerializer(allow=[Guarded]).loads_typed(("msgpack", forged))
+    assert type(made) is Guarded
+    assert Guarded.calls == 0
+
+
 # --- bounds ------------------------------------------------------------------------------------
 
 
@@ -649,6 +673,8 @@ def same_hashes(number: int) -> list[Any]:
 
 
 MEGABYTES = 4 * 2**20
+RANGE = ormsgpack.Ext(16, ormsgpack.packb(["range", [0, 2**60, 1]]))
+LONG = ormsgpack.Ext(16, ormsgpack.packb(["int", b"\x01" * MEGABYTES]))
 HOSTILE: dict[str, bytes | Callable[[], bytes]] = {
     "deep": nested(500),
     "many objects": b"\xdd" + (300_000).to_bytes(4, "big") + packed(["tuple", []]) * 300_000,
@@ -661,6 +687,18 @@ HOSTILE: dict[str, bytes | Callable[[], bytes]] = {
     "an array of objects": packed(["ndarray", ["O", [1], "C", True, b"\x01" * 8]]),
     "an array that is too small": packed(["ndarray", ["f8", [1], "C", True, b"x" * 16]]),
     "a large range in a tuple": packed(["tuple", 2**60]),
+    "a range for a set": packed(["set", RANGE]),
+    "a range for a deque": packed(["deque", [RANGE, None]]),
+    "a range for the names of fields": packed([KINDS[Document].name, [{}, None, RANGE, None]]),
+    "a number for bytes": packed(["bytearray", 2**32]),
+    "a number for the bytes of an array": packed(
+        [
+            "ndarray",
+            ["u1", [2**32], "C", True, ormsgpack.Ext(16, ormsgpack.packb(["bytearray", 2**32]))],
+        ]
+    ),
+    "a text for a fraction": packed(["Fraction", ["1e999999999", None]]),
+    "a fraction of long numbers": lambda: packed(["Fraction", [LONG, LONG]]),
     "a fraction of nothing": packed(["Fraction", [1, 0]]),
     "a year": packed(["date", [10**9, 1, 1]]),
     "a zone of another place": packed(["ZoneInfo", "../../etc/passwd"]),
