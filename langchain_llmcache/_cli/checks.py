@@ -171,7 +171,7 @@ def _is_local(sock: Any) -> bool:
 _COMMANDS: Final[tuple[tuple[tuple[Any, ...], str, bool], ...]] = (
     (("SET", b"llm2:doctor", "PX", 10_000), "storing", True),
     (("GET",), "looking up", True),
-    (("MGET",), "looking up (async)", True),
+    (("MGET",), "looking many up at once (async), else by GET", False),
     (("PTTL",), "llmcache stats, ls and export", False),
     (("STRLEN",), "llmcache stats", False),
     (("SET", b"lease:doctor", "NX", "GET", "PX", 10_000), "lease=", False),

@@ -113,10 +113,13 @@ _TABLE: Final = tuple(
             ),
         ),
         (
-            r"\w+Error: unknown command",
+            r"\w+Error: (unknown command|syntax error$)",
             "unknown-command",
-            "the server lacks a command that the cache needs",
-            "use Valkey 7 or Redis 7, or later; do not rename or disable its commands",
+            "the server lacks a command that the cache needs, or one of its options",
+            (
+                "use Valkey 7 or Redis 7, or later (lease= needs its SET with NX and GET); do not "
+                "rename or disable commands"
+            ),
         ),
         (
             r"\w+Error: (MOVED|CROSSSLOT)\b",

@@ -20,14 +20,14 @@ from typing import Any, Final
 
 from valkey.connection import PythonRespSerializer
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
-from valkey.exceptions import InvalidResponse, NoPermissionError, ReadOnlyError
+from valkey.exceptions import InvalidResponse, ReadOnlyError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache._flow.ports import Overloaded
 from langchain_llmcache._signals import another, raised_by_handler
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
-from langchain_llmcache._valkey.router import Command
+from langchain_llmcache._valkey.router import Command, is_not_to_be_had
 from langchain_llmcache._valkey.settings import ConnectionSettings, FailoverProbe
 from langchain_llmcache._valkey.sizes import TooLargeError
 
@@ -308,12 +308,9 @@ class Line:
 
     def refuses(self, wire: Wire, reply: Exception) -> bool:
         first = wire.sent[0]
-        if (
-            isinstance(reply, NoPermissionError)
-            and isinstance(first, Reads)
-            and len(first.asks) > 1
-        ):
-            # Some are granted GET only, or not for all keys. So each asks for itself.
+        if isinstance(first, Reads) and len(first.asks) > 1 and is_not_to_be_had(reply):
+            # Some are granted GET only, or not for all keys; some services and proxies know no
+            # MGET. So each asks for itself.
             self._gathers = False
             self._put_back([wire.drop_first()])
             return True

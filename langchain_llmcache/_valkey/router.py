@@ -152,7 +152,7 @@ class Router:
         try:
             size = await self.send(name, ("STRLEN", name), read=True)
         except ResponseError as error:
-            self._suspects.cleared(name, for_good=isinstance(error, NoPermissionError))
+            self._suspects.cleared(name, for_good=is_not_to_be_had(error))
             return
         self._suspects.cleared(name)
         if size > largest:
@@ -189,7 +189,7 @@ class Router:
 
     async def everywhere(self, *command: Any) -> dict[str, Any]:
         """Return each primary's reply to a command about no key; refusals are among them."""
-        with contextlib.suppress(NoPermissionError):  # it stays unknown
+        with contextlib.suppress(ResponseError):  # it stays unknown
             await self._find_out()
         await self._learn_anew()
         deadline = time.monotonic() + self._timeout
@@ -232,20 +232,24 @@ class Router:
         return bool(self._topology.is_cluster)
 
     async def _find_out(self) -> None:
-        # One node of a cluster would list its own keys and give no sign. UNLINK of two keys
-        # in different slots makes it: keys that nobody has, and a right that clearing needs.
+        # One node of a cluster would list its own keys and give no sign. A command about two keys
+        # in different slots makes it: keys that nobody has, and a right that clearing needs (or,
+        # for who may only read, one that looking up needs).
         # (A replica of a cluster redirects; one that refuses to write belongs to none.)
         if self._topology.is_cluster is not None:
             return
         deadline = time.monotonic() + self._timeout
-        [reply] = await self._nodes.exchange(
-            None, [("UNLINK", *two_keys_of_nobody(self._prefix))], deadline
-        )
-        if self._topology.reveals_cluster(reply):
-            return
-        if isinstance(reply, Exception) and not isinstance(reply, ReadOnlyError):
-            raise reply
-        self._topology.is_cluster = False
+        reply: Any = None
+        for word in ("UNLINK", "MGET"):
+            [reply] = await self._nodes.exchange(
+                None, [(word, *two_keys_of_nobody(self._prefix))], deadline
+            )
+            if self._topology.reveals_cluster(reply):
+                return
+            if not isinstance(reply, Exception) or isinstance(reply, ReadOnlyError):
+                self._topology.is_cluster = False
+                return
+        raise reply
 
     # -- the nodes of a cluster
 
@@ -446,6 +450,17 @@ class Router:
         self._topology.learn(best)
         self._learned_at = began
         await self._nodes.retain(self._topology.nodes())
+
+
+def is_not_to_be_had(refusal: Exception) -> bool:
+    """Tell whether a command is refused for what it is: not permitted, renamed, or not known.
+
+    (What is refused for other reasons has a code, such as MOVED.)
+    """
+    word = str(refusal).partition(" ")[0]
+    return isinstance(refusal, NoPermissionError) or (
+        type(refusal) is ResponseError and not word.isupper()
+    )
 
 
 def _is_unfit(problem: Exception, word: str) -> bool:

@@ -370,6 +370,19 @@ def test_a_right_that_is_missing_is_named(server: Server) -> None:
     assert "hunter2" not in said
 
 
+def test_who_may_only_read_may_list(server: Server) -> None:
+    """Finding out whether it is a cluster needs no right to write."""
+    cli.fill(server.url, 1)
+    with server.client() as client:
+        rights = ["+get", "+mget", "+scan", "+pttl", "+strlen", "+getrange"]
+        client.execute_command("ACL", "SETUSER", "app", "on", ">x", "~llm_cache:*", *rights)
+        try:
+            rows = cli.lines("ls", "--url", server.url.replace("://", "://app:x@", 1))
+        finally:
+            client.execute_command("ACL", "DELUSER", "app")
+    assert len(rows) == 1
+
+
 def test_entries_of_other_kinds_are_shown_too(request: pytest.FixtureRequest) -> None:
     """A text model's answer, without a model's name in its settings, without usage."""
     url = cli.url_of("sqlite", request)

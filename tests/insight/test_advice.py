@@ -289,6 +289,7 @@ async def test_five_outcomes_are_told_apart(own_valkey_server: StartServer, half
         (errors.ReadOnlyError("You can't write against a read only replica."), "read-only"),
         (errors.ResponseError("MISCONF Valkey is configured to save RDB snapshots"), "cannot-persist"),
         (errors.ResponseError("unknown command 'UNLINK', with args beginning with: "), "unknown-command"),
+        (errors.ResponseError("syntax error"), "unknown-command"),
         (errors.ResponseError("MOVED 3999 127.0.0.1:6381"), "cluster"),
         (errors.ResponseError("DENIED Valkey is running in protected mode"), "protected-mode"),
         (errors.ConnectionError("max number of clients reached"), "too-many-clients"),

@@ -19,25 +19,33 @@ class ValkeySentinel(ValkeyServer):
 
     Args:
         primary: Whom it watches; None: nobody.
+        options: Of a ``ValkeyServer``: a password of its own, TLS.
     """
 
     _flags = ("--sentinel",)
 
-    def __init__(self, primary: ValkeyServer | None = None) -> None:
-        super().__init__()
+    def __init__(self, primary: ValkeyServer | None = None, **options: Any) -> None:
+        super().__init__(**options)
         self._primary = primary
 
     def client(self, **options: Any) -> Any:
         """A new raw client of valkey-py."""
-        return Sentinel([(HOST, self.port)], socket_timeout=5.0).sentinels[0]
+        return self.sentinel().sentinels[0]
 
     def sentinel(self) -> Sentinel:
         """The client that asks it, for threads."""
-        return Sentinel([(HOST, self.port)], socket_timeout=1.0)
+        return Sentinel([(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=1.0)
 
     def async_sentinel(self) -> AsyncSentinel:
         """The client that asks it, for an event loop."""
-        return AsyncSentinel([(HOST, self.port)], socket_timeout=1.0)
+        return AsyncSentinel([(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=1.0)
+
+    @property
+    def _login(self) -> dict[str, Any]:
+        login: dict[str, Any] = {"password": self._password, "socket_timeout": 1.0}
+        if self._key_pair is not None and self.certificates is not None:
+            login |= {"ssl": True, "ssl_ca_certs": str(self.certificates.ca)}
+        return login
 
     def knows_replicas(self, number: int) -> None:
         """Wait until it has seen so many replicas."""
@@ -48,11 +56,14 @@ class ValkeySentinel(ValkeyServer):
     def _configuration(self, port: int, bus_port: int, plain_port: int) -> str:
         lines = [
             f"bind {HOST}",
-            f"port {port}",
+            *self._own_tls(port),
+            f"port {plain_port}",
             "daemonize no",
             f'dir "{self.directory}"',
             f'logfile "{self.directory / "log"}"',
         ]
+        if self._password is not None:
+            lines.append(f'requirepass "{self._password}"')
         if self._primary is not None:
             lines += [
                 f"sentinel monitor {SERVICE} {HOST} {self._primary.port} 1",
@@ -60,11 +71,15 @@ class ValkeySentinel(ValkeyServer):
                 f"sentinel failover-timeout {SERVICE} 5000",
                 *self._tls_of(self._primary),
             ]
+        if self._primary is not None and self._primary._password is not None:
+            lines.append(f'sentinel auth-pass {SERVICE} "{self._primary._password}"')
         return "\n".join(lines) + "\n"
 
     def _tls_of(self, primary: ValkeyServer) -> list[str]:
         if primary.certificates is None:
             return []
+        if self._key_pair is not None:  # it shows its own
+            return ["tls-replication yes"]
         pair = primary.certificates.client
         return [
             "tls-replication yes",

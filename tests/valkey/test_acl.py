@@ -107,3 +107,9 @@ async def test_a_missing_right_is_named(
     else:
         assert cache.stats().denied > 0
     await cache.aclose()
+
+
+async def test_a_server_without_mget(own_valkey_server: StartServer, half: Halves) -> None:
+    """What a service has renamed or disabled is done without, if that can be."""
+    server = own_valkey_server('rename-command MGET ""', 'rename-command STRLEN ""')
+    await everything(LLMCache.from_url(server.url, lease=5, timeout=5), half)

@@ -152,6 +152,29 @@ async def test_a_sentinels_client_with_tls(
         await untrusted.aclose()
 
 
+async def test_sentinels_with_a_password_and_tls_of_their_own(
+    server_binary: str, own_valkey_server: StartServer, certificates: Certificates, half: Halves
+) -> None:
+    """``sentinel_kwargs`` are for the Sentinels, the rest is for the server."""
+    both: dict[str, Any] = {}
+    tls: dict[str, Any] = {}
+    if speaks_tls(server_binary):
+        both = {"certificates": certificates}
+        tls = {"ssl": True, "ssl_ca_certs": str(certificates.ca)}
+    primary = own_valkey_server(password="server's", **both)
+    with ValkeySentinel(primary, password="sentinel's", **both) as watching:
+        watching.knows_replicas(0)
+        for own, expected in (("server's", ["found"]), ("sentinel's", None)):
+            options = {"password": own, **tls}
+            store = _holding(watching.sentinel().master_for(SERVICE, **options))
+            async_client = watching.async_sentinel().master_for(SERVICE, **options)
+            for more in ({}, {"async_client": async_client}):
+                cache = LLMCache(store, timeout=5, **more)
+                assert await found(cache, half) == expected
+                assert (cache.stats().errors == 0) == bool(expected)
+                await cache.aclose()
+
+
 async def test_no_sentinel_answers(half: Halves, caplog: pytest.LogCaptureFixture) -> None:
     """A miss, as for a server that is down; and the log says where to look."""
     nobody = ValkeySentinel()
