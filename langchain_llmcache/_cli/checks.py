@@ -290,7 +290,7 @@ def _version(info: Info, at: str) -> Finding:
     said = f"{at}Valkey {valkey}" if valkey else f"{at}Redis {info.get('redis_version', '?')}"
     major = re.match(r"\d+", valkey or info.get("redis_version", ""))
     if major and int(major[0]) < _OLDEST:
-        return Finding("version", "problem", said, "use Valkey 7.2 or Redis 7, or later")
+        return Finding("version", "note", said, "lease= needs Valkey 7.2 or Redis 7, or later")
     return Finding("version", "ok", said)
 
 
