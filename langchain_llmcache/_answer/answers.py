@@ -27,6 +27,8 @@ from langchain_llmcache._request.recent import Recent
 
 # Bytes that are kept, by an estimate, unless a near cache has bounds of its own.
 ROOM: Final = 16 * 2**20
+# Values of an entry; of more, a copy is no quicker made than the entry is read.
+_FEW: Final = 2000
 # What a built answer takes: a few times its bytes, and what surrounds it.
 _TIMES: Final = 4
 _OVERHEAD: Final = 3000
@@ -107,7 +109,8 @@ class Answers:
             return found
         opened = self._read(data, key, key)
         if found is None:
-            self._kept.put(key, (data, opened.share() and opened))
+            is_kept = data.count(b",") <= _FEW and opened.share()
+            self._kept.put(key, (data, is_kept and opened))
         return opened
 
     def _read(self, data: bytes, where: Key, key: Key) -> Opened:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -97,7 +98,7 @@ class Codec:
             NotStorableError: if it is too large, or would not survive the round trip.
         """
         try:
-            self._refuse_large(_least_size(generations))
+            self._refuse_large(_least_size(generations)[0])
             head = {"t": round(created, 3), "d": None if seconds is None else round(seconds, 3)}
             if is_uncounted:
                 head["s"] = 1
@@ -353,19 +354,45 @@ def _text_of(content: Any) -> str:
     )
 
 
-def _least_size(generations: Sequence[Generation]) -> int:
-    """Return a size that no entry of these can fall below, at little cost: that of long texts."""
-    size = 0
-    for generation in generations:
-        message = getattr(generation, "message", None)
-        content = generation.text if message is None else message.content
-        blocks = content if isinstance(content, list) else (content,)
-        for block in blocks[:_LOOKED_AT]:
-            parts = block.values() if isinstance(block, dict) else (block,)
-            size += sum(len(part) for part in parts if isinstance(part, (str, bytes)))
-    return size
+def takes_long_to_write(generations: Sequence[Generation]) -> bool:
+    """Tell whether an event loop had better not wait while these are encoded."""
+    size, all_seen = _least_size(generations)
+    return size > _LARGE or not all_seen
 
 
+def takes_long_to_read(entry: bytes) -> bool:
+    """Tell whether an event loop had better not wait while this is decoded."""
+    return len(entry) > _LARGE or (len(entry) > _LOOKED_AT and entry.count(b",") > _LOOKED_AT)
+
+
+def _least_size(generations: Sequence[Generation]) -> tuple[int, bool]:
+    """Return a size that no entry of these can fall below, and whether all of it was looked at."""
+    size, all_seen = 0, True
+    todo: list[Any] = [_outer(each) for each in generations]
+    for _ in range(_LOOKED_AT):
+        if not todo:
+            return size, all_seen
+        value = todo.pop()
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif type(value) in (dict, list, tuple):
+            size += 2 * len(value)
+            room = max(0, _LOOKED_AT - len(todo))
+            all_seen = all_seen and len(value) <= room
+            todo += islice(value.values() if type(value) is dict else value, room)
+    return size, False
+
+
+def _outer(generation: Generation) -> tuple[Any, ...]:
+    message = getattr(generation, "message", None)
+    return (
+        generation.text if message is None else message.__dict__,
+        generation.generation_info,
+    )
+
+
+# Bytes of an answer that is dealt with in a millisecond or two, and values likewise.
+_LARGE: Final = 2**18
 _LOOKED_AT: Final = 1000
 
 

@@ -19,8 +19,13 @@ from weakref import ref
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
-from langchain_llmcache._answer.answers import ROOM, Answers
-from langchain_llmcache._answer.codec import Codec, revive
+from langchain_llmcache._answer.answers import ROOM, Answers, Opened
+from langchain_llmcache._answer.codec import (
+    Codec,
+    revive,
+    takes_long_to_read,
+    takes_long_to_write,
+)
 from langchain_llmcache._answer.entries import (
     LEASE,
     UNKNOWN_AGE,
@@ -197,7 +202,7 @@ class Flow:
         asker = None
         try:
             if options.read:
-                near = self._look_near(key, asked, began, options.max_age)
+                near = await self._look_near(side, key, asked, began, options.max_age)
                 if near is not None:
                     return near
                 # Each caller looks first: one that finds an answer joins no flight.
@@ -252,7 +257,7 @@ class Flow:
         found: list[Generation] | bytes | Failed | None = FAILED
         try:
             if options.read:
-                found = self._look_near(key, asked, began, options.max_age)
+                found = await self._look_near(side, key, asked, began, options.max_age)
                 if found is None:
                     found = await self._look(side, key, began, options.max_age, asked.above)
                 if found is None and self.has_imports:
@@ -265,14 +270,16 @@ class Flow:
         self._missed(key, began, found)
         raise CacheMissError(key.path, model, _reason(found, options))
 
-    def _look_near(
-        self, key: Key, asked: Asked, began: float, max_age: float | None
+    async def _look_near(
+        self, side: Side, key: Key, asked: Asked, began: float, max_age: float | None
     ) -> list[Generation] | None:
         """Return the answer in the copy of an entry, if there is one."""
         entry = None if self._near is None else self._near.get(key)
         if entry is None:
             return None
-        answer = self._opened(key, entry, began, max_age, is_copy=True, above=asked.above)
+        answer = await self._opened(
+            side, key, entry, began, max_age, is_copy=True, above=asked.above
+        )
         return answer if isinstance(answer, list) else None
 
     # --- questions that mean the same (an option) ---
@@ -359,7 +366,7 @@ class Flow:
         """
         entry = await self._gate.read(side.entries, key)
         if isinstance(entry, bytes) and not entry.startswith(LEASE):
-            answer = self._opened(key, entry, began, max_age, above=above)
+            answer = await self._opened(side, key, entry, began, max_age, above=above)
             if isinstance(answer, list):
                 return answer
             if answer is None:
@@ -385,7 +392,7 @@ class Flow:
             where = key_of_hashed(self._keys, namespace, name)
             entry = await self._find(side, where)
             if isinstance(entry, bytes):
-                answer = self._opened(key, entry, began, current().max_age, where=where)
+                answer = await self._opened(side, key, entry, began, current().max_age, where=where)
                 if isinstance(answer, Exception):
                     await self._discard(side, where, answer)
                 elif answer is not None:
@@ -703,13 +710,14 @@ class Flow:
             None if it is too old for this caller; ``FAILED`` if there is none in it, and then
             the entry was removed.
         """
-        answer = self._opened(key, entry, began, max_age)
+        answer = await self._opened(side, key, entry, began, max_age)
         if isinstance(answer, Exception):
             return await self._discard(side, key, answer)
         return answer
 
-    def _opened(
+    async def _opened(
         self,
+        side: Side,
         key: Key,
         entry: bytes,
         began: float,
@@ -722,6 +730,7 @@ class Flow:
         """Return the answer in an entry.
 
         Args:
+            side: The entries and their caller.
             key: Of the request.
             entry: Its bytes.
             began: When the lookup began.
@@ -734,17 +743,14 @@ class Flow:
             None if it is too old for this caller, or came as a stream and does not tell its
             usage to an ``invoke``; an error if there is none in it.
         """
-        try:
-            opened = self._answers.opened(key, entry, where)
-            stored, now = opened.stored, self._now()
-            if max_age is not None and not stored.is_within(now, max_age):
-                return None
-            if stored.is_uncounted and not self._takes_uncounted(key):
-                return None
-            answer = opened.generations(now)
-        except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
-            pass_on(error)
-            return error
+        read = partial(self._read, key, entry, max_age, where)
+        found = await side.caller.compute(read) if takes_long_to_read(entry) else read()
+        if found is None or isinstance(found, Exception):
+            return found
+        opened, answer = found
+        stored = opened.stored
+        if stored.is_uncounted and not self._takes_uncounted(key):
+            return None
         if self._near is not None and not is_copy and where is None:
             self._near.found(key, entry, began)
         self._observer.hit(key, began, len(entry), stored, opened.tokens)
@@ -754,6 +760,20 @@ class Flow:
             if options.write and options.on_miss != "raise":
                 self._note(key, entry, above)
         return answer
+
+    def _read(
+        self, key: Key, entry: bytes, max_age: float | None, where: Key | None
+    ) -> tuple[Opened, list[Generation]] | Exception | None:
+        """Return what is in an entry, and the answer of a hit of now; None: it is too old."""
+        try:
+            opened = self._answers.opened(key, entry, where)
+            now = self._now()
+            if max_age is not None and not opened.stored.is_within(now, max_age):
+                return None
+            return opened, opened.generations(now)
+        except Exception as error:  # noqa: BLE001 - whatever foreign bytes lead to
+            pass_on(error)
+            return error
 
     def _takes_uncounted(self, key: Key) -> bool:
         """Tell whether this caller takes an answer that came as a stream and tells no usage."""
@@ -795,7 +815,8 @@ class Flow:
         flight = None
         try:
             seconds = None if asker is None else began - asker.began
-            entry, lifetime, new = self._entry(
+            entry, lifetime, new = await self._entry(
+                side,
                 key,
                 model,
                 generations,
@@ -868,8 +889,9 @@ class Flow:
             left = flight.left
             side.caller.spawn(lambda: self._give_back(side, asker.key, left, None, others=False))
 
-    def _entry(
+    async def _entry(
         self,
+        side: Side,
         key: Key,
         model: str | None,
         generations: Sequence[Generation],
@@ -887,13 +909,16 @@ class Flow:
             NotStorableError: if it cannot be.
         """
         policy = self._settings.policy
-        entry = self._codec.encode(
-            policy.to_store(generations),
+        to_store = policy.to_store(generations)
+        encode = partial(
+            self._codec.encode,
+            to_store,
             created=self._now() if created is None else created,
             seconds=seconds,
             key=key,
             is_uncounted=is_uncounted,
         )
+        entry = await side.caller.compute(encode) if takes_long_to_write(to_store) else encode()
         new = NewEntry(
             model,
             (*self._settings.namespace_parts, *options.namespace),
@@ -932,8 +957,8 @@ class Flow:
             else:
                 key, model = self._keys.key(namespace, answer.prompt, Asked(answer.llm_string))
             # It is not known when it was given: so it is too old for any ``max_age``.
-            entry, lifetime, _ = self._entry(
-                key, model, answer.generations, None, ttl, options, UNKNOWN_AGE
+            entry, lifetime, _ = await self._entry(
+                side, key, model, answer.generations, None, ttl, options, UNKNOWN_AGE
             )
         except Uncacheable as error:
             pass_on(error)

@@ -100,6 +100,9 @@ class Caller(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Return what comes of work that takes a while, and keep no one else waiting for it."""
+
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         """Call ``told`` when the caller's model call has ended without an answer.
 

@@ -7,12 +7,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from langchain_llmcache._flow.ports import run
+from langchain_llmcache._flow.ports import NotTheStoreError, run
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._signals import pass_on, runs_in_handler
 from langchain_llmcache._stores.places import TaskPlace, ThreadPlace
+from langchain_llmcache._threads import Threads
+
+T = TypeVar("T")
 
 
 class _BlockingWaiter:
@@ -48,6 +51,9 @@ class BlockingCaller:
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no loop to keep waiting
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        return work()
 
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         _when_call_fails(told)
@@ -96,6 +102,8 @@ class AsyncCaller:
         self._told: weakref.WeakKeyDictionary[
             asyncio.Task[object], weakref.WeakSet[Callable[[Ending], None]]
         ] = weakref.WeakKeyDictionary()
+        # One, so that large answers are dealt with in turn, and the loop goes on in between.
+        self._threads = Threads("llmcache-large", 1)
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps its tasks only weakly
 
     def place(self) -> TaskPlace:
@@ -109,6 +117,13 @@ class AsyncCaller:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._threads.call(work, None)
+        except NotTheStoreError as error:
+            pass_on(error)
+            return work()  # there is no thread to be had
 
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         """Call ``told`` when the call has failed, or else the running task has ended."""

@@ -16,7 +16,7 @@ from valkey.asyncio.connection import AbstractConnection
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
-from langchain_llmcache._signals import suppressed
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
@@ -187,7 +187,8 @@ class DirectWire(Wire, asyncio.Protocol):
     async def closed(self, seconds: float) -> None:
         if self._gone is not None and not self._gone.done():
             await asyncio.wait([self._gone], timeout=seconds)
-            self._transport.abort()
+            if not self._gone.done():  # (A transport that has ended cannot be aborted any more.)
+                self._transport.abort()
 
     # -- of the loop
 
@@ -266,9 +267,11 @@ class TaskWire(Wire):
 
     async def closed(self, seconds: float) -> None:
         # (TLS says goodbye and waits for the other side's.)
-        with suppressed(OSError, asyncio.TimeoutError):  # apart before Python 3.11
+        try:
             await asyncio.wait_for(self._writer.wait_closed(), seconds)
-        self._abort()
+        except (OSError, asyncio.TimeoutError) as error:  # apart before Python 3.11
+            pass_on(error)
+            self._abort()
 
     def _abort(self) -> None:
         abort = getattr(self._writer.transport, "abort", None)

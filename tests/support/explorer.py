@@ -23,7 +23,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from langchain_core.outputs import Generation
 from typing_extensions import Self
@@ -42,6 +42,7 @@ from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import AnyScope, Key
 
+T = TypeVar("T")
 Ref = Callable[[int], int]
 
 # Of floating-point sums, in seconds.
@@ -199,6 +200,9 @@ class _Caller:
     async def sleep(self, seconds: float) -> None:
         now = self._world.now
         await _stop(Step("sleep", seconds=seconds, began=now, until=now + seconds))
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        return work()
 
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         self._world.running.releases.append(told)
