@@ -16,7 +16,7 @@ from valkey.asyncio import connection as aio
 from valkey.asyncio import sentinel as aio_sentinel
 from valkey.cluster import ValkeyCluster
 from valkey.connection import AbstractConnection, ConnectionPool, SSLConnection
-from valkey.sentinel import Sentinel
+from valkey.sentinel import Sentinel, SentinelConnectionPool
 
 from langchain_llmcache._valkey import sentinel
 from langchain_llmcache._valkey.green import check_patches
@@ -50,10 +50,10 @@ def settings_of(
         ConfigurationError: if it is no client of valkey-py, or its connections cannot be made.
     """
     check_patches()
-    connection, arguments, cluster = _of_client(client)
+    connection, arguments, cluster = _of_client(client, timeout)
     counterpart: type[aio.AbstractConnection] | None
     if async_client is not None:
-        counterpart, kept = _of_async_client(async_client)
+        counterpart, kept = _of_async_client(async_client, timeout)
     else:
         counterpart = _COUNTERPARTS.get(connection)
         if arguments.get("valkey_connect_func") is not None:
@@ -66,7 +66,9 @@ def settings_of(
     return settings
 
 
-def _of_client(client: object) -> tuple[type[AbstractConnection], dict[str, Any], ClusterSettings]:
+def _of_client(
+    client: object, timeout: float
+) -> tuple[type[AbstractConnection], dict[str, Any], ClusterSettings]:
     """Return class and arguments of a client's connections, and what it says of a cluster."""
     given: Any = client
     cluster = ClusterSettings()
@@ -83,7 +85,7 @@ def _of_client(client: object) -> tuple[type[AbstractConnection], dict[str, Any]
         raise ConfigurationError(
             f"the ValkeyCache holds a {_name(type(client))}; expected {instead}"
         )
-    connection, arguments = _replaced(given.connection_pool)
+    connection, arguments = _replaced(given.connection_pool, timeout)
     arguments = _handed_through(arguments)
     if isinstance(client, ValkeyCluster):
         # It would have the parser changed, and ask for replicas: both are ours to do.
@@ -101,16 +103,22 @@ def _cluster_settings(client: ValkeyCluster | AsyncValkeyCluster) -> ClusterSett
     )
 
 
-def _replaced(pool: ConnectionPool) -> tuple[type[AbstractConnection], dict[str, Any]]:
+def _replaced(
+    pool: ConnectionPool, timeout: float
+) -> tuple[type[AbstractConnection], dict[str, Any]]:
     """Return the connection class of a user's pool, or ours for it, and the arguments."""
     arguments = pool.connection_kwargs
     asks_ocsp = any(value for name, value in arguments.items() if "ocsp" in name)
     if pool.connection_class is SSLConnection and not asks_ocsp:
         return TlsConnection, arguments
+    if isinstance(pool, SentinelConnectionPool):
+        arguments = {**arguments, "connection_pool": sentinel.asking(pool, timeout)}
     return sentinel.BLOCKING.get(pool.connection_class, pool.connection_class), arguments
 
 
-def _of_async_client(client: object) -> tuple[type[aio.AbstractConnection], dict[str, Any]]:
+def _of_async_client(
+    client: object, timeout: float
+) -> tuple[type[aio.AbstractConnection], dict[str, Any]]:
     """Return the connection class and the arguments of a user's asyncio client.
 
     Raises:
@@ -122,7 +130,7 @@ def _of_async_client(client: object) -> tuple[type[aio.AbstractConnection], dict
         arguments = dict(pool.connection_kwargs)
         if connection in sentinel.ASYNC:
             connection = sentinel.ASYNC[connection]
-            arguments["connection_pool"] = sentinel.in_any_loop(pool)
+            arguments["connection_pool"] = sentinel.asking(pool, timeout)
     elif isinstance(client, AsyncValkeyCluster):
         first = next(iter(client.nodes_manager.startup_nodes.values()))
         connection = first.connection_class

@@ -6,12 +6,14 @@ failover the next connection leads to the new primary.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any, Final
 
+from valkey import Valkey
 from valkey.asyncio import connection as aio
 from valkey.asyncio import sentinel as aio_sentinel
-from valkey.connection import AbstractConnection, Connection
+from valkey.connection import AbstractConnection, Connection, ConnectionPool
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.sentinel import (
     Sentinel,
@@ -21,12 +23,13 @@ from valkey.sentinel import (
 )
 
 from langchain_llmcache._signals import pass_on
+from langchain_llmcache._valkey.addresses import AsyncNamedConnection, NamedConnection
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
 
-class SentinelConnection(Connection):
-    """A blocking connection.
+class _BySentinels(Connection):
+    """What both kinds of blocking connections do.
 
     Args:
         connection_pool: Asks the Sentinels: a pool of valkey-py, or what it gives its connections.
@@ -49,15 +52,19 @@ class SentinelConnection(Connection):
         raise ValkeyConnectionError("no replica can be reached")
 
 
-class SentinelTlsConnection(SentinelConnection, TlsConnection):
+class SentinelConnection(_BySentinels, NamedConnection):
+    """A blocking connection."""
+
+
+class SentinelTlsConnection(_BySentinels, TlsConnection, NamedConnection):
     """A blocking connection with TLS."""
 
 
-class AsyncSentinelConnection(aio.Connection):
+class AsyncSentinelConnection(AsyncNamedConnection, aio.Connection):
     """An asyncio connection. The Sentinels are asked in a thread, in any event loop.
 
     Args:
-        connection_pool: As for ``SentinelConnection``.
+        connection_pool: As for blocking ones.
         arguments: Of a ``Connection``.
     """
 
@@ -95,16 +102,47 @@ ASYNC: Final[dict[type[aio.AbstractConnection], type[aio.AbstractConnection]]] =
 }
 
 
-def in_any_loop(pool: aio_sentinel.SentinelConnectionPool) -> SentinelConnectionPool:
-    """Return a pool that asks the Sentinels of an asyncio one, which belong to one event loop."""
+def asking(
+    pool: SentinelConnectionPool | aio_sentinel.SentinelConnectionPool, seconds: float
+) -> SentinelConnectionPool:
+    """Return a pool that asks the same Sentinels, in threads, and does not wait long for them.
+
+    Args:
+        pool: The user's.
+        seconds: For connecting, all in all.
+    """
     manager = pool.sentinel_manager
-    places = [client.connection_pool.connection_kwargs for client in manager.sentinels]
-    blocking = Sentinel(
-        [(place["host"], place["port"]) for place in places],
-        min_other_sentinels=manager.min_other_sentinels,
-        sentinel_kwargs=manager.sentinel_kwargs,
+    if isinstance(manager, aio_sentinel.Sentinel):  # its clients belong to one event loop
+        places = [client.connection_pool.connection_kwargs for client in manager.sentinels]
+        manager = Sentinel(
+            [(place["host"], place["port"]) for place in places],
+            min_other_sentinels=manager.min_other_sentinels,
+            sentinel_kwargs=manager.sentinel_kwargs,
+        )
+    manager = copy.copy(manager)
+    # One that is silent leaves time for another.
+    share = seconds / max(1, min(2, len(manager.sentinels)))
+    manager.sentinels = [_within(share, client) for client in manager.sentinels]
+    return SentinelConnectionPool(
+        pool.service_name,
+        manager,
+        is_master=pool.is_master,
+        check_connection=pool.check_connection,
     )
-    return SentinelConnectionPool(pool.service_name, blocking, is_master=pool.is_master)
+
+
+def _within(seconds: float, client: Valkey) -> Valkey:
+    """Return a client with the same settings that waits no longer than so."""
+    pool = client.connection_pool
+    own: dict[str, Any] = {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "retry": None,
+        "retry_on_timeout": False,
+        "retry_on_error": [],
+    }
+    settings = {**pool.connection_kwargs, **own}
+    return Valkey(connection_pool=ConnectionPool(pool.connection_class, **settings))
 
 
 def _addresses(pool: Any) -> Iterator[tuple[str, int]]:

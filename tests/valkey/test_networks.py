@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from langgraph_checkpoint_aws import ValkeyCache
+from valkey import Valkey
+from valkey.sentinel import Sentinel
 
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, StoreError
 from langchain_llmcache._valkey import addresses
@@ -326,6 +329,32 @@ async def test_a_name_whose_first_address_says_nothing(
             await half(cache).update(PROMPT, LLM_STRING, answer())
             assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
             assert cache.stats().errors == 1
+
+
+class Telling(Sentinel):
+    """Sentinels that tell a name (``announce-hostnames``)."""
+
+    port: int
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Tell where the primary is."""
+        return NAME, self.port
+
+
+async def test_a_name_that_sentinels_tell(
+    server: Server, half: Halves, name_server: NameServer, begun: list[str]
+) -> None:
+    """Its addresses are tried side by side, too."""
+    sentinel: Any = Telling([(HOST, 1)])  # type: ignore[no-untyped-call]
+    sentinel.port = server.port
+    store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1))
+    store.client = sentinel.master_for("primary")
+    with HangingListener("127.0.0.2", server.port):
+        name_server.hosts = ["127.0.0.2", HOST]
+        async with LLMCache(store, timeout=PATIENT) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+            assert (begun, cache.stats().errors) == (name_server.hosts, 0)
 
 
 async def test_a_name_whose_address_changes(

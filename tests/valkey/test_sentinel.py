@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, ClassVar
@@ -11,12 +12,13 @@ import pytest
 from langgraph_checkpoint_aws import ValkeyCache
 from valkey import Connection, ConnectionPool, Valkey
 from valkey.asyncio import Valkey as AsyncValkey
-from valkey.sentinel import SentinelConnectionPool, SentinelManagedConnection
+from valkey.asyncio.sentinel import Sentinel as AsyncSentinel
+from valkey.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
 from langchain_llmcache import ConfigurationError, LLMCache
 from tests.support.certificates import Certificates
 from tests.support.sentinel import SERVICE, ValkeySentinel
-from tests.support.servers import StartServer, ValkeyServer, speaks_tls, wait_until
+from tests.support.servers import HOST, StartServer, ValkeyServer, speaks_tls, wait_until
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -183,10 +185,29 @@ async def test_no_sentinel_answers(half: Halves, caplog: pytest.LogCaptureFixtur
         cache = LLMCache(ValkeyCache(nobody.sentinel().master_for(SERVICE)))
         assert await found(cache, half) is None
         assert cache.stats().errors == 2
-        assert "do the Sentinels answer" in caplog.text
+        assert "Do the Sentinels answer" in caplog.text
         await cache.aclose()
     finally:
         nobody.close()
+
+
+async def test_a_sentinel_that_says_nothing(own_valkey_server: StartServer, half: Halves) -> None:
+    """The next one is asked within the deadline, whatever the user's own clients would wait."""
+    primary = own_valkey_server()
+    with ValkeySentinel(primary) as watching, socket.create_server((HOST, 0)) as silent:
+        watching.knows_replicas(0)
+        places = [(HOST, silent.getsockname()[1]), (HOST, watching.port)]
+        client = Sentinel(places).master_for(SERVICE)
+        async_client = AsyncSentinel(places).master_for(SERVICE)
+        for more in ({}, {"async_client": async_client}):
+            cache = LLMCache(_holding(client), timeout=1, **more)
+            for _ in range(20):
+                if await found(cache, half):
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                pytest.fail("the other Sentinel was never asked")
+            await cache.aclose()
 
 
 def test_a_sentinel_in_the_place_of_its_client(servers: Servers) -> None:
