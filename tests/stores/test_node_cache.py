@@ -11,26 +11,15 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from enum import Enum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypedDict
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import ormsgpack
 import pytest
-from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
+from langchain_core.messages import AIMessage
 from langgraph.cache.base import BaseCache, FullKey
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import CachePolicy, Command, Interrupt, Send, interrupt
-from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
@@ -422,12 +411,6 @@ async def test_what_is_no_value_is_a_miss(
 # --- values ---
 
 
-class Colour(Enum):
-    """Of our own."""
-
-    RED = "red"
-
-
 @dataclass
 class Point:
     """Of our own."""
@@ -436,130 +419,18 @@ class Point:
     y: int
 
 
-class Person(BaseModel):
-    """Of our own."""
-
-    name: str
-    born: date
-
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
-
-VALUES: list[Any] = [
-    None,
-    True,
-    -1,
-    1.5,
-    float("inf"),
-    "text ☃",
-    b"bytes",
-    bytearray(b"bytes"),
-    [1, [2, {"a": None}]],
-    {"a": {1: "one", None: "nothing"}},
-    {1, 2},
-    frozenset({"a"}),
-    deque([1, 2]),
-    UUID(int=5),
-    Decimal("1.10"),
-    NOW,
-    NOW.date(),
-    time(1, 2, 3, tzinfo=timezone.utc),
-    timedelta(days=1, microseconds=3),
-    ZoneInfo("Europe/Oslo"),
-    ip_address("::1"),
-    Path("a/b"),
-    HumanMessage("hello", id="1"),
-    AIMessage(
-        [{"type": "text", "text": "hello"}],
-        tool_calls=[{"name": "f", "args": {"a": 1}, "id": "1"}],
-        usage_metadata={"input_tokens": 1, "output_tokens": 1, "total_tokens": 2},
-    ),
-    ToolMessage("hello", tool_call_id="1", artifact={"a": 1}),
-    RemoveMessage(id="1"),
-    Document("hello", metadata={"a": 1}),
-    Send("node", {"a": 1}),
-    Command(goto="node", update={"a": 1}),
-]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_values_come_back_as_they_were(value: Any) -> None:
-    """What nodes usually write comes back equal, and of the same class."""
-    serde = NodeSerializer()
-    again = serde.loads_typed(serde.dumps_typed(value))
-    assert again == value
-    assert type(again) is type(value)
-
-
-def test_arrays() -> None:
-    """Arrays come back with their type and shape."""
-    numpy = pytest.importorskip("numpy")
-    array = numpy.arange(6, dtype="float32").reshape(2, 3)
-    again = NodeSerializer().loads_typed(NodeSerializer().dumps_typed({"a": array}))["a"]
-    assert again.dtype == array.dtype
-    assert (again == array).all()
-
-
-@pytest.mark.parametrize("value", [Colour.RED, Point(1, 2), Person(name="Ann", born=NOW.date())])
-def test_classes_of_ones_own(value: Any) -> None:
+def test_classes_of_ones_own() -> None:
     """Objects of other classes are stored only if their class is allowed, and then whole."""
-    with pytest.raises(NotStorableError, match=rf"{type(value).__name__}; list its class"):
-        NodeSerializer().dumps_typed([value])
-    serde = NodeSerializer(allow=[Colour, Point, Person])
-    stored = serde.dumps_typed([value])
-    assert serde.loads_typed(stored) == [value]
+    point = Point(1, 2)
+    with pytest.raises(NotStorableError, match="Point; list its class"):
+        NodeSerializer().dumps_typed([point])
+    serde = NodeSerializer(allow=[Point])
+    stored = serde.dumps_typed([point])
+    assert serde.loads_typed(stored) == [point]
     with pytest.raises(CorruptEntryError):
         NodeSerializer().loads_typed(stored)
     with pytest.raises(ConfigurationError, match="expected classes"):
-        NodeSerializer(allow=[value])
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        object(),
-        lambda: None,
-        "lone \ud800",
-        ValueError("as text"),
-        {"nested": [ValueError("as text")]},
-    ],
-)
-def test_what_would_come_back_as_something_else(value: Any) -> None:
-    """A value that LangGraph's format changes is refused."""
-    with pytest.raises(NotStorableError):
-        NodeSerializer().dumps_typed(value)
-
-
-def extension(code: int, *parts: Any) -> bytes:
-    """Return an object in LangGraph's format."""
-    return ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(parts)))
-
-
-@pytest.mark.parametrize("code", range(8))
-@pytest.mark.parametrize(
-    ("module", "name", "argument"),
-    [
-        ("os", "system", "touch poisoned"),
-        ("os", "mkdir", ["poisoned"]),
-        ("subprocess", "run", {"args": ["touch", "poisoned"]}),
-        ("builtins", "eval", "open('poisoned', 'w')"),
-        ("pathlib", "Path", "poisoned"),
-    ],
-)
-def test_poison_runs_no_code(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    code: int,
-    module: str,
-    name: str,
-    argument: Any,
-) -> None:
-    """A value that names a function is unreadable, and the function is not called."""
-    monkeypatch.chdir(tmp_path)
-    for parts in ((module, name, argument), (module, name, argument, "touch")):
-        with pytest.raises(CorruptEntryError):
-            NodeSerializer().loads_typed(("msgpack", extension(code, *parts)))
-    assert list(tmp_path.iterdir()) == []
+        NodeSerializer(allow=[point])  # type: ignore[list-item]
 
 
 async def test_a_node_that_writes_something_else(
@@ -598,44 +469,6 @@ def test_allowing_classes_keeps_the_answers(server: Server) -> None:
         plain.update(PROMPT, LLM_STRING, answer())
     with LLMCache.from_url(server.url, serde=NodeSerializer(allow=[Point])) as cache:
         assert cache.lookup(PROMPT, LLM_STRING) is not None
-
-
-class _Reversing(SerializerProtocol):
-    """Stands for a cipher."""
-
-    def __init__(self) -> None:
-        self.inner = NodeSerializer()
-
-    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        """Seal."""
-        kind, data = self.inner.dumps_typed(obj)
-        return f"{kind}+reversed", data[::-1]
-
-    def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Open."""
-        kind, plus, name = data[0].partition("+")
-        if name != "reversed":
-            raise ValueError(plus)
-        return self.inner.loads_typed((kind, data[1][::-1]))
-
-
-async def test_values_are_sealed_too(make: Make, kind: str) -> None:
-    """What seals answers seals values; one that cannot be opened is a miss."""
-    sealed = make(serde=_Reversing())
-    await Half(kind, sealed.store).set({ONE: ("a secret", None)})
-    assert await Half(kind, sealed.store).get([ONE]) == {ONE: "a secret"}
-    sealed.update(PROMPT, LLM_STRING, answer())
-    assert texts(sealed.lookup(PROMPT, LLM_STRING)) == ["A promise with a date."]
-
-
-def test_langgraphs_encryption(server: Server) -> None:
-    """LangGraph's ``EncryptedSerializer`` keeps values from who can read the store."""
-    pytest.importorskip("Crypto")
-    serde = EncryptedSerializer.from_pycryptodome_aes(key=b"0123456789abcdef")
-    with LLMCache.from_url(server.url, serde=serde) as cache, server.client() as client:
-        cache.store.set({ONE: ({"text": "a secret"}, None)})
-        assert cache.store.get([ONE]) == {ONE: {"text": "a secret"}}
-        assert b"a secret" not in client.get(client.keys()[0])
 
 
 def test_an_empty_store_is_a_cache() -> None:

@@ -255,10 +255,12 @@ def test_what_is_sealed_is_not_readable(
 
 
 def test_a_forger_without_the_key_learns_nothing_by_importing() -> None:
-    """Reading a forged value imports no module that it names."""
+    """Reading a forged value imports no module and calls no function that it names."""
     sys.modules.pop("antigravity", None)
     for code in range(20):
-        for parts in (("antigravity", "geohash", 1), ["antigravity.geohash", 1]):
-            with contextlib.suppress(Exception):
-                NodeSerializer().loads_typed(("msgpack", extension(code, *parts)))
+        for module, name in (("antigravity", "geohash"), (__name__, "spring")):
+            for parts in ((module, name, 1), (module, name, (), "x"), (f"{module}.{name}", 1)):
+                with contextlib.suppress(Exception):
+                    NodeSerializer().loads_typed(("msgpack", extension(code, *parts)))
     assert "antigravity" not in sys.modules
+    assert not Trap.sprung

@@ -707,11 +707,6 @@ class ValkeyClusterServers:
         """URL of the first node: the one endpoint that an application is given."""
         return self.nodes[0].url
 
-    @property
-    def urls(self) -> list[str]:
-        """URLs of all nodes."""
-        return [node.url for node in self.nodes]
-
     def client(self, **options: Any) -> Any:
         """A new ``ValkeyCluster``, bytes in and out; ``options`` are valkey-py's."""
         certificates = self.nodes[0].certificates

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
-import ssl
 import time
 
 import pytest
 from valkey import exceptions as errors
 
 from tests.support import ROOT, servers
-from tests.support.certificates import Certificates, KeyPair
+from tests.support.certificates import Certificates
 from tests.support.proxy import (
     BlackHole,
     Delay,
@@ -20,7 +18,6 @@ from tests.support.proxy import (
     FaultProxy,
     Garbage,
     HangingListener,
-    NotValkey,
     Pass,
     Refuse,
     Reset,
@@ -201,24 +198,6 @@ def test_taken_port_is_no_failure(
     assert own_valkey_server().port != first.port
 
 
-def test_own_server_listens_on_a_unix_socket(own_valkey_server: StartServer) -> None:
-    """``unix_url`` reaches the same data as the port."""
-    server = own_valkey_server(unix_socket=True)
-    Server(server.unix_url).client().set("a", 1)
-    assert server.client().get("a") == b"1"
-
-
-def test_server_can_be_met_while_it_loads(own_valkey_server: StartServer) -> None:
-    """``restart(loaded=False)`` returns while clients are told LOADING."""
-    server = own_valkey_server("key-load-delay 2000", "loading-process-events-interval-bytes 1024")
-    client = server.client()
-    client.mset({f"key-{number}": "x" * 1000 for number in range(2_000)})
-    client.save()
-    server.restart(loaded=False)
-    with pytest.raises(errors.BusyLoadingError):
-        server.client().get("key-1")
-
-
 # ---------------------------------------------------------------------------- TLS
 
 
@@ -230,37 +209,6 @@ def test_own_server_speaks_tls(own_valkey_server: StartServer, certificates: Cer
     assert client.ping()
     with pytest.raises(errors.ConnectionError):
         Server(server.url).client().ping()  # does not know the authority
-
-
-def test_own_server_demands_client_certificates(
-    own_valkey_server: StartServer, certificates: Certificates
-) -> None:
-    """With ``client_certificates=True`` a client without one is turned away."""
-    server = own_valkey_server(certificates=certificates, client_certificates=True)
-    assert server.client().ping()
-    with pytest.raises(errors.ConnectionError):
-        server.client(ssl_certfile=None, ssl_keyfile=None).ping()
-
-
-@pytest.mark.parametrize(
-    ("flaw", "words"),
-    [
-        ("expired", "certificate has expired"),
-        ("other_host", "[mM]ismatch|not valid for"),
-        ("unknown", "unable to get local issuer certificate|self[- ]signed"),
-    ],
-)
-def test_bad_certificates_are_bad(
-    own_valkey_server: StartServer, certificates: Certificates, flaw: str, words: str
-) -> None:
-    """Each bad certificate is refused by a client that checks, for its own reason."""
-    pair: KeyPair = getattr(certificates, flaw)
-    server = own_valkey_server(certificates=certificates, key_pair=pair)
-    with (
-        socket.create_connection((HOST, server.port), timeout=5) as plain,
-        pytest.raises(ssl.SSLCertVerificationError, match=words),
-    ):
-        certificates.context().wrap_socket(plain, server_hostname=HOST)
 
 
 # ---------------------------------------------------------------------------- a cluster
@@ -283,48 +231,6 @@ def test_cluster_serves_and_fails_over(valkey_cluster: StartCluster) -> None:
     lost.start()
     cluster.wait_until_whole()
     assert not cluster.is_primary(lost)
-    client.close()
-
-
-def test_cluster_moves_slots_with_their_keys(valkey_cluster: StartCluster) -> None:
-    """Slots move live: every key is still there, and the target serves more slots."""
-    cluster = valkey_cluster(primaries=2)
-    client = cluster.client()
-    for number in range(300):
-        client.set(f"key-{number}", number)
-    source, target = cluster.primaries
-    before = cluster.slots_of(target)
-    moved = cluster.move_slots(source, target, 100)
-    assert len(moved) == 100
-    assert cluster.slots_of(target) == before + 100
-    assert all(client.get(f"key-{number}") == str(number).encode() for number in range(300))
-    client.close()
-
-
-def test_cluster_restarts_as_a_whole(valkey_cluster: StartCluster) -> None:
-    """All nodes killed and started again form the same cluster, empty."""
-    cluster = valkey_cluster(primaries=3)
-    ports = [node.port for node in cluster.nodes]
-    client = cluster.client()
-    client.set("a", 1)
-    client.close()
-    cluster.restart()
-    assert [node.port for node in cluster.nodes] == ports
-    client = cluster.client()
-    assert client.get("a") is None
-    client.close()
-
-
-def test_cluster_speaks_tls_with_a_password(
-    valkey_cluster: StartCluster, certificates: Certificates
-) -> None:
-    """TLS among clients and nodes alike, with one password for all, replicas included."""
-    cluster = valkey_cluster(primaries=2, replicas=1, certificates=certificates, password="secret")
-    client = cluster.client()
-    for number in range(20):
-        client.set(f"key-{number}", number)
-    assert cluster.nodes[0].client().dbsize() > 0
-    assert cluster.nodes[1].client().dbsize() > 0
     client.close()
 
 
@@ -375,17 +281,6 @@ def test_proxy_resets(fault_proxy: FaultProxy) -> None:
     assert Server(fault_proxy.url).client().ping()
 
 
-def test_proxy_cuts_once(fault_proxy: FaultProxy) -> None:
-    """``cut`` resets what is open; new connections live."""
-    with socket.create_connection((HOST, fault_proxy.port), timeout=5) as waiting:
-        waiting.sendall(b"PING\r\n")
-        assert waiting.recv(100) == b"+PONG\r\n"
-        fault_proxy.cut()
-        with pytest.raises(ConnectionResetError):
-            waiting.recv(100)
-    assert Server(fault_proxy.url).client().ping()
-
-
 def test_proxy_garbles(fault_proxy: FaultProxy) -> None:
     """``Garbage`` answers in no protocol."""
     with (
@@ -431,14 +326,6 @@ def test_proxy_refuses_and_listens_again(fault_proxy: FaultProxy) -> None:
     assert Server(fault_proxy.url).client().ping()
 
 
-def test_proxy_changes_what_is_behind_it(fault_proxy: FaultProxy) -> None:
-    """A change of ``upstream`` replaces the server by something else, at the same address."""
-    with NotValkey() as other:
-        fault_proxy.upstream = other.port
-        with pytest.raises((errors.ConnectionError, errors.InvalidResponse)):
-            Server(fault_proxy.url).client().ping()
-
-
 # ---------------------------------------------------------------------------- other listeners
 
 
@@ -446,13 +333,3 @@ def test_connects_to_a_full_queue_hang() -> None:
     """A connect to ``HangingListener`` neither succeeds nor fails."""
     with HangingListener() as listener, pytest.raises(TimeoutError):
         socket.create_connection((HOST, listener.port), timeout=0.3)
-
-
-def test_not_valkey_answers_in_http() -> None:
-    """``NotValkey`` is a listener that speaks something else."""
-    with (
-        NotValkey() as other,
-        contextlib.closing(Server(other.url).client()) as client,
-        pytest.raises((errors.ConnectionError, errors.InvalidResponse)),
-    ):
-        client.ping()
