@@ -377,7 +377,7 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         2,
     )
     assert "llmcache export" in said
-    assert "Give a file, or --from" in cli.error_line(cli.run("import", "--url", url), 2)
+    assert "Give either a file or --from" in cli.error_line(cli.run("import", "--url", url), 2)
 
 
 def test_nothing_but_unreadable_answers_is_a_failure(tmp_path: Path) -> None:
