@@ -51,6 +51,10 @@ class Found:
     refuted: float | None
 
 
+class NoSearchError(Exception):
+    """The place where questions lie cannot be searched; the text says why, and what to do."""
+
+
 class Index(Protocol):
     """Questions by their embeddings, and the evidence on them. Any of these may raise anything."""
 

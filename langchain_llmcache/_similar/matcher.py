@@ -18,10 +18,11 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.ports import Match, Question
+from langchain_llmcache._insight.errors import remedy_for, sentence
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.embedding import Embedder, EmbeddingFailedError, cosine
 from langchain_llmcache._similar.evidence import REFUTED, ObservedError, may_serve
-from langchain_llmcache._similar.index import Found, Index, Item
+from langchain_llmcache._similar.index import Found, Index, Item, NoSearchError
 from langchain_llmcache._similar.question import is_more_than_text
 from langchain_llmcache._similar.texts import LONGEST, Signature, refusal, signature
 from langchain_llmcache.similar import Similar, SimilarStats
@@ -95,6 +96,7 @@ class Memory:
         self._outcomes: dict[str, tuple[float, str]] = {}
         self._serving: dict[str, bool] = {}
         self._latest: ObservedError = ObservedError(0, 0)
+        self._said: set[str] = set()
 
     def signature(self, text: str) -> Signature:
         """Return what decides what a text asks."""
@@ -108,6 +110,21 @@ class Memory:
             else:
                 self._counts[what] += 1
         self.told(what if reason is None else f"{what}: {reason}", asked)
+
+    def failed(self, asked: Question, error: Exception) -> None:
+        """Count a question that could not be matched, and log each reason once."""
+        reason = _name(error)
+        self.count("failed", asked, reason)
+        with self._lock:
+            if reason in self._said:
+                return
+            self._said.add(reason)
+        _LOG.warning(
+            "near-identical prompts: a question could not be matched, exact matching goes on: %s. "
+            "%s (each reason is logged once; stats().similar.failed counts)",
+            reason,
+            sentence(remedy_for(error) or _what_to_do(error)),
+        )
 
     def expect(self, asked: Question, awaited: _Awaited) -> None:
         """Keep what a lookup found out until the answer is there."""
@@ -220,7 +237,7 @@ class Matching:
             serve = match is not None and await self._may_serve(asked, match)
         except Exception as error:  # noqa: BLE001 - matching is never in the way
             pass_on(error)
-            memory.count("failed", asked, _name(error))
+            memory.failed(asked, error)
             if memory.monotonic() - began < _SLOW:
                 memory.breaker.succeeded()
             else:
@@ -266,7 +283,7 @@ class Matching:
             await self._index.add(item, lifetime)
         except Exception as error:  # noqa: BLE001 - likewise
             pass_on(error)
-            memory.count("failed", asked, _name(error))
+            memory.failed(asked, error)
 
     def _kin(self, asked: Question) -> str:
         """Return what questions that may match have in common: all else, and their embedder."""
@@ -279,7 +296,9 @@ class Matching:
         """Return the nearest question that may share its answer."""
         memory = self._memory
         for candidate in found:
-            if candidate.similarity < memory.similar.min_similarity:
+            if (
+                not candidate.similarity >= memory.similar.min_similarity
+            ):  # a forged one is no number
                 break
             if candidate.path == asked.path:
                 continue
@@ -353,6 +372,15 @@ class Matching:
         return cosine(*vectors) >= _AGREE
 
 
+def _what_to_do(error: Exception) -> str:
+    if isinstance(error, EmbeddingFailedError):
+        return "See whether the embedder answers by itself, or give it more time: Similar(timeout=)"
+    if isinstance(error, NoSearchError):
+        return "Load the module into the server, or leave similar= out"
+    return "`llmcache doctor` looks at the store and its search module"
+
+
 def _name(error: Exception) -> str:
     # Our own says why, and no text; any other may repeat the question.
-    return str(error) if isinstance(error, EmbeddingFailedError) else type(error).__name__
+    is_ours = isinstance(error, (EmbeddingFailedError, NoSearchError))
+    return str(error) if is_ours else type(error).__name__

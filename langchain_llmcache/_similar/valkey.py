@@ -8,7 +8,6 @@ on.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -17,12 +16,11 @@ from valkey.exceptions import ResponseError
 
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
-from langchain_llmcache._similar.index import Found, Item
+from langchain_llmcache._similar.index import Found, Item, NoSearchError
 from langchain_llmcache._similar.texts import Signature
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.router import Router
 
-_LOG = logging.getLogger("langchain_llmcache")
 # Seconds after which a server that had no search module is asked again.
 _ASK_AGAIN: Final = 60.0
 # Seconds for which the outcomes of a scope are kept after the latest one.
@@ -31,17 +29,11 @@ _OUTCOMES_LIVE: Final = 90 * 86_400
 _AUDITED: Final = (
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end "
     "if ARGV[2] == '1' then return redis.call('HINCRBY', KEYS[1], 'audits', 1) end "
-    "local known = tonumber(redis.call('HGET', KEYS[1], 'refuted') or '-1') "
+    "local known = tonumber(redis.call('HGET', KEYS[1], 'refuted') or '-1') or -1 "
     "if tonumber(ARGV[1]) > known then redis.call('HSET', KEYS[1], 'refuted', ARGV[1]) end return 1"
 )
+_NO_MODULE: Final = "the server has no search module (valkey-search, RediSearch)"
 _FIELDS: Final = ("distance", "path", "signature", "text", "audits", "refuted")
-
-
-class NoSearchModuleError(Exception):
-    """The server has no search module."""
-
-    def __init__(self) -> None:
-        super().__init__("the server has no search module (valkey-search, RediSearch)")
 
 
 class ValkeyIndex:
@@ -104,8 +96,15 @@ class ValkeyIndex:
 
     async def outcomes(self, scope: str) -> str:
         kept = self._outcomes(scope)
-        reply = await self._router.send(kept, ("LRANGE", kept, 0, -1))
-        return b"".join(reply).decode("ascii", "replace")
+        try:
+            reply = await self._router.send(kept, ("LRANGE", kept, -WINDOW, -1))
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            # Not ours, and in the way: without outcomes, all starts anew.
+            _check(await self._router.together([(kept, ("UNLINK", kept))]))
+            return ""
+        return b"".join(reply).decode("ascii", "replace")[-WINDOW:]
 
     async def drop(self, path: str) -> None:
         name = self._name(path)
@@ -124,7 +123,7 @@ class ValkeyIndex:
         if size in self._made:
             return
         if time.monotonic() < self._no_module_until:
-            raise NoSearchModuleError
+            raise NoSearchError(_NO_MODULE)
         index = self._index(size)
         create = (
             "FT.CREATE", index, "ON", "HASH", "PREFIX", 1, f"{self._prefix}similar:",
@@ -141,13 +140,8 @@ class ValkeyIndex:
     def _explained(self, error: ResponseError) -> Exception:
         if "unknown command" not in str(error).lower():
             return error
-        if self._no_module_until == float("-inf"):
-            _LOG.warning(
-                "near-identical prompts: the server has no search module (valkey-search, RediSearch); "
-                "exact matching goes on"
-            )
         self._no_module_until = time.monotonic() + _ASK_AGAIN
-        return NoSearchModuleError()
+        return NoSearchError(_NO_MODULE)
 
     def _index(self, size: int) -> str:
         return f"{self._prefix}similar-{size}"

@@ -192,8 +192,10 @@ def test_clearing_and_deleting_cover_questions(make: Any) -> None:
     assert half.ask(ALSO) == {}
 
 
-def test_a_failing_embedder_is_a_miss(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact matching goes on."""
+def test_a_failing_embedder_is_a_miss(
+    make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exact matching goes on; one line says so, without what the embedder said."""
     half = make()
 
     def fail(*_: Any) -> Any:
@@ -202,7 +204,11 @@ def test_a_failing_embedder_is_a_miss(make: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(WordEmbeddings, "embed_documents", fail)
     assert half.ask(ASKED) == {}
     assert half.ask(ASKED)["hit"] is True
+    assert half.ask(ALSO) == {}
     assert half.cache.stats().similar.failed
+    [line] = [record.getMessage() for record in caplog.records if "near" in record.getMessage()]
+    assert "exact matching goes on: the embedder failed (RuntimeError). See whether" in line
+    assert "password" not in caplog.text
 
 
 def test_an_exact_hit_embeds_nothing(make: Any) -> None:

@@ -144,6 +144,51 @@ async def test_a_cluster_without_the_module(
     await cache.aclose()
 
 
+async def test_only_searches_fail(
+    searching: Any, half: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says so and what to do, without a text; exact hits go on."""
+    server = searching(users=acl.rules(acl.SIMILAR.replace("+ft.search ", "")))
+    cache = cache_at(server.url_for(*acl.MINIMAL_USER))
+    both = half(cache)
+    for number in range(3):
+        asked = prompt(f"{ASKED} {number}")
+        assert await both.lookup(asked, LLM_STRING) is None
+        await both.update(asked, LLM_STRING, answer(str(number)))
+        assert texts(await both.lookup(asked, LLM_STRING)) == [str(number)]
+    [line] = [said for said in caplog.messages if said.startswith("near-identical")]
+    assert "could not be matched, exact matching goes on: NoPermissionError. " in line
+    assert "ACL SETUSER" in line
+    assert "password" not in line
+    await cache.aclose()
+
+
+@pytest.mark.parametrize("foreign", ["a text", "a list of something else"])
+async def test_evidence_of_the_wrong_type_is_mended(
+    search_server: ValkeyServer, half: Any, foreign: str
+) -> None:
+    """What is in its place is removed, or read as far as it may be ours; matches are served."""
+    search_server.flush()
+    first, cache = cache_at(search_server.url), cache_at(search_server.url)
+    await half(first).update(prompt(ASKED), LLM_STRING, answer())
+    await learned(half(first), first)
+    await first.aclose()
+    with search_server.client() as client:
+        [question] = client.keys("llm_cache:similar:*")
+        scope = question.decode().removeprefix("llm_cache:similar:").rpartition("/")[0]
+        evidence = f"llm_cache:similar-outcomes:{scope}"
+        if foreign == "a text":
+            client.set(evidence, "x")
+        else:
+            client.rpush(evidence, *("\xff" * 1000 for _ in range(1000)))
+        await learned(half(cache), cache)
+        assert client.exists(evidence) == (foreign != "a text")
+    stats = cache.stats().similar
+    assert stats is not None
+    assert (stats.serving, stats.failed) == (True, 0)
+    await cache.aclose()
+
+
 @pytest.fixture(params=["valkey", "sqlite"])
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where many caches lie."""
