@@ -511,7 +511,8 @@ def of_missing_file(path: Path) -> Findings:
     elif not os.access(folder, os.W_OK):
         yield Finding("file", "problem", f"this user may not write to {folder}", "use another path")
     else:
-        yield Finding("file", "note", f"{path} does not exist yet; the first answer makes it")
+        said = "holds no cache" if path.exists() else "does not exist"
+        yield Finding("file", "note", f"{path} {said} yet; the first answer makes it")
 
 
 def of_file(path: Path, store: SqliteAdministration) -> Findings:

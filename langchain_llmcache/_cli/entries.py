@@ -151,7 +151,7 @@ def show(
         [found] = _found(store, [key], scope_of(namespace, None))
         held = next(store.read([found]), None)
         if held is None:
-            fail(f"the entry {found.path} is gone.")
+            fail(f"the entry {found.path} has expired meanwhile, or is not a text.")
         if held.is_lease:
             fail(
                 f"{found.path} holds no answer yet: another process is asking the model right now."

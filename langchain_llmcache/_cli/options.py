@@ -104,8 +104,10 @@ class StoreChoice:
 
     @property
     def is_missing(self) -> bool:
-        """Whether it is a file that does not exist yet."""
-        return self.file is not None and not self.file.exists()
+        """Whether it is a file that does not exist yet, or holds no cache yet."""
+        from langchain_llmcache._stores.admin import holds_cache
+
+        return self.file is not None and not holds_cache(self.file)
 
     def settings(self) -> ConnectionSettings:
         """Return how to connect to the server.

@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
@@ -128,12 +128,12 @@ def open_administration(
         url: As for ``LLMCache.from_url``.
         prefix: Likewise.
         timeout: Seconds that a batch may take.
-        must_exist: Whether a file that is not there is an error.
+        must_exist: Whether a file that is not there, or holds no cache, is an error.
 
     Raises:
         ConfigurationError: the URL or the prefix is not understood, or an extra is missing.
         UnsupportedOperationError: it is ``memory://``.
-        StoreError: the file is not there.
+        StoreError: the file is not there, or holds no cache.
     """
     opened = open_url(url, prefix=prefix, timeout=timeout)
     store: Any = opened.blocking.entries
@@ -148,11 +148,24 @@ def open_administration(
         from langchain_llmcache._stores.sqlite import SqliteStore
 
         path = file_of(split(url))
-        if must_exist and not Path(path).exists():
-            msg = f"there is no file {path}"
-            raise StoreError(msg)
+        if must_exist and not holds_cache(Path(path)):
+            what = "cache in the file" if Path(path).exists() else "file"
+            raise StoreError(f"there is no {what} {path}")
         return SqliteAdministration(SqliteStore(path=path, timeout=timeout), opened.prefix)
     return ValkeyAdministration(store.router, opened.prefix, opened.close)
+
+
+def holds_cache(path: Path) -> bool:
+    """Tell whether there is a file, empty or with a cache. Opened as a store, others would get one."""
+    if not path.exists():
+        return False
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            names = [name for [name] in connection.execute("SELECT name FROM sqlite_master")]
+            return not names or "cache" in names
+    except sqlite3.Error:
+        return True  # what is wrong with it is told when it is opened
 
 
 def administer_server(settings: ConnectionSettings, prefix: str) -> Administration:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -511,3 +513,17 @@ def test_sizes_and_texts_read_well() -> None:
         "0 B", "999 B", "1.2 kB", "5.6 MB", "7.0 TB",
     ]  # fmt: skip
     assert harmless("a\tb\nc\x1b[31m\x9b\u2028é\r") == "a\tb\nc [31m  é "
+
+
+@pytest.mark.parametrize("command", ["ls", "stats", "doctor", "clear"])
+def test_the_file_of_another_program_is_left_as_it_is(command: str, tmp_path: Path) -> None:
+    """It is only looked into: no table of ours is made there."""
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    before = path.read_bytes()
+    result = cli.run(
+        command, *(("--yes",) if command == "clear" else ()), "--url", f"sqlite:///{path}"
+    )
+    assert (result.exit_code, path.read_bytes()) == (0 if command == "doctor" else 1, before)
+    assert "no cache" in result.output
