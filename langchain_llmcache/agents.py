@@ -33,6 +33,7 @@ from langchain_llmcache._stores.tool_results import (
     kept,
     key_of_result,
     results_of,
+    state_of,
 )
 from langchain_llmcache.cache import LLMCache
 from langchain_llmcache.errors import ConfigurationError
@@ -200,7 +201,7 @@ class CacheMiddleware(_Middleware):
 
     def _identity(self, tool: BaseTool) -> str | None:
         """Return what tells a tool; None if its results depend on more."""
-        told = (tool.name, tool.description, id(tool.args_schema))
+        told = (tool.name, tool.description, id(tool.args_schema), state_of(tool))
         identity: str | None = self._known(
             self._tools, tool, told, lambda: None if depends_on_more(tool) else identity_of(tool)
         )

@@ -1,67 +1,140 @@
-"""What classes of functions are made of: of those, a name says too little.
+"""What code is made of, where its name says too little: it may have been made with something.
 
-A function that defines a class defines another one each time. Those that are alive can be seen;
-one that is gone, or is in another process, is told by its code and by what that refers to.
+A function that defines a class, or another function, defines another one each time. It is told by
+its code and by what that refers to: plain values, other functions, and the texts that objects
+hold. What the code changes itself (a counter, a log) tells nothing.
 
-Rule of this file: what it finds is what was there when a class was first looked at.
+Rule of this file: it reads what is there, and calls nothing of it.
 """
 
 from __future__ import annotations
 
+import dis
 import types
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from langchain_llmcache._request.canonical import is_importable, is_plain, tagged
+from langchain_llmcache._request.canonical import is_importable, is_plain, path_of, tagged
+from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._request.llm_strings import as_bytes
+from langchain_llmcache._signals import pass_on
 
 _KNOWN: Final[WeakKeyDictionary[type, bytes]] = WeakKeyDictionary()
+# How code changes what it refers to.
+_STORES: Final = frozenset({"DELETE_SUBSCR", "STORE_SUBSCR"})
+_MUTATORS: Final = frozenset(
+    {"add", "append", "appendleft", "clear", "extend", "insert", "pop", "popleft", "remove"}
+    | {"setdefault", "update"}
+)
 
 
 def body_of(cls: type) -> bytes:
-    """Return the code and the data of a class, and of those above that no import leads to."""
+    """Return the code and the data of a class, and of those above that no import leads to.
+
+    What is returned of a class stays the same, whatever its code refers to later.
+    """
     if cls not in _KNOWN:
-        seen: set[int] = set()
+        told = Told()
         parts = [
             as_bytes(part)
             for base in cls.__mro__
             if not is_importable(base)
             for name, item in sorted(vars(base).items())
-            for part in (name, *_of_item(name, item, seen))
+            for part in (name, *told.by_member(name, item))
         ]
         _KNOWN[cls] = tagged(b"+", *parts)
     return _KNOWN[cls]
 
 
-def _of_item(name: str, item: Any, seen: set[int]) -> Iterator[str]:
-    if isinstance(item, (property, cached_property)):
-        item = getattr(item, "fget", None) or getattr(item, "func", None)
-    item = getattr(item, "__func__", item)
-    if isinstance(item, types.FunctionType):
-        if id(item) not in seen:
-            seen.add(id(item))
-            yield from _of_code(item.__code__)
-            held = (*map(_content, item.__closure__ or ()), item.__defaults__, item.__kwdefaults__)
-            for each in held:
-                yield from _of_item("", each, seen)
-    elif not name.startswith("__") and is_plain(item):
-        yield repr(item)
+class Told:
+    """What tells one thing, with all that is in it, as texts."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def by_member(self, name: str, item: Any) -> Iterator[str]:
+        """Yield what tells an attribute of a class."""
+        if isinstance(item, property):
+            item = item.fget
+        elif isinstance(item, cached_property):
+            item = item.func
+        elif isinstance(item, (classmethod, staticmethod)):
+            item = item.__func__
+        if isinstance(item, types.FunctionType) or (not name.startswith("__") and is_plain(item)):
+            yield from self.by(item)
+
+    def by(self, item: Any) -> Iterator[str]:
+        """Yield what tells a function, an object or a plain value."""
+        if is_plain(item):
+            yield f"{type(item).__name__} {item!r}"
+        elif id(item) not in self._seen:
+            self._seen.add(id(item))
+            if isinstance(item, types.FunctionType):
+                yield from self._by_function(item)
+            elif isinstance(item, (types.MethodType, partial, tuple)):
+                for part in _parts(item):
+                    yield from self.by(part)
+            elif isinstance(item, type):
+                yield path_of(item)
+            elif not isinstance(item, types.ModuleType):
+                yield path_of(type(item))
+                yield from _texts_of(item)
+
+    def _by_function(self, function: types.FunctionType) -> Iterator[str]:
+        yield path_of(function)
+        yield from self.by(getattr(function, "__wrapped__", None))
+        if not is_importable(function):
+            yield from _by_code(function.__code__)
+        stored, changes = _changed_by(function.__code__)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        held = [_content(cell) for name, cell in cells if name not in stored]
+        for item in (*held, *(function.__defaults__ or ()), function.__kwdefaults__):
+            if not changes or not isinstance(item, (list, dict, set)):
+                yield from self.by(item)
 
 
-def _of_code(code: types.CodeType) -> Iterator[str]:
+def _parts(item: Any) -> tuple[Any, ...]:
+    if isinstance(item, types.MethodType):
+        return item.__func__, item.__self__
+    return (item.func, *item.args, *item.keywords.items()) if isinstance(item, partial) else item
+
+
+def _texts_of(item: object) -> Iterator[str]:
+    """Yield the texts that an object holds, without credentials: whose it is, or of which place."""
+    for name, value in sorted(getattr(item, "__dict__", {}).items()):
+        if isinstance(value, str) and not is_credential(name, value):
+            yield f"{name} {value!r}"
+
+
+def _by_code(code: types.CodeType) -> Iterator[str]:
     yield code.co_code.hex()
     yield repr(code.co_names)
     for value in code.co_consts:
         if isinstance(value, types.CodeType):
-            yield from _of_code(value)
+            yield from _by_code(value)
         elif is_plain(value):
             yield repr(value)
+
+
+def _changed_by(code: types.CodeType) -> tuple[set[str], bool]:
+    """Return the outer variables that code stores, and whether it may change a container."""
+    steps = list(dis.get_instructions(code))
+    stored = {step.argval for step in steps if step.opname == "STORE_DEREF"}
+    changes = not _MUTATORS.isdisjoint(code.co_names) or any(
+        step.opname in _STORES for step in steps
+    )
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            of_inner, inner_changes = _changed_by(inner)
+            stored, changes = stored | of_inner, changes or inner_changes
+    return stored, changes
 
 
 def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # nothing yet
+    except ValueError as error:  # nothing yet
+        pass_on(error)
         return None

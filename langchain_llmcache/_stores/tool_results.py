@@ -6,11 +6,10 @@ A result belongs to one tool: its name alone says little, because two agents may
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -19,7 +18,9 @@ from langgraph.cache.base import BaseCache as LangGraphCache
 from langgraph.cache.base import FullKey
 
 from langchain_llmcache._request.asking import Asked
-from langchain_llmcache._signals import pass_on
+from langchain_llmcache._request.bodies import Told
+from langchain_llmcache._request.canonical import is_plain
+from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._stores.turns import Turns
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 TOOLS: Final = "llmcache-tools"
 # Characters of a tool's name in its namespace, for those who look at keys.
 _NAME_SHOWN: Final = 64
-# Values of which a function may have been made, and which tell it from its like.
-_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None))
 
 
 class Results(NamedTuple):
@@ -79,7 +78,7 @@ def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> F
 
 
 def identity_of(tool: BaseTool) -> str:
-    """Return what identifies a tool: where its code is, and how it is described to the model.
+    """Return what identifies a tool: its code, what that was made with, and its description.
 
     Raises:
         Exception: if its schema is no JSON data.
@@ -87,45 +86,37 @@ def identity_of(tool: BaseTool) -> str:
     schema: Any = tool.tool_call_schema
     if not isinstance(schema, Mapping):
         schema = schema.model_json_schema()
-    code = [list(_code(each)) for each in _functions(tool)]
-    told = json.dumps([tool.name, tool.description, schema, code], sort_keys=True)
+    code = [list(Told().by(each)) for each in _functions(tool)]
+    told = json.dumps([tool.name, tool.description, schema, code, state_of(tool)], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _functions(tool: BaseTool) -> list[Callable[..., Any]]:
+def state_of(tool: BaseTool) -> str:
+    """Return what a tool of a class of its own holds: which index, which tenant."""
+    names = type(tool).model_fields.keys() - _fields_of_cores()
+    values = {
+        **{name: tool.__dict__.get(name) for name in names},
+        **(tool.__pydantic_private__ or {}),
+    }
+    told = {
+        name: value
+        for name, value in sorted(values.items())
+        if is_plain(value) and not is_credential(name, value)
+    }
+    others = {name: value for name, value in sorted(values.items()) if not is_plain(value)}
+    return repr([told, *(part for value in others.values() for part in Told().by(value))])
+
+
+@functools.cache
+def _fields_of_cores() -> frozenset[str]:
+    from langchain_core.tools import StructuredTool, Tool
+
+    return frozenset({*StructuredTool.model_fields, *Tool.model_fields})
+
+
+def _functions(tool: BaseTool) -> list[Any]:
     given = [getattr(tool, "func", None), getattr(tool, "coroutine", None)]
     return [each for each in given if callable(each)] or [type(tool)]
-
-
-def _code(function: Any) -> Iterator[str]:
-    """Yield where a function stands, and the plain values that it was made with."""
-    function = inspect.unwrap(function)
-    while isinstance(function, partial):
-        yield from _told([*function.args, *function.keywords.items()])
-        function = inspect.unwrap(function.func)
-    owner = getattr(function, "__self__", None)
-    if owner is not None:
-        yield f"{type(owner).__module__}.{type(owner).__qualname__}"
-    yield str(getattr(function, "__module__", ""))
-    yield str(getattr(function, "__qualname__", type(function).__qualname__))
-    yield from _told([_content(cell) for cell in getattr(function, "__closure__", None) or ()])
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError as error:  # not filled yet
-        pass_on(error)
-        return None
-
-
-def _told(values: list[Any]) -> Iterator[str]:
-    """Yield plain values, as text. What can change, or has no text, is not asked."""
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _told(list(value))
-        elif type(value) in _PLAIN:
-            yield f"{type(value).__name__} {value!r}"
 
 
 def kept(result: object) -> ToolMessage | None:

@@ -150,6 +150,49 @@ class OtherSearchTool(SearchTool):
         return f"{q} in another class"
 
 
+class PlacedTool(BaseTool):
+    """A tool with fields."""
+
+    name: str = "search"
+    description: str = "Search."
+    place: str = ""
+    places: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+    index: Any = None
+    _hidden: str = PrivateAttr(default="")
+
+    def _run(self, q: str) -> str:
+        return f"{q} in {self.place} {self.places} {vars(self.index or self)} {self._hidden}"
+
+
+def hidden(place: str) -> PlacedTool:
+    """Return one whose place is in no field."""
+    tool = PlacedTool()
+    tool._hidden = place
+    return tool
+
+
+class Place:
+    """Something of which there are several."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def search(self, q: str) -> str:
+        """Search."""
+        return f"{q} in {self.place}"
+
+
+def search_by(given: Any) -> BaseTool:
+    """Return a tool that was made with something that is no text."""
+
+    @tool
+    def search(q: str) -> str:
+        """Search."""
+        return f"{q} in {given}"
+
+    return search
+
+
 def made(function: Any, **changes: Any) -> BaseTool:
     """Return a tool called "search" that runs a function."""
     wanted: dict[str, Any] = {"name": "search", "description": "Search.", **changes}
@@ -192,6 +235,20 @@ with_default.__qualname__ = elsewhere.__qualname__
         ),
         pytest.param(made(Index().search), made(OtherIndex().search), id="another class's method"),
         pytest.param(SearchTool(), OtherSearchTool(), id="another class"),
+        pytest.param(PlacedTool(place="a"), PlacedTool(place="b"), id="a field"),
+        pytest.param(PlacedTool(places={"a": [1]}), PlacedTool(places={"a": [2]}), id="a mapping"),
+        pytest.param(
+            PlacedTool(index=Place("a")), PlacedTool(index=Place("b")), id="an object in a field"
+        ),
+        pytest.param(hidden("a"), hidden("b"), id="a private attribute"),
+        pytest.param(made(Place("a").search), made(Place("b").search), id="an object's method"),
+        pytest.param(search_by(Place("a")), search_by(Place("b")), id="an object"),
+        pytest.param(search_by({"at": "a"}), search_by({"at": "b"}), id="made with a mapping"),
+        pytest.param(search_by(["a"]), search_by(["b"]), id="made with a list"),
+        pytest.param(search_by(Place("a").search), search_by(Place("b").search), id="a method"),
+        pytest.param(
+            made(lambda q: f"{q} a", **ONE_TEXT), made(lambda q: f"{q} b", **ONE_TEXT), id="lambdas"
+        ),
     ],
 )
 def test_two_tools_of_one_name_share_nothing(one: BaseTool, another: BaseTool) -> None:
@@ -203,6 +260,50 @@ def test_two_tools_of_one_name_share_nothing(one: BaseTool, another: BaseTool) -
     assert "llmcache" not in ask(theirs, another).response_metadata
     assert ask(theirs, one).content == first.content
     assert ask(theirs, one).response_metadata["llmcache"] == {"hit": True}
+
+
+def test_a_field_that_is_changed_counts() -> None:
+    """Also in the tool that was asked before."""
+    cache = CacheMiddleware(LLMCache(), tools={"search": 60})
+    tool = PlacedTool(place="a")
+    assert "in a " in ask(cache, tool).content
+    tool.place = "b"
+    assert "in b " in ask(cache, tool).content
+
+
+def test_credentials_are_in_no_key() -> None:
+    """With another one, the result is the same."""
+
+    class Paying(PlacedTool):
+        api_key: str = ""
+
+    cache = CacheMiddleware(LLMCache(), tools={"search": 60})
+    ask(cache, Paying(api_key="one"))
+    assert ask(cache, Paying(api_key="another")).response_metadata["llmcache"] == {"hit": True}
+
+
+def test_what_a_tool_counts_does_not_keep_it_from_its_results() -> None:
+    """A counter, a log and a memory are no part of what it was made with."""
+    runs = 0
+    log: list[str] = []
+    seen: dict[str, int] = {}
+
+    def counting() -> BaseTool:
+        @tool
+        def search(q: str) -> str:
+            """Search."""
+            nonlocal runs
+            runs += 1
+            log.append(q)
+            seen[q] = runs
+            return f"{q}, run {runs}"
+
+        return search
+
+    cache = LLMCache()
+    for _ in range(3):
+        ask(CacheMiddleware(cache, tools={"search": 60}), counting())
+    assert runs == 1
 
 
 def test_a_tool_that_is_made_again_is_that_tool(target: Target) -> None:
