@@ -90,6 +90,7 @@ class Observer:
         self._pending: deque[Hit] = deque()
         self._hits, self._misses, self._stores = Latencies(), Latencies(), Latencies()
         self._breaker: State = "closed"
+        self._breaker_logged: State = "closed"
         self._logged: dict[str, float] = {}
 
     # --- outcomes ---
@@ -218,12 +219,15 @@ class Observer:
         self.trouble(outcome, message, remedy=remedy, kind=kind, advice=advice, key=key, error=name)
 
     def breaker_changed(self, state: State) -> None:
-        """Note, and log, that the breaker opened or closed."""
+        """Note, and log, that the breaker opened or closed; not that a probe failed."""
         self._breaker = state
         if self._listeners is not None:
             self._listeners.tell(
                 CacheEvent("breaker", self._now(), breaker=state, cache=self.cache)
             )
+        if state in ("half-open", self._breaker_logged):
+            return
+        self._breaker_logged = state
         where = f" ({self.cache})" if self.cache else ""
         if state == "open":
             _LOG.warning(
@@ -231,7 +235,7 @@ class Observer:
                 "without asking it, until one that tries succeeds%s",
                 where,
             )
-        elif state == "closed":
+        else:
             _LOG.warning("breaker closed: the store answers again%s", where)
 
     # --- what came of it ---

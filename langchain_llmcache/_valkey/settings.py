@@ -139,7 +139,8 @@ class ConnectionSettings:
         if "path" in self.arguments:
             return f"unix://{self.arguments['path']}"
         if host is None:
-            return self.blocking.__name__
+            service = getattr(self.arguments.get("connection_pool"), "service_name", None)
+            return f"Sentinel service {service}" if service else self.blocking.__name__
         scheme = "valkeys" if issubclass(self.blocking, SSLConnection) else "valkey"
         database = f"/{self.arguments['db']}" if self.arguments.get("db") else ""
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{database}"

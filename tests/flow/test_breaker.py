@@ -210,6 +210,9 @@ async def test_one_log_line_for_each_change(
         await half(cache).update(f"{PROMPT} {number}", LLM_STRING, answer())
     assert cache.stats().breaker == "open"
     assert cache.stats().skipped == 197
+    cache._flow._gate._breaker._until = 0.0  # a probe finds it down
+    await half(cache).update(PROMPT, LLM_STRING, answer())
+    assert (cache.stats().breaker, cache.stats().errors) == ("open", 4)
     server.start()
     cache._flow._gate._breaker._until = 0.0  # the pause is over
     await half(cache).update(PROMPT, LLM_STRING, answer())

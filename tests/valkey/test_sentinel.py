@@ -186,6 +186,7 @@ async def test_no_sentinel_answers(half: Halves, caplog: pytest.LogCaptureFixtur
         assert await found(cache, half) is None
         assert cache.stats().errors == 2
         assert "Do the Sentinels answer" in caplog.text
+        assert f"(Sentinel service {SERVICE}" in caplog.text
         await cache.aclose()
     finally:
         nobody.close()
