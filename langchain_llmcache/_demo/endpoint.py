@@ -3,7 +3,7 @@
 It stands where the paid model would, so that the real ``ChatBedrockConverse`` and its botocore
 client can be run, counted and slowed down without an account. It answers with texts, at once or
 streamed. It listens on 127.0.0.1 only and checks no signature: it is for demos and benchmarks.
-(``tests/support/bedrock.py`` adds what tests need: tools, schemas, failures, scripts.)
+(``tests/support/bedrock.py`` adds what tests need: tools, reasoning, failures, scripts.)
 """
 
 from __future__ import annotations
@@ -262,8 +262,6 @@ def chat_model(
     *,
     model: str = DEFAULT_MODEL,
     region_name: str = "us-west-2",
-    read_timeout: float = 60.0,
-    max_pool_connections: int = 256,
     **kwargs: Any,
 ) -> ChatBedrockConverse:
     """Build the real ``ChatBedrockConverse``, talking to the endpoint.
@@ -275,8 +273,6 @@ def chat_model(
         endpoint: The endpoint to call.
         model: The model id.
         region_name: The AWS region.
-        read_timeout: Seconds that the client waits for an answer.
-        max_pool_connections: How many connections the client keeps.
         kwargs: Further arguments of ``ChatBedrockConverse``.
     """
     import botocore.session
@@ -303,8 +299,8 @@ def chat_model(
             proxies={},
             retries={"total_max_attempts": 1, "mode": "legacy"},
             connect_timeout=5,
-            read_timeout=read_timeout,
-            max_pool_connections=max_pool_connections,
+            read_timeout=60,
+            max_pool_connections=256,
         ),
     )
 

@@ -44,9 +44,8 @@ class ConverseEndpoint(endpoint.ConverseEndpoint):
 
     Args:
         latency: Seconds that an answer takes, errors included; or a function of the request.
-        jitter: Up to this many seconds more, drawn uniformly for each request.
         fail_rate: The share of requests, 0 to 1, answered with a 503, a 500 or a 429.
-        seed: Seeds jitter and failures.
+        seed: Seeds the failures.
         answer_bytes: The size of text answers in UTF-8; by default that of a paragraph.
         script: Called with each request. It returns a response body (see ``reply``), returns or
             raises a ``ConverseError``, or returns None for the usual answer.
@@ -56,13 +55,11 @@ class ConverseEndpoint(endpoint.ConverseEndpoint):
         self,
         *,
         latency: float | Callable[[ConverseRequest], float] = 0.0,
-        jitter: float = 0.0,
         fail_rate: float = 0.0,
         seed: int | None = None,
         answer_bytes: int | None = None,
         script: Script | None = None,
     ) -> None:
-        self.jitter = jitter
         self.fail_rate = fail_rate
         self.script = script
         self._random = random.Random(seed)
@@ -88,7 +85,6 @@ class ConverseEndpoint(endpoint.ConverseEndpoint):
         """Keep the request, and draw what befalls it."""
         with self._drawing:
             self._requests.append(request)
-            extra = self._random.uniform(0, self.jitter)
             fails = self._random.random() < self.fail_rate
             failure = self._random.choice(_FAILURES)
         seconds, answered = super().respond(request)
@@ -98,7 +94,7 @@ class ConverseEndpoint(endpoint.ConverseEndpoint):
         if isinstance(answered, ConverseError):
             with self._drawing:
                 self._failed += 1
-        return seconds + extra, answered
+        return seconds, answered
 
     def seconds(self, request: ConverseRequest) -> float:
         """Return how long the answer takes."""
