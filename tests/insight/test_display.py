@@ -27,9 +27,9 @@ STATS = CacheStats(
 )
 
 
-def used_cache(url: str = "memory://") -> LLMCache:
+def used_cache() -> LLMCache:
     """Return a cache that had a miss and two hits."""
-    cache = LLMCache.from_url(url, namespace=("acme", "<eu>"))
+    cache = LLMCache.from_url("memory://", namespace=("acme", "<eu>"))
     for _ in range(3):
         if cache.lookup("q", llm_string("m")) is None:
             cache.update("q", llm_string("m"), cli.message("a"))

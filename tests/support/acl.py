@@ -16,10 +16,10 @@ SIMILAR = f"{SINGLE} +ft.create +ft.search +hset +rpush +pexpire +expire +ltrim 
 OPERATOR = "+pttl +strlen +getrange"
 
 
-def rules(commands: str, keys: str = "llm_cache:*") -> dict[str, str]:
+def rules(commands: str) -> dict[str, str]:
     """Return that user, for a server's ``users``."""
     name, password = MINIMAL_USER
-    return {name: f"on >{password} ~{keys} -@all {commands}"}
+    return {name: f"on >{password} ~llm_cache:* -@all {commands}"}
 
 
 def denied(nodes: Iterable[ValkeyServer]) -> list[str]:

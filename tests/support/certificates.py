@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +49,6 @@ class Certificates:
         )
         self.other_host = self._write("other_host", authority.issue_cert("elsewhere.test"))
         self.unknown = self._write("unknown", trustme.CA().issue_cert(*HOSTS))
-
-    def context(self, *, client_certificate: bool = False) -> ssl.SSLContext:
-        """A client's context that trusts this authority, and checks host names."""
-        context = ssl.create_default_context(cafile=self.ca)
-        if client_certificate:
-            context.load_cert_chain(self.client.certificate, self.client.key)
-        return context
 
     def _write(self, name: str, leaf: trustme.LeafCert) -> KeyPair:
         pair = KeyPair(self._directory / f"{name}.pem", self._directory / f"{name}.key")

@@ -50,14 +50,14 @@ UTC = timezone.utc
 CREATED: Final = 1_700_000_000.123
 
 
-def to_entry(generations: Sequence[Generation], key: Key = KEY) -> bytes:
+def to_entry(generations: Sequence[Generation]) -> bytes:
     """Return the entry of an answer."""
-    return CODEC.encode(generations, created=CREATED, seconds=1.5, key=key)
+    return CODEC.encode(generations, created=CREATED, seconds=1.5, key=KEY)
 
 
-def from_entry(entry: bytes, key: Key = KEY) -> list[Generation]:
+def from_entry(entry: bytes) -> list[Generation]:
     """Return the answer of an entry, as it was stored."""
-    return [revive(fields) for fields in CODEC.decode(entry, key=key).generations]
+    return [revive(fields) for fields in CODEC.decode(entry, key=KEY).generations]
 
 
 def hit_of(

@@ -494,9 +494,9 @@ class ValkeyServer(Server):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def log_tail(self, lines: int = 15) -> str:
+    def log_tail(self) -> str:
         """The last lines of the server's log."""
-        return "\n".join(self._log().splitlines()[-lines:])
+        return "\n".join(self._log().splitlines()[-15:])
 
     # -- inside
 
@@ -760,9 +760,9 @@ class ValkeyClusterServers:
         self.wait_until_whole()
         return self
 
-    def wait_until_whole(self, *, seconds: float = 30.0) -> None:
+    def wait_until_whole(self) -> None:
         """Return once each running node serves, knows all slots, and its replication is up."""
-        wait_until(self._is_whole, "the cluster is whole", seconds=seconds, every=0.05)
+        wait_until(self._is_whole, "the cluster is whole", seconds=30, every=0.05)
 
     def flush(self) -> None:
         """Empty every primary."""
@@ -770,7 +770,7 @@ class ValkeyClusterServers:
             with contextlib.suppress(errors.ReadOnlyError):
                 node.flush()
 
-    def fail_over(self, node: ValkeyServer, *, seconds: float = 30.0) -> ValkeyServer:
+    def fail_over(self, node: ValkeyServer) -> ValkeyServer:
         """Kill a primary and wait until one of its replicas took over; return that one."""
         before = {
             n.port for n in self.nodes if n is not node and self._runs(n) and self.is_primary(n)
@@ -789,7 +789,7 @@ class ValkeyClusterServers:
             ]
             return bool(promoted)
 
-        wait_until(took_over, "a replica takes over", seconds=seconds, every=0.05)
+        wait_until(took_over, "a replica takes over", seconds=30, every=0.05)
         wait_until(
             lambda: all(node.port not in self._owners(n) for n in self.nodes if self._runs(n)),
             "every node knows it",
@@ -805,14 +805,7 @@ class ValkeyClusterServers:
             node.start()
         self.wait_until_whole()
 
-    def move_slots(
-        self,
-        source: ValkeyServer,
-        target: ValkeyServer,
-        count: int,
-        *,
-        between: Callable[[], object] | None = None,
-    ) -> list[int]:
+    def move_slots(self, source: ValkeyServer, target: ValkeyServer, count: int) -> list[int]:
         """Move slots with their keys from one primary to another, live, as an operator does.
 
         Clients see ASK for a slot that is being moved, MOVED afterwards.
@@ -821,7 +814,6 @@ class ValkeyClusterServers:
             source: Who gives.
             target: Who takes.
             count: How many slots (the first ones that the source has).
-            between: Called for each slot in the middle of its move.
 
         Returns:
             The slots that moved.
@@ -839,8 +831,6 @@ class ValkeyClusterServers:
             for slot in slots:
                 taker.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", giver_id)
                 giver.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", taker_id)
-                if between is not None:
-                    between()
                 while keys := giver.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
                     giver.execute_command(
                         "MIGRATE", HOST, target.port, "", 0, 5000, *login, "KEYS", *keys

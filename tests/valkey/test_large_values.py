@@ -49,13 +49,13 @@ async def store(cache: LLMCache, prompts: list[str]) -> None:
         await cache.aupdate(prompt, LLM_STRING, answer(prompt))
 
 
-async def make_huge(cache: LLMCache, servers: Any, prompt: str, size: int = HUGE) -> bytes:
+async def make_huge(cache: LLMCache, servers: Any, prompt: str) -> bytes:
     """Put something large in the place of an answer; return its key."""
     with client_of(servers) as client:
         before = set(client.scan_iter("*"))
         await cache.aupdate(prompt, LLM_STRING, answer(prompt))
         [key] = set(client.scan_iter("*")) - before
-        client.setrange(key, size, b"x")
+        client.setrange(key, HUGE, b"x")
         made: bytes = key
         return made
 
