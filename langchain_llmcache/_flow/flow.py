@@ -202,9 +202,6 @@ class Flow:
         asker = None
         try:
             if options.read:
-                near = await self._look_near(side, key, asked, began, options.max_age)
-                if near is not None:
-                    return near
                 # Each caller looks first: one that finds an answer joins no flight.
                 stored = self._stored
                 found = await self._look(side, key, began, options.max_age, asked.above)
@@ -257,9 +254,7 @@ class Flow:
         found: list[Generation] | bytes | Failed | None = FAILED
         try:
             if options.read:
-                found = await self._look_near(side, key, asked, began, options.max_age)
-                if found is None:
-                    found = await self._look(side, key, began, options.max_age, asked.above)
+                found = await self._look(side, key, began, options.max_age, asked.above)
                 if found is None and self.has_imports:
                     found = await self._look_among_imports(side, key, prompt, asked, began)
         except Exception as error:  # noqa: BLE001 - what is wrong is in the log
@@ -269,18 +264,6 @@ class Flow:
             return found
         self._missed(key, began, found)
         raise CacheMissError(key.path, model, _reason(found, options))
-
-    async def _look_near(
-        self, side: Side, key: Key, asked: Asked, began: float, max_age: float | None
-    ) -> list[Generation] | None:
-        """Return the answer in the copy of an entry, if there is one."""
-        entry = None if self._near is None else self._near.get(key)
-        if entry is None:
-            return None
-        answer = await self._opened(
-            side, key, entry, began, max_age, is_copy=True, above=asked.above
-        )
-        return answer if isinstance(answer, list) else None
 
     # --- questions that mean the same (an option) ---
 
@@ -359,11 +342,16 @@ class Flow:
         max_age: float | None,
         above: UUID | None = UNSET,
     ) -> list[Generation] | bytes | Failed | None:
-        """Return the answer in the store, or what is there instead.
+        """Return the answer in a copy of the entry, or in the store, or what is there instead.
 
         Returns:
             A lease, an entry that is too old for this caller, None, or ``FAILED``.
         """
+        copy = None if self._near is None else self._near.get(key)
+        if copy is not None:
+            answer = await self._opened(side, key, copy, began, max_age, is_copy=True, above=above)
+            if isinstance(answer, list):
+                return answer
         entry = await self._gate.read(side.entries, key)
         if isinstance(entry, bytes) and not entry.startswith(LEASE):
             answer = await self._opened(side, key, entry, began, max_age, above=above)
@@ -743,8 +731,10 @@ class Flow:
             None if it is too old for this caller, or came as a stream and does not tell its
             usage to an ``invoke``; an error if there is none in it.
         """
-        read = partial(self._read, key, entry, max_age, where)
-        found = await side.caller.compute(read) if takes_long_to_read(entry) else read()
+        if takes_long_to_read(entry):
+            found = await side.caller.compute(partial(self._read, key, entry, max_age, where))
+        else:
+            found = self._read(key, entry, max_age, where)
         if found is None or isinstance(found, Exception):
             return found
         opened, answer = found
