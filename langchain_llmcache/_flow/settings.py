@@ -42,26 +42,27 @@ class CacheOptions(TypedDict, total=False):
             Its ``"model"`` names a model whose own settings do not.
         key_secret: Makes keys HMACs, so that they do not tell who asked what.
         ignore_fields: Names of model fields that do not affect answers: loggers, counters.
-        hit_usage: ``"keep"`` leaves the token counts of the first call on hits, ``"zero"``
-            sets them to 0, for cost trackers.
+        hit_usage: ``"keep"`` (the default) leaves the token counts of the first call on hits,
+            ``"zero"`` sets them to 0, for cost trackers.
         should_store: Decides, given a ``NewEntry``, whether an answer is stored. By default
             those without a ``NewEntry.flaw``: not empty, no invalid tool call, not blocked by
             a content filter, a guardrail or a refusal. Truncated answers are stored, because
             the limit is part of the request.
         redact: Is applied to every text that is stored: contents, reasoning, string values
-            of tool call arguments. Keys are made of the request as it is, and the caller who
-            pays for the answer gets it as it is; hits have the redacted one.
-        max_entry_bytes: Larger entries are neither stored nor read; None for no bound.
+            of tool call arguments. Keys are made of the request as it is, and the caller that
+            asks the model gets the answer as it is; hits have the redacted one.
+        max_entry_bytes: Larger entries are neither stored nor read; None for no bound. 4 MiB
+            by default.
         single_flight: Of all callers in this process that ask the same at once, one asks the
-            model and the others wait for its answer.
+            model and the others wait for its answer. True by default.
         max_wait: Seconds that they wait at most, from the moment the leader asked; then
-            they ask the model themselves.
+            they ask the model themselves. 30 by default.
         lease: Extends ``single_flight`` to other processes (on Valkey): seconds after which they
             assume that the process that asks has died. None: processes do not wait.
         near: Keeps copies of hot entries in this process for a few seconds.
         similar: Lets questions that mean the same share an answer: ``Similar(embeddings)``.
         heal: When a parser refuses an answer, removes the entries that the model calls of that
-            chain stored or hit, so that the next attempt asks the model.
+            chain stored or hit, so that the next attempt asks the model. True by default.
         imported: Looks, on a miss, among the answers that ``import_from`` or ``llmcache import
             --from`` brought from a cache that keeps hashes of requests only (both RedisCaches).
         ttl_jitter: Shortens each TTL by up to this share of it (0 to 1, drawn anew for each
@@ -70,7 +71,7 @@ class CacheOptions(TypedDict, total=False):
             functions. They run in a thread of their own, and cannot break or slow a call.
         prices: What models cost, for ``stats().money_saved``: ``{model: (price of a million
             input tokens, price of a million output tokens)}``.
-        timeout: Seconds that an operation may take at most.
+        timeout: Seconds that an operation may take at most, 0.5 by default.
         compression: ``"zstd"`` makes what is stored smaller (the extra ``compression``, or Python
             3.14). Any process with zstd reads it, with or without this option.
     """
