@@ -43,6 +43,8 @@ _REMAINS: Final = 0.5
 _LATE: Final = 0.02
 # Of the timeout: the time between two looks while replies still come in.
 _LOOK_AGAIN: Final = 0.05
+# Of the timeout: a server that has replied within this time is at work.
+_RECENTLY: Final = 0.1
 
 
 class Ask:
@@ -561,16 +563,21 @@ class Line:
             self._put_back(sent[1:])
             return
         _fail(_asks(sent), error)
-        _fail((ask for ask in self._waiting if ask.deadline <= now), error)
+        soon = now + self._timeout * _LOOK_AGAIN
+        _fail((ask for ask in self._waiting if ask.deadline <= soon), error)
 
     def _shed(self, now: float) -> None:
-        """Give up what could not be sent, or answered, in time; the oldest first."""
-        waiting = list(self._waiting)
-        self._waiting = deque(ask for ask in waiting if ask.deadline > now)
-        sent = [each for wire in self._wires for each in wire.sent]
+        """Give up what could not be sent, or answered, in time; the oldest first.
+
+        Behind others, to whom the server replies all the while, it has as much time again.
+        """
         since = max((wire.since for wire in self._wires), default=0.0)
+        latest = now - self._timeout if now - since < self._timeout * _RECENTLY else now
+        waiting = list(self._waiting)
+        self._waiting = deque(ask for ask in waiting if ask.deadline > latest)
+        sent = [each for wire in self._wires for each in wire.sent]
         for ask in [*waiting, *_asks(sent)]:
-            if ask.deadline <= now and not ask.done:
+            if ask.deadline <= latest and not ask.done:
                 ask.fail(self._verdict(ask, since, now))
 
     def _verdict(self, ask: Ask, since: float, now: float) -> Exception:

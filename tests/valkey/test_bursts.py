@@ -307,6 +307,18 @@ async def test_what_cannot_be_sent_in_time_is_shed(server: Server, fault_proxy: 
         fault_proxy.fault = Delay(0)
 
 
+async def test_what_waits_behind_others_has_more_time(
+    server: Server, fault_proxy: FaultProxy
+) -> None:
+    """While the server replies to those before it, nothing is given up at the deadline already."""
+    async with LLMCache.from_url(fault_proxy.url, timeout=1) as cache:
+        await store(cache, prompts(1))
+        fault_proxy.fault = Throttle(bytes_per_second=4_000_000)
+        await store(cache, prompts(48), "x" * 100_000)  # 1.2 seconds
+        assert untroubled(cache)
+        fault_proxy.fault = Delay(0)
+
+
 async def test_replies_that_drip_in_are_given_up(server: Server, fault_proxy: FaultProxy) -> None:
     """A server that is never done is silent, however many ask it."""
     async with LLMCache.from_url(fault_proxy.url, timeout=DEFAULT) as cache:
