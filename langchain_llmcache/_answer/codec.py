@@ -362,7 +362,7 @@ def takes_long_to_write(generations: Sequence[Generation]) -> bool:
 
 def takes_long_to_read(entry: bytes) -> bool:
     """Tell whether an event loop had better not wait while this is decoded."""
-    return len(entry) > _LARGE or (len(entry) > _LOOKED_AT and entry.count(b",") > _LOOKED_AT)
+    return len(entry) > _LARGE or (len(entry) > _SMALL and entry.count(b",") > _LOOKED_AT)
 
 
 def _least_size(generations: Sequence[Generation]) -> tuple[int, bool]:
@@ -394,6 +394,8 @@ def _outer(generation: Generation) -> tuple[Any, ...]:
 # Bytes of an answer that is dealt with in a millisecond or two, and values likewise.
 _LARGE: Final = 2**18
 _LOOKED_AT: Final = 1000
+# Bytes of an entry that is read in no more time, whatever is in it.
+_SMALL: Final = 2**14
 
 
 def _unknown(value: object) -> NotStorableError:
