@@ -16,7 +16,7 @@ from copy import copy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from operator import itemgetter
+from operator import is_, itemgetter
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -82,10 +82,12 @@ class Watch:
         "_data",
         "_elsewhere",
         "_exact",
+        "_exactly",
         "_extra",
         "_inner",
         "_is_simple",
         "_names",
+        "_numbers",
         "_objects",
         "_plain",
         "_seen",
@@ -107,7 +109,9 @@ class Watch:
         self._plain = _getter(self._names)
         # Of what is empty, an empty copy of its own.
         self._seen = tuple([value or copy(value) for value in self._plain(values)])
-        self._exact = [(name, held[name]) for name in self._names if _has_equals(held[name])]
+        self._numbers = [name for name in self._names if _has_equals(held[name])]
+        self._exact = _getter(self._numbers)
+        self._exactly = self._exact(values)
         rest = {name: held[name] for name in held if name not in inner and name not in self._names}
         written = {name: _written(value) for name, value in rest.items()}
         self._data = [(name, data) for name, data in written.items() if data is not None]
@@ -135,10 +139,12 @@ class Watch:
             # This is most of what a model costs on a hit.
             if self._plain(values) != self._seen:
                 return False
-            for name, seen in self._exact:
-                held = values[name]
-                if held is not seen and not _is_same(held, seen):
-                    return False
+            exact = self._exact(values)
+            # (Most often they are the same objects.)
+            if not all(map(is_, exact, self._exactly)) and not all(
+                map(_is_same, exact, self._exactly)
+            ):
+                return False
             for name, weak in self._objects:
                 held = values[name]
                 if held is None or held is not weak():
@@ -171,7 +177,7 @@ class Watch:
         for name, plain in zip(self._names, self._seen, strict=True):
             if values.get(name) != plain:
                 return name
-        for name, seen in self._exact:
+        for name, seen in zip(self._numbers, self._exactly, strict=True):
             if not _is_same(values.get(name), seen):
                 return name
         for name, data in self._data:
