@@ -215,13 +215,13 @@ class Router:
         """Learn who serves what by now; return a number that differs when that has changed.
 
         Raises:
-            ConnectionError: (valkey-py's) a part of the cluster is served by nobody.
+            ConnectionError: (valkey-py's) a part of the cluster is served by no node.
         """
         await self._find_out()
         if not await self._learn_anew():
             return 0
         if uncovered := self._topology.uncovered():
-            raise ValkeyConnectionError(f"{uncovered} slots of the cluster are served by nobody")
+            raise ValkeyConnectionError(f"{uncovered} slots of the cluster are served by no node")
         return self._topology.changes
 
     async def _learn_anew(self) -> bool:
@@ -286,7 +286,7 @@ class Router:
         """
         try:
             if node is None:
-                raise ValkeyConnectionError("a part of the cluster is served by nobody")
+                raise ValkeyConnectionError("a part of the cluster is served by no node")
             if self._topology.is_silent(node):
                 node = await self._successor(node, items[0][0], deadline)
             replies = await self._exchange(
