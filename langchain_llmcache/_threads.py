@@ -165,7 +165,10 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
 
 
 class _Patience:
-    """Gives a caller up in time, but not for a loop that was too busy to hear what it waits for.
+    """Gives a caller up in time.
+
+    It has as much time again behind others that were served meanwhile; and if the loop was too busy
+    to hear what it waits for, what that took.
 
     Attributes:
         timer: What is to be cancelled.
@@ -181,17 +184,23 @@ class _Patience:
     def _look(self) -> None:
         loop = self._future.get_loop()
         late = loop.time() - self.timer.when()
-        if late > _LATE:
-            # (What keeps the loop keeps the threads, too: they get the time back.)
+        if self._is_moving:
+            self.timer = loop.call_later(self._seconds, self._give_up)
+        elif late > _LATE:
+            # (What keeps the loop keeps the threads, too.)
             self.timer = loop.call_later(min(late, self._seconds), self._give_up)
         else:
             self._give_up()
 
+    @property
+    def _is_moving(self) -> bool:
+        return self._crew.count != self._count
+
     def _give_up(self) -> None:
         if self._future.done():
             return
-        if self._crew.count == self._count:
-            self._future.set_exception(TimeoutError("the file did not answer in time"))
-        else:
+        if self._is_moving:
             said = "too much at once: its turn did not come in time"
             self._future.set_exception(Overloaded(said))
+        else:
+            self._future.set_exception(TimeoutError("the file did not answer in time"))

@@ -335,6 +335,23 @@ async def test_a_file_that_hangs_is_left_in_time(
         over.set()
 
 
+async def test_who_waits_behind_others_has_more_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read in turn within twice the deadline is read."""
+    with cache_at(path, timeout=0.5, single_flight=False) as cache:
+        read = type(cache.store).read
+
+        def slow(*args: Any) -> Any:
+            time.sleep(0.1)
+            return read(*args)
+
+        monkeypatch.setattr(type(cache.store), "read", slow)
+        found = [cache.alookup(PROMPT, LLM_STRING) for _ in range(28)]  # in four threads
+        assert all(await asyncio.gather(*found))
+        assert cache.stats().shed == 0
+
+
 async def test_many_tasks_at_once(path: Path) -> None:
     """A thousand stores and lookups need five threads."""
     with cache_at(path, timeout=30) as cache:
