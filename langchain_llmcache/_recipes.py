@@ -1,4 +1,4 @@
-"""How a cache gets into another process: what is pickled is how it was made.
+"""How a cache gets into another process: it is pickled as the call that made it.
 
 Never a secret: a URL with a password, a key and the like are pickled as the name of the
 environment variable that they came from, or not at all.

@@ -27,7 +27,7 @@ except ImportError:
 
 
 class Latch:
-    """What threads wait at until it is opened, for good.
+    """A gate at which threads wait until it is opened, once and for all.
 
     Not an event of ``threading``: that has a lock of its own, which is written in Python, and so
     can be left closed by an exception out of a handler.
@@ -41,7 +41,7 @@ class Latch:
         self._lock.acquire()
 
     def open(self) -> None:
-        """Let all go on who wait. Once only."""
+        """Let all waiting threads go on. To be called once."""
         self.is_open = True
         self._lock.release()
 

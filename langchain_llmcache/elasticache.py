@@ -1,7 +1,7 @@
 """Amazon ElastiCache for Valkey: what an endpoint's name tells, and IAM tokens as passwords.
 
 Tokens are AWS's own work (``developer-toolkit-elasticache``, the extra ``aws``): signed once,
-served from memory, and signed anew in the background long before they expire.
+served from memory, and signed again in the background long before they expire.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ class IamCredentials:
         self._token(lambda manager: manager.refresh_token())
 
     def close(self) -> None:
-        """Stop signing in the background. A later use begins anew."""
+        """Stop signing in the background. A later use starts it again."""
         with self._lock:
             manager, self._manager = self._manager, None
             self._signed_at = float("-inf")

@@ -32,7 +32,7 @@ class SimilarStats:
         candidates: Questions that were near enough to be looked at.
         refused: Those that the gate refused, by reason.
         served: Matches that were served.
-        audited: Would-be matches for which the model was asked all the same, and compared.
+        audited: Would-be matches for which the model was asked too, and the answers compared.
         refuted: Those of them whose answers did not agree.
         failed: Questions without an embedding or a reply of the index.
         serving: Whether matches are served, in the scope of the latest audit.

@@ -1,4 +1,4 @@
-"""Answers in entries; those that are asked for again stay built, so that a hit is a copy.
+"""Reads answers from entries; those asked for repeatedly stay built, so that a hit is a copy.
 
 Rule of this file: what is kept of an entry serves the same bytes under the same key only, and is
 never handed out: callers get copies that share nothing with it that can change.
@@ -53,7 +53,7 @@ class Opened:
         self._moulds: list[Mould] = []
 
     def share(self) -> bool:
-        """Let others have the answer too, each a copy; tell whether that can be."""
+        """Keep the answer built, so that each caller gets a copy; tell whether it can be copied."""
         try:
             self._moulds = [Mould(generation) for generation in self._answer]
         except CannotCopy:
@@ -61,7 +61,7 @@ class Opened:
         return True
 
     def generations(self, now: float) -> list[Generation]:
-        """Return the answer as that of a hit of now."""
+        """Return the answer as a hit of this moment."""
         answer = [mould() for mould in self._moulds] or self._answer
         for generation in answer:
             make_new(generation, marker_of(self.stored, self._path, now), self._again)
@@ -117,7 +117,7 @@ class Answers:
         return Opened(self._codec.decode(data, key=where), self._usage, key)
 
     def forget(self, key: Key | None = None) -> None:
-        """Let go of what is kept of an entry, or of all: it would be found no more anyway."""
+        """Drop what is kept of an entry, or of all entries, once they are gone from the store."""
         self._kept.forget(key)
 
 

@@ -1,10 +1,11 @@
-"""What ties stored bytes to the key under which they lie: entries that were moved are misses.
+"""Ties stored bytes to their key, so that an entry copied to another key is a miss there.
 
     llm2:k<of the digest><of prefix, namespace and model><checksum of the rest>:<the rest>
     llm2:m<HMAC of all of that>:<the rest>
 
-Without a secret it finds accidents: who can write to a store can compute it. Under a seal it
-cannot be altered, so it also finds what was moved on purpose; with ``key_secret`` it is a MAC.
+Without a secret it finds accidents only: anyone who can write to a store can compute it. Under a
+seal it cannot be altered, so it also finds what was moved on purpose; with ``key_secret`` it is
+a MAC.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Binding:
 
 
 class Unproven(Binding):
-    """For an operator, who has no secret: what bears a MAC is read without a check of it."""
+    """For operators, who have no secret: entries with a MAC are read without checking it."""
 
     def _proven(self, tag: bytes, key: Key, data: bytes) -> memoryview:
         if data[len(tag) : len(tag) + 1] == b"m":
@@ -111,7 +112,7 @@ class Unproven(Binding):
 
 
 def compressed(tag: bytes) -> bytes:
-    """Return the tag of the same, compressed."""
+    """Return the tag of compressed entries of the same version."""
     return tag[:-1] + MARK + b":"
 
 

@@ -1,9 +1,9 @@
 """Ids of tool calls in an answer: those of its own calls, and those of earlier ones.
 
-Earlier ones are in the key as numbers only: an answer that refers to one of them says something
-else in a conversation with other ids, and is not kept. Its own may be the same, where they are
-not drawn at random: then they are the same whenever it is given. Otherwise they are new each
-time: a provider may refuse a history in which an id stands twice.
+Earlier ones are in the key as numbers only: an answer that refers to one of them would say
+something else in a conversation with other ids, and is not kept. Ids of its own calls are new in
+each hit, because a provider may refuse a history in which an id stands twice; but where the model
+does not draw them at random, a hit has those that the model would give.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def _parsed(body: bytes | memoryview) -> StoredEntry:
 
 
 def _check_parts(body: bytes) -> None:
-    """Return if there are not too many values in a JSON text to build them all.
+    """Check that a JSON text does not hold too many values to build.
 
     Raises:
         CorruptEntryError: if there are.
@@ -258,7 +258,7 @@ def _repeated(taken: list[dict[str, Any]], key: Key) -> dict[str, dict[str, int]
 
 
 def _check_call_ids(body: bytes | memoryview, generations: list[dict[str, Any]], key: Key) -> None:
-    """Return if an answer refers to no tool call that its key has only as a number.
+    """Check that an answer refers to no tool call that its key holds only as a number.
 
     Raises:
         CorruptEntryError: if it does: for another conversation, it would be about another call.
@@ -326,7 +326,7 @@ def _taken_message(message: BaseMessage) -> dict[str, Any]:
 
 
 def _prove(fields: dict[str, Any]) -> None:
-    """Return if a decoded generation can be built. Uses it up.
+    """Check that a decoded generation can be built. Uses it up.
 
     Raises:
         NotStorableError: if a class that validates its fields makes something else of them.
@@ -355,18 +355,18 @@ def _text_of(content: Any) -> str:
 
 
 def takes_long_to_write(generations: Sequence[Generation]) -> bool:
-    """Tell whether an event loop had better not wait while these are encoded."""
+    """Tell whether encoding these would hold up an event loop for too long."""
     size, all_seen = _least_size(generations)
     return size > _LARGE or not all_seen
 
 
 def takes_long_to_read(entry: bytes) -> bool:
-    """Tell whether an event loop had better not wait while this is decoded."""
+    """Tell whether decoding this would hold up an event loop for too long."""
     return len(entry) > _LARGE or (len(entry) > _SMALL and entry.count(b",") > _LOOKED_AT)
 
 
 def _least_size(generations: Sequence[Generation]) -> tuple[int, bool]:
-    """Return a size that no entry of these can fall below, and whether all of it was looked at."""
+    """Return a lower bound of the entry's size, and whether all of it was looked at."""
     size, all_seen = 0, True
     todo: list[Any] = [_outer(each) for each in generations]
     for _ in range(_LOOKED_AT):

@@ -34,7 +34,7 @@ _DICTIONARY: Final = Path(__file__).with_name("zstd_1.dict")
 
 
 def check_compression(given: object) -> None:
-    """Return if what is to be stored can be compressed so.
+    """Check that what is to be stored can be compressed like this.
 
     Raises:
         ConfigurationError: if it is not ``"zstd"`` or None, or zstd is missing.

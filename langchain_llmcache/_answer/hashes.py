@@ -1,4 +1,4 @@
-"""Keys of mappings and members of sets that an attacker may have chosen to have equal hashes."""
+"""Guards against keys and members of sets that an attacker has chosen to have equal hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RANDOM: Final = frozenset({str, bytes})
 
 
 def check_hashes(keys: Sequence[Hashable]) -> None:
-    """Return if it takes little time to put these into a dict or a set.
+    """Check that it takes little time to put these into a dict or a set.
 
     Raises:
         CorruptEntryError: if many have the same hash: each would be compared with all of them.

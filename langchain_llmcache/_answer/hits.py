@@ -27,7 +27,7 @@ _ANSWERS = frozenset({"AIMessage", "AIMessageChunk"})
 
 
 def repeated_ids(entry: StoredEntry, key: Key) -> dict[str, str]:
-    """Return the ids that the model gave to earlier calls too, with those of these calls now."""
+    """Return the ids that the model gave to earlier calls too, each with that call's id now."""
     return {
         call_id: key.call_ids[place]
         for call_id, place in entry.repeated.items()
@@ -42,7 +42,7 @@ def has_calls(generation: Generation) -> bool:
 
 
 def marker_of(entry: StoredEntry, path: str, now: float) -> dict[str, Any]:
-    """Return what the hits of now tell of their entry."""
+    """Return the marker that hits of this moment carry."""
     age = entry.age(now)
     age = None if age is None else int(age * 1000) / 1000
     return {"hit": True, "age": age, "saved": entry.seconds, "key": path}
@@ -73,7 +73,7 @@ def revived(entry: StoredEntry, usage: HitUsage) -> list[Generation]:
 def make_new(
     generation: Generation, marker: dict[str, Any], again: Mapping[str, str] | None
 ) -> None:
-    """Make a revived generation that of a hit of now.
+    """Turn a revived generation into that of a new hit.
 
     Its message gets a new id (LangGraph's ``add_messages`` replaces by id, so an old one would
     lose a message) and the marker ``response_metadata["llmcache"]``, which tells the entry's
@@ -127,7 +127,7 @@ def _keep_item_id(message: dict[str, Any]) -> None:
 
 
 def _free_of_charge(generation: Generation) -> None:
-    """Have trackers see a generation that used nothing, wherever they look."""
+    """Report zero usage wherever trackers look for it."""
     if generation.generation_info:
         generation.generation_info = without_usage(generation.generation_info)
     if isinstance(generation, ChatGeneration):

@@ -71,7 +71,7 @@ def build(cls: type[M], fields: dict[str, Any]) -> M:
 
     Raises:
         CorruptEntryError: if one of them is of the wrong kind, or missing.
-        ValidationError: likewise, of a class that pydantic validates.
+        ValidationError: the same, of a class that pydantic validates.
     """
     plan = plan_of(cls)
     if plan is None:
@@ -157,7 +157,7 @@ class Mould:
 
 
 class CannotCopy(Exception):  # noqa: N818 - a signal between two functions
-    """There is a quicker way, or no other, than to read an object anew."""
+    """The object cannot be copied, or reading it again is quicker."""
 
 
 def _copier(value: Any) -> Callable[[], Any]:
@@ -245,7 +245,7 @@ _FEW: Final = 64
 
 
 def check_fields(plan: _Plan, fields: Mapping[str, Any]) -> None:
-    """Return if these fields are of the kinds that a class has.
+    """Check that these fields are of the kinds that a class has.
 
     Raises:
         CorruptEntryError: if one of them is not.

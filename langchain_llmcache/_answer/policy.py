@@ -21,7 +21,7 @@ DEFAULT_MAX_ENTRY_BYTES: Final = 4 * 2**20  # an answer with a few pictures in i
 
 
 class Declined(Exception):  # noqa: N818 - an outcome, not an error
-    """This answer could be stored, but is not to be."""
+    """This answer could be stored, but should not be."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class StorePolicy:
         return [redacted_generation(generation, self._redact) for generation in generations]
 
     def check(self, entry: NewEntry) -> None:
-        """Return if an answer is to be stored.
+        """Check that an answer is to be stored.
 
         Raises:
             Declined: if it is not.

@@ -1,4 +1,4 @@
-"""The seal of a store: what a user's serializer does to bytes, and nothing else that it can do.
+"""The seal of a store: a user's serializer, used for bytes only.
 
 Serializers read more than they write: LangGraph's ``EncryptedSerializer`` hands whatever is not
 encrypted to the serializer inside, which imports and calls what a value names.

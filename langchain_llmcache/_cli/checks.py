@@ -483,7 +483,7 @@ def _contents(store: Administration, keys: Sequence[Key]) -> Findings:
 
 
 def _some(store: Administration, keys: Sequence[Key]) -> Iterator[Held]:
-    """Yield some entries; where no sizes are told, a few, as the cache itself reads them."""
+    """Yield some entries; where no sizes are told, only a few, read as the cache reads them."""
     try:
         yield from store.read(keys[:_READ], _WHOLE)
     except StoreError as error:

@@ -224,7 +224,7 @@ def _calls(message: BaseMessage) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as data that JSON has words for, more or less."""
+    """Return a value as JSON data, approximately."""
     if isinstance(value, BaseMessage):
         return {"type": value.type, "content": value.content, **_calls(value)}
     if isinstance(value, dict):

@@ -45,7 +45,7 @@ def check_target(path: Path, *, force: bool) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[IO[str]]:
-    """Give a file that takes its place when the block ends well, and is gone if it does not.
+    """Give a file that replaces the target if the block succeeds, and is removed if it fails.
 
     Text is UTF-8, whatever the terminal's encoding is, with plain line ends.
     """

@@ -1,4 +1,4 @@
-"""Prompts asked in threads, a few at a time, by a command that Ctrl-C ends at once."""
+"""Asks prompts in threads, a few at a time, so that Ctrl-C ends the command at once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ R = TypeVar("R")
 def asking_each(
     ask: Callable[[T], R], items: Sequence[T], concurrency: int
 ) -> Iterator[Iterator[tuple[int, R | Exception]]]:
-    """Give what comes of each item, with its place, as soon as it is there; show progress.
+    """Give the place and the result of each item as soon as it is there; show progress.
 
     Args:
-        ask: Called with each item, in daemon threads. What it raises is what came of it.
+        ask: Called with each item, in daemon threads. What it raises is the result.
         items: What to ask.
         concurrency: How many at a time.
     """

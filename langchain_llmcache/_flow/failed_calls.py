@@ -52,7 +52,7 @@ def _tell(manager: Any, error: BaseException) -> None:
 
 
 class _Call(CallbackManagerForLLMRun):
-    """Of a call in a thread."""
+    """Watches a call in a thread."""
 
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         _tell(self, error)
@@ -60,7 +60,7 @@ class _Call(CallbackManagerForLLMRun):
 
 
 class _AsyncCall(AsyncCallbackManagerForLLMRun):
-    """Of a call in a task."""
+    """Watches a call in a task."""
 
     async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         _tell(self, error)
@@ -68,7 +68,7 @@ class _AsyncCall(AsyncCallbackManagerForLLMRun):
 
 
 class _TextCall(CallbackManager):
-    """Of a text model's call that is yet to start, in a thread."""
+    """Watches a text model's call that is yet to start, in a thread."""
 
     llmcache_told: list[Callable[[Ending], None]]
 
@@ -80,7 +80,7 @@ class _TextCall(CallbackManager):
 
 
 class _AsyncTextCall(AsyncCallbackManager):
-    """Of a text model's call that is yet to start, in a task."""
+    """Watches a text model's call that is yet to start, in a task."""
 
     llmcache_told: list[Callable[[Ending], None]]
 

@@ -90,7 +90,7 @@ class Gate:
         return FAILED
 
     async def administer(self, action: str, operation: Awaitable[T]) -> T:
-        """Return what an operator's command comes to, whether or not the breaker is open.
+        """Carry out an operator's command, whether or not the breaker is open.
 
         Raises:
             StoreError: if the store could not do it.

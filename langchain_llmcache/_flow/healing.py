@@ -178,7 +178,7 @@ def _refusals() -> tuple[type[BaseException], ...]:
 
 
 class _Chain(CallbackManagerForChainRun):
-    """Of a chain's run in a thread."""
+    """Watches a chain's run in a thread."""
 
     llmcache_parses = False
 
@@ -198,7 +198,7 @@ class _Chain(CallbackManagerForChainRun):
 
 
 class _AsyncChain(AsyncCallbackManagerForChainRun):
-    """Of a chain's run in a task."""
+    """Watches a chain's run in a task."""
 
     llmcache_parses = False
 
@@ -259,7 +259,7 @@ _hooked: Final[list[_Hook]] = []
 
 
 class _Hook:
-    """Stands where langchain-core looks for a handler, has none, and watches the manager.
+    """Registered as a handler hook of langchain-core: it adds no handler, but watches the manager.
 
     It is asked in the middle of ``_configure``, whose caller's caller tells what runs.
     """

@@ -80,7 +80,7 @@ class Lru(Generic[K]):
     def discard(
         self, predicate: Callable[[K], bool], counts: Callable[[bytes], bool] = bool
     ) -> int:
-        """Remove every entry whose key fits; return how many had not expired and have such a value."""
+        """Remove every entry whose key fits; return how many live ones had a value that counts."""
         with self._lock:
             now = self._monotonic()
             found = [item for item in list(self._items.items()) if predicate(item[0])]
@@ -115,5 +115,5 @@ class Lru(Generic[K]):
             self._bytes -= size
 
     def _count(self) -> None:
-        """Count the bytes anew: an exception out of a signal handler may have come in between."""
+        """Count the bytes again: an exception out of a signal handler may have come in between."""
         self._bytes = sum(len(item.value) + _OVERHEAD_BYTES for item in list(self._items.values()))

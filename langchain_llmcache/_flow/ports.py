@@ -76,7 +76,7 @@ class Place(Protocol):
         """Tell whether nothing goes on there: its thread has ended, or its loop does not run."""
 
     def blocks(self, other: Place) -> bool:
-        """Tell whether nothing goes on at ``other`` while a caller here waits."""
+        """Tell whether a caller that waits here keeps ``other`` from going on."""
 
     def awaits(self) -> set[int]:
         """Return what the code there is seen to wait for: the names of other places."""
@@ -101,7 +101,7 @@ class Caller(Protocol):
         """Wait."""
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Return what comes of work that takes a while, and keep no one else waiting for it."""
+        """Return the result of work that takes a while, without holding up other callers."""
 
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         """Call ``told`` when the caller's model call has ended without an answer.
@@ -110,7 +110,7 @@ class Caller(Protocol):
         """
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``work``, now or soon, and again if that was cancelled; what comes of it is lost."""
+        """Run ``work``, now or soon, and again if that was cancelled; its result is dropped."""
 
 
 class Question(NamedTuple):
@@ -161,7 +161,7 @@ class Matcher(Protocol):
         """Forget the question whose answer lies there."""
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
-        """Forget the questions whose path ``covers`` says yes to; all of them begin alike."""
+        """Forget the questions whose path ``covers`` accepts; all of them begin alike."""
 
 
 class Matchers(Protocol):
@@ -202,11 +202,11 @@ class Side(NamedTuple):
 
 
 class PartlyDownError(ConnectionError):
-    """A part of the store does not answer; others do, so there is no reason to leave it alone."""
+    """A part of the store does not answer. Others do, so the breaker stays closed."""
 
 
 class Overloaded(Exception):  # noqa: N818 - not the store's failure
-    """Too much was asked of the store at once; it answers, and is not to be left alone."""
+    """Too much was asked of the store at once. It answers, so the breaker stays closed."""
 
 
 class Refused(Exception):  # noqa: N818 - the server's answer, not its failure

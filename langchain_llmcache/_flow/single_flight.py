@@ -38,7 +38,7 @@ _lock: Final = new_lock()
 
 
 class State(Enum):
-    """What a caller is at."""
+    """Where a lookup stands."""
 
     NEW = "new"
     WAITING = "waiting"
@@ -414,7 +414,7 @@ class Flights:
         return awake
 
     def _call_up(self, flight: Flight) -> Asker | None:
-        """Let as many of those who wait ask the model as may; return the first of them."""
+        """Let as many waiting callers ask the model as are allowed; return the first of them."""
         first = None
         while flight.free and flight.waiting:
             asker = next(iter(flight.waiting))
@@ -432,7 +432,7 @@ class Flights:
         return first
 
     def _watch(self, flight: Flight) -> None:
-        """See to it that the first of those who wait looks around."""
+        """Make sure that the first waiting caller looks after the flight."""
         while (first := next(iter(flight.waiting), None)) is not flight.watching:
             flight.watching = first
             if first is not None and first.waiter is not None and not first.waiter.wake():

@@ -1,1 +1,1 @@
-"""What is counted and told."""
+"""Counts, events, log lines and traces of what a cache does."""

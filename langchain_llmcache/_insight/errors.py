@@ -1,7 +1,7 @@
-"""What does not get better by itself, and what to do about it: one table.
+"""Errors that do not pass by themselves, and what to do about each: one table.
 
-For the log, and for the person who examines a cache that does not work. Errors are told by their
-class's name and their text, so that nothing has to be imported for it.
+For the log, and for the person who examines a cache that does not work. Errors are recognized by
+their class's name and their text, so that nothing has to be imported for it.
 """
 
 from __future__ import annotations

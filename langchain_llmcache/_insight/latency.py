@@ -43,7 +43,7 @@ class Latencies:
         self.add: Final = self._kept.append
 
     def latency(self) -> Latency:
-        """Return what they say."""
+        """Return their percentiles."""
         ordered: list[float] | None = None
         while ordered is None:
             try:

@@ -210,7 +210,7 @@ class Observer:
             _LOG.warning("%s (%slogged at most once a minute)", said, where)
 
     def failed(self, outcome: str, what: str, error: BaseException, key: Key | None = None) -> None:
-        """Count, and log, that an error came of something."""
+        """Count and log an operation that failed."""
         advice = advice_for(error)
         name = type(error).__name__
         kind = f"{what}: {name}" if advice is None else f"{what}: {advice.code}"

@@ -33,10 +33,10 @@ class CacheStats:
         corrupt: Entries that could not be read; each was a miss and was removed.
         denied: Operations that the server refused (no permission, no memory, a replica); each
             was a miss or a lost store.
-        errors: Operations that the store failed; likewise.
+        errors: Operations in which the store failed; each was a miss or a lost store.
         shed: Operations given up because too many were under way at once: the store answered, but
-            not to these in time; likewise.
-        skipped: Operations not tried because the breaker was open; likewise.
+            not to these in time; each was a miss or a lost store.
+        skipped: Operations not tried because the breaker was open; each was a miss or a lost store.
         healed: Entries removed because a parser had refused their answers.
         breaker: State of the breaker: ``closed`` (all is well), ``open`` or ``half-open``.
         input_tokens_saved: Input tokens of the hits, as the model counted them.
@@ -47,7 +47,7 @@ class CacheStats:
         bytes_read: Size of the entries of the hits.
         bytes_written: Size of the entries stored.
         hit_latency: How long the latest lookups took that were hits, waiting included.
-        miss_latency: How long the latest lookups took that were misses, likewise.
+        miss_latency: How long the latest lookups took that were misses, waiting included.
         store_latency: How long the latest stores took.
         models: What the hits of each model saved, by its name ("-" where none is told).
         dropped_events: Events that listeners were too slow for.

@@ -1,1 +1,1 @@
-"""What is asked: the key of a request."""
+"""From a request to its key."""

@@ -1,4 +1,4 @@
-"""Which model asks: langchain-core tells a cache a text of it, and not the model.
+"""Which model asks: langchain-core gives a cache a text about the model, and not the model.
 
 It calls a cache in a few functions of its own, whose ``self`` is the model: they are found on
 the call stack, by name and by module, and taken only if the prompt and the text there are the

@@ -2,7 +2,7 @@
 
 A ``ContextVar`` holds them, so they go along into the tasks and threads that LangChain starts.
 But it knows nothing of generators: what is set in the body of one stays set in its caller while
-it is suspended. So a block is a thing of its own, that is removed by itself and not by its place,
+it is suspended. So a block is an object, which is removed by identity and not by position,
 wherever it is left: after others that began later, or in another task.
 
 Rules of this file: what is current is cheap to ask; tasks that began inside a block keep it.
@@ -61,7 +61,7 @@ DEFAULTS: Final = Options()
 
 
 class Block:
-    """One stay in the options of one object.
+    """One entry into a ``cache_options`` object.
 
     Args:
         owner: The object.

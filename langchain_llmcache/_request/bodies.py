@@ -49,13 +49,13 @@ def body_of(cls: type) -> bytes:
 
 
 class Told:
-    """What tells one thing, with all that is in it, as texts."""
+    """What identifies one thing, with all that is in it, as texts."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
     def by_member(self, name: str, item: Any) -> Iterator[str]:
-        """Yield what tells an attribute of a class."""
+        """Yield what identifies an attribute of a class."""
         if isinstance(item, property):
             item = item.fget
         elif isinstance(item, cached_property):
@@ -66,7 +66,7 @@ class Told:
             yield from self.by(item)
 
     def by(self, item: Any) -> Iterator[str]:
-        """Yield what tells a function, an object or a plain value."""
+        """Yield what identifies a function, an object or a plain value."""
         if is_plain(item):
             yield f"{type(item).__name__} {item!r}"
         elif id(item) not in self._seen:

@@ -158,7 +158,7 @@ def endpoints_of(
 
 
 def is_default(endpoint: Endpoint, cls: type[Any], settings: Mapping[str, Any]) -> bool:
-    """Tell whether the settings of a model say all of where its requests go.
+    """Tell whether a model's settings alone say where its requests go.
 
     Args:
         endpoint: Where they go.
@@ -228,7 +228,7 @@ def sent_along_in(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _counting(values: Any) -> Iterator[tuple[str, str]]:
-    """Yield what of headers or parameters may shape an answer."""
+    """Yield the headers or parameters that may shape an answer."""
     items: Any = getattr(values, "multi_items", getattr(values, "items", tuple))()
     for name, value in items:
         shown = str(name).lower()

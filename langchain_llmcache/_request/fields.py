@@ -108,7 +108,7 @@ def never_sent(cls: type[Any]) -> frozenset[str]:
 
 
 def is_credential(name: str, value: object) -> bool:
-    """Tell whether a field says who asks: a name that means so, and a value that can be so."""
+    """Tell whether a field is a credential: its name says so, and its value can be one."""
     if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.search(name):
         return False
     if name.endswith("_token") and type(value) is str and _MARK.search(value):

@@ -1,7 +1,7 @@
-"""Requests as other caches know them that keep a hash only, and where their answers are kept here.
+"""Requests of caches that keep only a hash of them, and where their answers are kept here.
 
 langchain-redis and langchain-community's ``RedisCache`` store an answer under hashes of the prompt
-and the model's text. So it is not known what was asked, until it is asked again.
+and the model's text. So what was asked stays unknown until it is asked again.
 """
 
 from __future__ import annotations

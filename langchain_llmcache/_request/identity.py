@@ -1,4 +1,4 @@
-"""What of a model shapes its answers, as its fields have it: LangChain's text does not tell all.
+"""What shapes a model's answers, read from its fields: LangChain's text does not tell all of it.
 
 Of a serializable chat model the text counts, and here is what it leaves out; of any other model
 every field counts that reaches the provider. Private attributes never do.
@@ -332,7 +332,7 @@ def _has_objects(value: Any) -> bool:
 
 
 def _is_default(model: Any, name: str) -> bool:
-    """Tell whether a field that is not in a model's text holds what it holds by itself."""
+    """Tell whether a field that is not in a model's text holds its default."""
     value = model.__dict__.get(name)
     field = type(model).model_fields[name]
     default = None if field.default_factory is not None else field.default

@@ -40,7 +40,7 @@ _TELLING: Final = re.compile(r"[A-Za-z].*[^A-Za-z]|[^A-Za-z].*[A-Za-z]|.{12,}")
 
 
 def is_telling(call_id: str) -> bool:
-    """Tell whether a tool call's id that stands in a text means that call."""
+    """Tell whether a tool call's id that occurs in a text refers to that call."""
     return _TELLING.search(call_id) is not None
 
 

@@ -127,7 +127,7 @@ def parse_llm_string(llm_string: str, ignored: frozenset[str] = frozenset()) -> 
 
 
 def check_addresses(llm_string: str) -> None:
-    """Make sure that no text is in a key that is another one tomorrow.
+    """Check that a text is the same in each process, as what goes into a key has to be.
 
     Raises:
         Uncacheable: if it shows a memory address.

@@ -113,7 +113,7 @@ class _Rounded(Exception):  # noqa: N818 - a signal between two functions
 
 
 def _join_streamed(items: list[dict[str, Any]]) -> None:
-    """Make streamed answers in the history the answers that they are, where that is sure.
+    """Write streamed answers in the history as whole ones, where that is sure to be the same.
 
     Every package sends them alike, but for some contents. And some packages put an answer
     together with the one before it, if they are of one class.
@@ -128,7 +128,7 @@ def _join_streamed(items: list[dict[str, Any]]) -> None:
 
 
 def _is_whole(fields: Mapping[str, Any]) -> bool:
-    """Tell whether every package sends a streamed answer as one that was not."""
+    """Tell whether every provider's package sends this streamed answer like one that was not."""
     content = fields.get("content")
     blocks = content if isinstance(content, list) else []
     return "output_version" not in as_mapping(fields.get("response_metadata")) and all(

@@ -1,6 +1,6 @@
 """Whether a model is as it was when something was found out about it.
 
-Settings may be assigned anew, and changed in place. So each use compares them all: values that
+Settings may be reassigned, or changed in place. So each use compares them all: values that
 cannot change by comparison, containers with what they were written as, other objects by identity.
 
 Rule of this file: it holds data and weak references, never an object that may lead back to the
@@ -54,7 +54,7 @@ class CannotWatch(Exception):  # noqa: N818 - a signal between two functions
 
 
 class Parts(NamedTuple):
-    """What of an object is watched.
+    """The watched parts of an object.
 
     Attributes:
         fields: Names of fields, by their values.

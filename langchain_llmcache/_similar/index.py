@@ -1,4 +1,4 @@
-"""What a matcher asks of the place where questions lie."""
+"""What a matcher asks of the place where questions are kept."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Found:
 
 
 class NoSearchError(Exception):
-    """The place where questions lie cannot be searched; the text says why, and what to do."""
+    """The place where questions are kept cannot be searched; the text says why, and what to do."""
 
 
 class Index(Protocol):
@@ -74,7 +74,7 @@ class Index(Protocol):
         """Remove the question of one answer."""
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
-        """Remove the questions whose path ``covers`` says yes to.
+        """Remove the questions whose path ``covers`` accepts.
 
         Args:
             covers: Tells of a path whether it goes.

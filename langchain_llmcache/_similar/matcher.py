@@ -164,7 +164,7 @@ class Memory:
         return serving
 
     def forget_outcomes(self, scope: str) -> None:
-        """Ask the store anew, because this process has just added to it."""
+        """Forget the outcomes read so far, because this process has just added to them."""
         with self._lock:
             self._outcomes.pop(scope, None)
 
@@ -314,7 +314,7 @@ class Matching:
         return None
 
     async def _judged(self, asked: Question, candidate: Found, reason: str | None) -> str | None:
-        """Return the reason for a refusal after ``same`` has had its word."""
+        """Return the reason for a refusal once ``same`` was asked."""
         same = self._memory.similar.same
         if same is None:
             return reason

@@ -99,7 +99,7 @@ def _constructor(document: Any) -> tuple[type[Any], dict[str, Any]]:
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields that are plain data to their end."""
+    """Return fields that are plain data at every depth."""
     left: list[Any] = list(fields.values())
     while left:
         value = left.pop()

@@ -456,7 +456,7 @@ def _listed(slots: str | Iterable[str]) -> Iterable[str]:
 
 
 def _check_names(state: Any, names: Iterable[str]) -> None:
-    """Return if an object has the attributes that its class has now.
+    """Check that an object has the attributes that its class has now.
 
     Raises:
         UnlikeError: if it has not: it would come back with some missing, or with old ones.

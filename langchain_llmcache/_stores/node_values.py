@@ -166,7 +166,7 @@ class _Writer:
             raise
 
     def _plain(self, value: Any) -> Any:
-        """Return a value as what msgpack has words for."""
+        """Return a value in types that msgpack has."""
         cls = type(value)
         if cls in _SCALARS:
             return value
@@ -236,7 +236,7 @@ class _Reader:
 
 
 def _tell(error: Exception, raised: BaseException | None) -> None:
-    """Add to an error of ormsgpack what a hook raised: of that, it tells nothing itself.
+    """Add what a hook raised to ormsgpack's error, which does not tell it.
 
     Raises:
         raised: if it is not an ``Exception``, such as the user's Ctrl-C.

@@ -1,4 +1,4 @@
-"""The stores of ours, in this process or in a file: bytes for an ``LLMCache``, values for graphs."""
+"""Our own stores, in this process or in a file: bytes for an ``LLMCache``, values for graphs."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def results_of(cache: LLMCache) -> Results:
 
 
 def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> FullKey:
-    """Return the key of what a tool says to these arguments, with all that sets keys apart.
+    """Return the key of a tool's result for these arguments, with all that sets keys apart.
 
     Args:
         cache: Where the result is kept.

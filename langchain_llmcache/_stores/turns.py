@@ -1,7 +1,8 @@
-"""Of equal calls at once, one does the work and the others get its result.
+"""Of equal calls at the same time, one does the work and the others get its result.
 
-For threads and tasks of one process. What the one raises is its own; the others then work
-themselves, and so does a call that cannot wait: for itself, or for a task of its own thread.
+For threads and tasks of one process. If it raises, only its own caller hears of that, and the
+others do the work themselves; so does a call that cannot wait, because it would wait for itself
+or for a task of its own thread.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Turn:
         self._done.set_running_or_notify_cancel()
 
     def wait(self) -> Any:
-        """Return the result of the call that does the work; None: do it."""
+        """Return the result of the call that does the work; None: do it yourself."""
         if self._leader is None or self._leader._thread == this_thread() or runs_in_handler():  # noqa: SLF001
             return None
         try:
@@ -51,7 +52,7 @@ class Turn:
             return None
 
     async def await_(self) -> Any:
-        """Return the result of the call that does the work; None: do it."""
+        """Return the result of the call that does the work; None: do it yourself."""
         if self._leader is None:
             return None
         done = self._leader._done  # noqa: SLF001 - likewise
@@ -99,7 +100,7 @@ class Turns:
             return turn
 
     def end(self, key: Hashable, turn: Turn) -> None:
-        """Let those that come from now on work themselves."""
+        """Let later calls do the work themselves."""
         with self._lock:
             if self._leaders.get(key) is turn:
                 del self._leaders[key]
