@@ -25,7 +25,13 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from valkey.crc import key_slot
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
-from valkey.exceptions import NoPermissionError, ReadOnlyError, ResponseError, ValkeyError
+from valkey.exceptions import (
+    InvalidResponse,
+    NoPermissionError,
+    ReadOnlyError,
+    ResponseError,
+    ValkeyError,
+)
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache._flow.ports import Overloaded, PartlyDownError
@@ -439,7 +445,12 @@ class Router:
             if isinstance(reply[0], ResponseError):
                 problem = _explained(reply[0], node)
                 continue
-            shards = self._topology.parse(reply[0], node)
+            try:
+                shards = self._topology.parse(reply[0], node)
+            except InvalidResponse as error:
+                pass_on(error)
+                problem = error
+                continue
             views += 1
             if best is None or shards.count(None) < best.count(None):
                 best = shards

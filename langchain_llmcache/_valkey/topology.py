@@ -6,15 +6,17 @@ Threads and event loops share one: it changes by replacing whole values only.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from valkey.exceptions import ResponseError
+from valkey.exceptions import InvalidResponse, ResponseError
 
 from langchain_llmcache.errors import ConfigurationError
 
 SLOTS: Final = 16_384
+_MOST_PORTS: Final = 65_535
 # Deadlines missed in a row before a node is left alone.
 _PATIENCE: Final = 2
 # How the node of a cluster gives itself away: by redirecting, or by refusing two keys at once.
@@ -102,10 +104,14 @@ class Topology:
         """Return how many slots nobody serves."""
         return self._shards.count(None)
 
-    def parse(self, reply: Sequence[Any], asked: Address) -> list[Shard | None]:
-        """Read the reply to CLUSTER SLOTS of the node ``asked``."""
+    def parse(self, reply: object, asked: Address) -> list[Shard | None]:
+        """Read the reply to CLUSTER SLOTS of the node ``asked``.
+
+        Raises:
+            InvalidResponse: (valkey-py's) if it is something else.
+        """
         shards: list[Shard | None] = [None] * SLOTS
-        for first, last, *nodes in reply:
+        for first, last, *nodes in _ranges(reply):
             shard = tuple(self._address(node[0], node[1], asked) for node in nodes)
             if shard:
                 shards[first : last + 1] = [shard] * (last + 1 - first)
@@ -127,8 +133,14 @@ class Topology:
         return address
 
     def target(self, text: str, asked: Address) -> Address:
-        """Return the address at the end of a MOVED or ASK."""
+        """Return the address at the end of a MOVED or ASK.
+
+        Raises:
+            InvalidResponse: (valkey-py's) if there is none.
+        """
         host, _, port = text.rpartition(":")
+        if not re.fullmatch("[0-9]{1,5}", port):
+            raise InvalidResponse("a redirection to nowhere")
         return self._address(host, port, asked)
 
     def candidates(self) -> list[Address]:
@@ -186,6 +198,25 @@ class Topology:
         except (TypeError, ValueError) as error:
             msg = "address_remap returned something else than a pair of host and port"
             raise ConfigurationError(msg) from error
+
+
+def _ranges(reply: object) -> Sequence[Any]:
+    """Return a reply to CLUSTER SLOTS: slots from, slots to, and their nodes (host, port, more)."""
+    ranges = reply if isinstance(reply, list) else [reply]
+    for each in ranges:
+        match each:
+            case [int() as first, int() as last, *nodes] if 0 <= first <= last < SLOTS:
+                if all(map(_is_node, nodes)):
+                    continue
+        raise InvalidResponse("no reply to CLUSTER SLOTS")
+    return ranges
+
+
+def _is_node(node: object) -> bool:
+    match node:
+        case [bytes() | str() | None as host, int() as port, *_]:
+            return 0 <= port <= _MOST_PORTS and (not isinstance(host, bytes) or host.isascii())
+    return False
 
 
 def _is_of_a_cluster(reply: object) -> bool:

@@ -19,6 +19,7 @@ from typing_extensions import Self
 from valkey import Valkey
 from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 from valkey.crc import key_slot
+from valkey.exceptions import InvalidResponse
 
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
 from langchain_llmcache._valkey.router import two_keys_of_nobody
@@ -585,7 +586,7 @@ ASKED = Address("first.test", 7000)
 
 
 def test_slots_are_read() -> None:
-    """CLUSTER SLOTS may name hosts, leave them out, or not know them; ports may be text."""
+    """CLUSTER SLOTS may name hosts, leave them out, or not know them."""
     topology = Topology([ASKED])
     topology.learn(
         topology.parse(
@@ -607,6 +608,39 @@ def test_slots_are_read() -> None:
     assert len(topology.primaries()) == 4
     assert len(topology.nodes()) == 5
     assert topology.candidates().count(ASKED) == 1
+
+
+NODE = [b"10.0.0.1", 7001, b"id"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        1,
+        None,
+        [0, 1],
+        [[0]],
+        [[0, 10**12, NODE]],  # would take terabytes
+        [[-5, -1, NODE]],
+        [[9, 1, NODE]],
+        [[b"0", b"1", NODE]],
+        [[0, 1, b"10.0.0.1"]],
+        [[0, 1, [b"10.0.0.1", 70_000]]],
+        [[0, 1, [b"\xff", 7001]]],
+        [[0, 1, [[], 7001]]],
+    ],
+)
+def test_slots_that_are_none_are_refused(reply: Any) -> None:
+    """What no cluster says about itself is told, and costs nothing."""
+    with pytest.raises(InvalidResponse):
+        Topology([ASKED]).parse(reply, ASKED)
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.1", "10.0.0.1:", "10.0.0.1:x", ":-1"])
+def test_redirections_to_nowhere_are_refused(text: str) -> None:
+    """A MOVED or ASK without a port is no answer of a cluster."""
+    with pytest.raises(InvalidResponse):
+        Topology([ASKED]).target(text, ASKED)
 
 
 @pytest.mark.parametrize(
