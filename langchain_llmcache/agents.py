@@ -230,7 +230,7 @@ class CacheMiddleware(_Middleware):
             return results_of(cache), key
         except Exception as error:  # noqa: BLE001 - a cache is never in the way
             pass_on(error)
-            why = "its arguments or its schema are no plain JSON data"
+            why = "its arguments or its schema are not plain JSON data"
             self._tell(f"the result of a tool is not cached: {why} ({type(error).__name__})")
             return None
 

@@ -145,7 +145,7 @@ class Codec:
     ) -> tuple[bytes, list[dict[str, Any]]]:
         """Return the JSON of an entry, and what it decodes to, proven to be what was taken."""
         if not taken:
-            msg = "it is no generation at all"
+            msg = "it is not a generation"
             raise NotStorableError(msg)
         try:
             body = orjson.dumps({**head, "g": taken}, option=_NOT_SILENTLY)

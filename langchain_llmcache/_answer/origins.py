@@ -54,7 +54,7 @@ class Origins:
         key = _marked(message) or self._stored.get(message.id or "")
         if key is None:
             msg = (
-                f"the message does not tell its entry: it is no hit "
+                f"the message does not tell its entry: it is not a hit "
                 f"(response_metadata[{MARKER!r}]['key']), and this process has not stored it "
                 "lately; ask again, and forget the hit"
             )

@@ -83,7 +83,7 @@ def _redacted(value: Any, redact: _Redact, kept: frozenset[str]) -> Any:  # noqa
             try:
                 return type(value).model_validate(data)
             except ValueError as error:
-                msg = f"redacted, it is no {type(value).__qualname__} any more"
+                msg = f"redacted, it is not a {type(value).__qualname__} any more"
                 raise NotStorableError(msg) from error
         case _:
             return value

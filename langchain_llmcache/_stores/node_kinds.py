@@ -254,7 +254,7 @@ def _take_dtype(dtype: Any) -> Any:
         or type(again) is not type(dtype)
         or (again, again.isalignedstruct) != (dtype, dtype.isalignedstruct)
     ):
-        raise UnlikeError("an array whose items are no plain numbers")
+        raise UnlikeError("an array whose items are not plain numbers")
     return taken
 
 
@@ -263,7 +263,7 @@ def _make_dtype(state: Any) -> Any:
 
     dtype = np.lib.format.descr_to_dtype(state)
     if dtype.kind not in _NUMBERS or dtype.hasobject or not dtype.itemsize:
-        raise CorruptEntryError("an array whose items are no plain numbers")
+        raise CorruptEntryError("an array whose items are not plain numbers")
     return dtype
 
 
@@ -288,7 +288,7 @@ def _make_array(state: Any) -> Any:
 
 def _take_scalar(value: Any) -> list[Any]:
     if value.dtype.type is not type(value) or value.dtype.names:
-        raise UnlikeError("a number of numpy's that is no plain one")
+        raise UnlikeError("a number of numpy's that is not a plain one")
     return [_take_dtype(value.dtype), value.tobytes()]
 
 

@@ -122,7 +122,7 @@ class ValkeyEntries:
 
     def _opened(self, stored: bytes | None) -> bytes | None:
         if stored is not None and not isinstance(stored, bytes):
-            raise InvalidResponse("a value that is no string")
+            raise InvalidResponse("a value that is not a string")
         if stored is None or self._seal is None or stored.startswith(LEASE):
             return stored
         return self._seal.unwrap(stored)

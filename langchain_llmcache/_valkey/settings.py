@@ -211,7 +211,7 @@ class ConnectionSettings:
             return error
         if not issubclass(self.blocking, SSLConnection):
             return ValkeyConnectionError(
-                f"{error} (Perhaps it wants TLS: valkeys://, or it is no Valkey at all)"
+                f"{error} (Perhaps it wants TLS: valkeys://, or it is not a Valkey server)"
             )
         if "ssl_certfile" not in self.arguments:
             return ValkeyConnectionError(
