@@ -399,7 +399,11 @@ ENGLISH = Language(
         "premises spectacles papers forces irons honors honours states times always perhaps "
         "sometimes afterwards besides yes as his hers ours theirs headquarters stairs lens bus gas "
         "minutes has does was christmas wales texas athens looks directions letters regards "
-        "damages resources remains stocks rights lines vegas kids ones"
+        "damages resources remains stocks rights lines vegas kids ones "
+        "https ftps smtps ldaps imaps pops valkeys pandas keras rails canvas shorts futures options "
+        "calls puts securities dues surroundings humanities amenities communications waters "
+        "authorities checkers darts billiards marbles dominoes heads tails greens tops briefs quarters "
+        "wits tears"
     ),
     counting=words(
         "best worst most least first last only my your his her our their this these those each"

@@ -47,7 +47,7 @@ _CODE: Final = re.compile(
       | \S*\(\?\S*                                     # (?:a)
       | \w+(?:[?!](?=\s+[a-z])|'(?=\s|[?.!]*$))         # x? and a' amid a sentence
       | \w+\.\.+\w+|\w+(?:--|\+\+)(?!\w)|_\w*|\w+_(?!\w)     # 1..5, x--, _x, x_
-      | \w+'+\(\S*                                       # f'(x)
+      | \w[\w.]*'*\(\S*                                   # f(x), f'(x)
       | [a-z]{2,}[A-Z]\w*                               # fooBar
     )""",
     re.VERBOSE,
@@ -88,6 +88,7 @@ _FRONT: Final = "<"
 _SUPERLATIVE: Final = re.compile(r"\w{2,}(?:est|most)")
 _AS_NAME: Final = " as a name"
 _SHORTEST_STEM: Final = 3
+_SIGN_OF_CODE: Final = re.compile(r"[\[\](){}<>;=_#$/\\]")
 _FORMULA: Final = re.compile(r"[\d=*/^<>]")
 _SUPERSCRIPTS: Final = str.maketrans(
     {high: f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
@@ -212,6 +213,17 @@ def _definite(one: Signature, other: Signature) -> bool:
     )
 
 
+def _whole(text: str) -> str:
+    """Return a text of no known language: each letter counts, in code its case too."""
+    whole = " ".join(text.split())
+    return whole if _SIGN_OF_CODE.search(whole) else whole.lower()
+
+
+def _layout(text: str) -> str:
+    """Return how the lines of a text are indented, of which code, lists and settings consist."""
+    return "\n".join(line[: -len(line.lstrip())] for line in text.split("\n") if line.strip())
+
+
 def _opposed(asked: tuple[str, ...], stored: tuple[str, ...]) -> bool:
     """Tell whether one text has a side of a pair, and the other one only the other side."""
     left, right = set(asked), set(stored)
@@ -283,7 +295,9 @@ class _Reader:
         tokens = list(_tokens(framed, brackets=bool(_FORMULA.search(framed))))
         seen = [part for kind, token, _ in tokens if kind == "word" for part in self._parts(token)]
         read = _Reading(seen=seen, known=known, marks=self._marks(plain, framed))
-        read.literals += _CODE.findall(plain) if known else [" ".join(plain.lower().split())]
+        layout = _layout(plain)
+        read.literals += [layout] if "\n" in layout else []
+        read.literals += _CODE.findall(plain) if known else [_whole(plain)]
         read.cased = plain[:1].isupper() and not self._is_headline(tokens)
         counted = (
             read.marks is not None
@@ -401,6 +415,7 @@ class _Reader:
                 exact = (
                     counted
                     or (name and not acronym)
+                    or (acronym and token.isupper())  # HTTPS is not several of HTTP
                     or part in language.fronting
                     or language.questions.get(read.before) == "what"
                 )

@@ -2681,6 +2681,25 @@ Is tea with milk ok? | Is milk with tea ok?
 What is a man in a box? | What is a box in a man?
 """)
 
+# Several lines, code, and names that look like the plural of another one.
+_CODE: Final = _pairs(r"""
+if a:\n    b()\n    c() | if a:\n    b()\nc()
+Fix this:\nfor x in y:\n  foo(x)\n  bar(x) | Fix this:\nfor x in y:\n  foo(x)\nbar(x)
+What does this YAML mean?\na: 1\n  b: 2 | What does this YAML mean?\na: 1\nb: 2
+Which item is on top?\n- fruit\n  - apple | Which item is on top?\n- fruit\n- apple
+Explain:\nx = y\nz | Explain:\nx = y z
+Foo(x) | foo(x)
+Please explain Foo(x) to me | Please explain foo(x) to me
+CamelCase = 1 | camelcase = 1
+How does HTTPS work in my new project? | How does HTTP work in my new project?
+How do I use https in my new project? | How do I use http in my new project?
+How do I use LDAPS in my new project? | How do I use LDAP in my new project?
+How do I use pandas in my new project? | How do I use panda in my new project?
+How do I use rails in my new project? | How do I use rail in my new project?
+How do I use futures in my new project? | How do I use future in my new project?
+""")
+CODE: Final = [(one.replace("\\n", "\n"), other.replace("\\n", "\n")) for one, other in _CODE]
+
 DIFFERENT: Final = {
     "opposites": OPPOSITES,
     "numbers": NUMBERS,
@@ -2691,4 +2710,5 @@ DIFFERENT: Final = {
     "languages": LANGUAGES,
     "small words": SMALL,
     "subtle": SUBTLE,
+    "code": CODE,
 }
