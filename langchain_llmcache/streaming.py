@@ -278,6 +278,8 @@ def _request(
             return None
         msg = "Asked to cache, but no cache found at `langchain.cache`."  # as core says
         raise ValueError(msg)
+    if kwargs.get("n", getattr(model, "n", None)) not in (None, 1):
+        return None  # several answers: a stream mixes them, and ``invoke`` has them apart
     prompt, llm_string = texts_of_chat(model, messages, stop, kwargs)
     told = kwargs if stop is None else {**kwargs, "stop": stop}
     block = asking(model, prompt, llm_string, options=told)

@@ -532,6 +532,23 @@ def test_a_lease_ends_with_its_stream(server: Server) -> None:
         assert client.keys() == []
 
 
+@pytest.mark.parametrize("how", ["a field", "an option"])
+def test_several_answers_in_one_stream_are_not_stored(cache: LLMCache, how: str) -> None:
+    """They come mixed into one, and ``invoke`` is asked for each of them."""
+
+    class Several(ScriptedModel):
+        n: int | None = 2 if how == "a field" else None
+
+    options = {} if how == "a field" else {"n": 2}
+    model = with_cache(Several(), cache)
+    before = len(ScriptedModel.calls)
+    for _ in range(2):
+        list(model.stream("q", **options))
+    model.invoke("q", **options)
+    assert len(ScriptedModel.calls) == before + 3
+    assert cache.stats().stores == 1
+
+
 def test_two_streams_side_by_side(model: ScriptedModel) -> None:
     """One thread that reads two streams of one question in turns does not wait for itself."""
     one, other = model.stream(QUESTION), model.stream(QUESTION)
