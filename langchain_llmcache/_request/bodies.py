@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dis
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -21,7 +21,9 @@ from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._request.llm_strings import as_bytes
 from langchain_llmcache._signals import pass_on
 
-_KNOWN: Final[WeakKeyDictionary[type, bytes]] = WeakKeyDictionary()
+_KNOWN: Final[WeakKeyDictionary[type, tuple[bytes, bool]]] = WeakKeyDictionary()
+# Names of what Python and pydantic put into a class.
+_OF_PYTHON: Final = ("__", "_abc_", "model_")
 # How code changes what it refers to.
 _STORES: Final = frozenset({"DELETE_SUBSCR", "STORE_SUBSCR"})
 _MUTATORS: Final = frozenset(
@@ -30,10 +32,13 @@ _MUTATORS: Final = frozenset(
 )
 
 
-def body_of(cls: type) -> bytes:
+def body_of(cls: type) -> tuple[bytes, bool]:
     """Return the code and the data of a class, and of those above that no import leads to.
 
     What is returned of a class stays the same, whatever its code refers to later.
+
+    Returns:
+        Bytes, and whether they tell all that it was made with.
     """
     if cls not in _KNOWN:
         told = Told()
@@ -44,14 +49,19 @@ def body_of(cls: type) -> bytes:
             for name, item in sorted(vars(base).items())
             for part in (name, *told.by_member(name, item))
         ]
-        _KNOWN[cls] = tagged(b"+", *parts)
+        _KNOWN[cls] = tagged(b"+", *parts), told.is_whole
     return _KNOWN[cls]
 
 
 class Told:
-    """What identifies one thing, with all that is in it, as texts."""
+    """What identifies one thing, with all that is in it, as texts.
+
+    Attributes:
+        is_whole: Whether nothing was met so far of which texts do not tell all.
+    """
 
     def __init__(self) -> None:
+        self.is_whole = True
         self._seen: set[int] = set()
 
     def by_member(self, name: str, item: Any) -> Iterator[str]:
@@ -62,7 +72,7 @@ class Told:
             item = item.func
         elif isinstance(item, (classmethod, staticmethod)):
             item = item.__func__
-        if isinstance(item, types.FunctionType) or (not name.startswith("__") and is_plain(item)):
+        if isinstance(item, types.FunctionType) or not name.startswith(_OF_PYTHON):
             yield from self.by(item)
 
     def by(self, item: Any) -> Iterator[str]:
@@ -76,11 +86,13 @@ class Told:
             elif isinstance(item, (types.MethodType, partial, tuple)):
                 for part in _parts(item):
                     yield from self.by(part)
-            elif isinstance(item, type):
+            elif isinstance(item, (type, types.BuiltinFunctionType)) and is_importable(item):
                 yield path_of(item)
             elif not isinstance(item, types.ModuleType):
                 yield path_of(type(item))
-                yield from _texts_of(item)
+                attributes = getattr(item, "__dict__", {"": item})
+                self.is_whole &= all(isinstance(each, str) for each in attributes.values())
+                yield from _texts_of(attributes)
 
     def _by_function(self, function: types.FunctionType) -> Iterator[str]:
         yield path_of(function)
@@ -89,7 +101,7 @@ class Told:
             yield from _by_code(function.__code__)
         stored, changes = _changed_by(function.__code__)
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        held = [_content(cell) for name, cell in cells if name not in stored]
+        held = [_content(cell) for name, cell in cells if name not in {"__class__", *stored}]
         for item in (*held, *(function.__defaults__ or ()), function.__kwdefaults__):
             if not changes or not isinstance(item, (list, dict, set)):
                 yield from self.by(item)
@@ -101,9 +113,9 @@ def _parts(item: Any) -> tuple[Any, ...]:
     return (item.func, *item.args, *item.keywords.items()) if isinstance(item, partial) else item
 
 
-def _texts_of(item: object) -> Iterator[str]:
-    """Yield the texts that an object holds, without credentials: whose it is, or of which place."""
-    for name, value in sorted(getattr(item, "__dict__", {}).items()):
+def _texts_of(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield an object's texts, without credentials: whose it is, or of which place."""
+    for name, value in sorted(attributes.items()):
         if isinstance(value, str) and not is_credential(name, value):
             yield f"{name} {value!r}"
 

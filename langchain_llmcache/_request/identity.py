@@ -277,19 +277,21 @@ def _of_class(model: Any) -> bytes:
     """Return the name of a model's class.
 
     Raises:
-        Uncacheable: if another living class goes by that name.
+        Uncacheable: if another living class goes by that name, and what this one was made with
+            does not tell which it is.
     """
     cls = plain_class(model)
     path = path_of(cls)
     if is_importable(cls):
         return as_bytes(path)
-    if sum(path_of(other) == path for other in _classes()) > 1:
+    body, is_whole = body_of(cls)
+    if not is_whole and sum(path_of(other) == path for other in _classes()) > 1:
         msg = (
             f"there are several classes {cls.__qualname__} in {cls.__module__}, and their models "
             "would share answers; define the class once, at the top of a module"
         )
         raise Uncacheable(msg)
-    return tagged(b"+", as_bytes(path), body_of(cls))
+    return tagged(b"+", as_bytes(path), body)
 
 
 def _classes() -> list[type[Any]]:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar, dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -194,23 +195,33 @@ def test_classes_are_told_apart(cache: LLMCache) -> None:
     assert asked(with_cache(Chat(), cache)) == 0
 
 
+def _local(answer: Any) -> Any:
+    """Return a model of a class that was made with an answer."""
+
+    class Local(Chat):
+        def _generate(self, *_: Any, **__: Any) -> ChatResult:
+            self._asked += 1
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(str(answer)))])
+
+    return Local()
+
+
 def test_two_classes_of_one_name_are_not_cached(cache: LLMCache) -> None:
     """Of classes in functions, nobody knows which a name means, while both are alive."""
-
-    def define(answer: str) -> type[Chat]:
-        class Local(Chat):
-            def _generate(self, *_: Any, **__: Any) -> ChatResult:
-                self._asked += 1
-                return ChatResult(generations=[ChatGeneration(message=AIMessage(answer))])
-
-        return Local
-
-    first = define("a")()
+    first = _local(Decimal(1))
     assert asked(first) == 1
-    second = define("b")()
+    second = _local(Decimal(2))
     assert (asked(first), asked(second)) == (0, 2)
-    assert second.invoke(QUESTION).text == "b"
+    assert second.invoke(QUESTION).text == "2"
     assert cache.stats().uncacheable
+
+
+def test_two_classes_of_one_name_are_told_apart_by_data(cache: LLMCache) -> None:
+    """A test that runs with several parameters, or a cell that is run again, is cached."""
+    first, second = _local("a"), _local("b")
+    assert (asked(first), asked(second), asked(_local("a"))) == (1, 1, 0)
+    assert (first.invoke(QUESTION).text, second.invoke(QUESTION).text) == ("a", "b")
+    assert cache.stats().uncacheable == 0
 
 
 def _defined(how: str, answer: str) -> Any:

@@ -539,7 +539,7 @@ def test_several_answers_in_one_stream_are_not_stored(cache: LLMCache, how: str)
     class Several(ScriptedModel):
         n: int | None = 2 if how == "a field" else None
 
-    options = {} if how == "a field" else {"n": 2}
+    options: dict[str, Any] = {} if how == "a field" else {"n": 2}
     model = with_cache(Several(), cache)
     before = len(ScriptedModel.calls)
     for _ in range(2):
