@@ -61,13 +61,13 @@ class Lru(Generic[K]):
                 pass_on(error)
             return item.value
 
-    def put(self, key: K, value: bytes, seconds: float | None) -> None:
-        """Keep the value for that many seconds (None: until it is evicted)."""
+    def put(self, key: K, value: bytes, seconds: float | None) -> bool:
+        """Keep the value for that many seconds (None: until it is evicted), if it is not too large."""
         with self._lock:
             self._remove(key)
             size = len(value) + _OVERHEAD_BYTES
             if size > self._max_bytes:
-                return
+                return False
             expires = None if seconds is None else self._monotonic() + seconds
             self._items[key] = _Item(value, expires)
             self._bytes += size
@@ -76,6 +76,7 @@ class Lru(Generic[K]):
                 self._count()
             while len(self._items) > self._max_entries or self._bytes > self._max_bytes:
                 self._evict()
+        return True
 
     def discard(
         self, predicate: Callable[[K], bool], counts: Callable[[bytes], bool] = bool

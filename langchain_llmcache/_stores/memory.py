@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.cache.base import FullKey, Namespace
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from langchain_llmcache._answer.entries import NotStorableError
 from langchain_llmcache._flow.lru import Lru
 from langchain_llmcache._numbers import checked_count
 from langchain_llmcache._stores.node_values import NodeSerializer
@@ -61,10 +62,18 @@ class MemoryStore(OwnStore):
         return self.serde.loads_typed((kind.decode(), data))
 
     def write(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
-        """Store bytes, each with its TTL (seconds; None: no expiry)."""
+        """Store bytes, each with its TTL (seconds; None: no expiry).
+
+        Raises:
+            NotStorableError: if there is no room for them even alone.
+        """
         for key, (value, ttl) in pairs.items():
             kind, data = self.serde.dumps_typed(value)
-            self._items.put(_plain(key), b"%s:%s" % (kind.encode(), data), ttl)
+            is_kept = self._items.put(_plain(key), b"%s:%s" % (kind.encode(), data), ttl)
+            # (What is empty says that there is nothing.)
+            if value and not is_kept:
+                msg = "it is larger than max_bytes of memory:// allows"
+                raise NotStorableError(msg)
 
     def drop(self, spaces: Sequence[Namespace]) -> int:
         """Remove all that is in these namespaces; return how many entries there were."""

@@ -340,7 +340,7 @@ async def test_who_waits_behind_others_has_more_time(
 ) -> None:
     """What is read in turn within twice the deadline is read."""
     with cache_at(path, timeout=0.5, single_flight=False) as cache:
-        read = type(cache.store).read
+        read: Any = vars(type(cache.store))["read"]
 
         def slow(*args: Any) -> Any:
             time.sleep(0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from langchain_llmcache import ConfigurationError, LLMCache, LLMCacheError, Stor
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from tests.support.servers import StartServer, ValkeyServer
-from tests.support.targets import LLM_STRING, PROMPT, answer, texts
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 
 def settings(url: str) -> dict[str, Any]:
@@ -231,6 +232,20 @@ def test_the_bounds_of_the_memory() -> None:
     with LLMCache(MemoryStore(max_entries=1)) as cache:
         assert cached(cache, 2) == [False, True]
         assert cache.stats().evictions == 1
+
+
+async def test_an_answer_for_which_memory_has_no_room(half: Callable[[LLMCache], Half]) -> None:
+    """It is refused, and not counted as stored; what it was to replace is gone, as in any store."""
+    with LLMCache.from_url("memory://?max_bytes=1500") as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer("small"))
+        await half(cache).update(PROMPT, LLM_STRING, answer("x" * 2000))
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+        stats = cache.stats()
+        assert (stats.stores, stats.refused, stats.errors) == (1, 1, 0)
+    with LLMCache.from_url("memory://?max_bytes=1") as cache:
+        await half(cache).update(PROMPT, LLM_STRING, answer())
+        assert await half(cache).delete(PROMPT, LLM_STRING) is False
+        assert cache.stats().refused == 1
 
 
 def test_what_expires_is_not_evicted() -> None:
