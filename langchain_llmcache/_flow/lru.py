@@ -48,18 +48,18 @@ class Lru(Generic[K]):
 
     def get(self, key: K) -> bytes | None:
         """Return the value, now the most recently used one, or None."""
-        with self._lock:
-            item = self._items.get(key)
-            if item is None:
-                return None
-            if item.expires is not None and item.expires <= self._monotonic():
-                self._remove(key)
-                return None
-            try:
-                self._items.move_to_end(key)
-            except KeyError as error:  # a signal handler has removed it
-                pass_on(error)
-            return item.value
+        # (Each step is one operation of a dictionary, so none needs the lock.)
+        item = self._items.get(key)
+        if item is None:
+            return None
+        if item.expires is not None and item.expires <= self._monotonic():
+            self._remove_expired(key, item)
+            return None
+        try:
+            self._items.move_to_end(key)
+        except KeyError as error:  # it was removed meanwhile
+            pass_on(error)
+        return item.value
 
     def put(self, key: K, value: bytes, seconds: float | None) -> bool:
         """Keep the value for that many seconds (None: until it is evicted), if it is not too large."""
@@ -114,6 +114,11 @@ class Lru(Generic[K]):
         if item is not None:
             size = len(item.value) + _OVERHEAD_BYTES
             self._bytes -= size
+
+    def _remove_expired(self, key: K, item: _Item) -> None:
+        with self._lock:
+            if self._items.get(key) is item:
+                self._remove(key)
 
     def _count(self) -> None:
         """Count the bytes again: an exception out of a signal handler may have come in between."""

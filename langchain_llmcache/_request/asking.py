@@ -49,18 +49,17 @@ class Asked:
         is_async: Whether it is an async call.
     """
 
-    __slots__ = ("above", "is_async", "llm_string", "made", "model", "options", "whose")
+    whose: Any = None
+    made: tuple[Any, ...] | None = None
+    above: UUID | None = UNSET
+    is_async = False
 
     def __init__(
         self, llm_string: str, model: Any = None, options: Mapping[str, Any] | None = None
     ) -> None:
         self.llm_string = llm_string
         self.model = model
-        self.whose: Any = None
         self.options = options
-        self.made: tuple[Any, ...] | None = None
-        self.above: UUID | None = UNSET
-        self.is_async = False
 
 
 class asking:  # noqa: N801 - used like a function

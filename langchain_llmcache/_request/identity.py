@@ -103,21 +103,13 @@ class Identities:
         self._ignored = ignored
         self._known: Recent[int, tuple[Watch, Identity]] = Recent(_KEPT, _one)
 
-    def of(self, model: BaseLanguageModel[Any], *, is_async: bool = False) -> Identity:
-        """Return the identity of a model.
-
-        Args:
-            model: The model.
-            is_async: Whether it is asked by an async call.
+    def of(self, model: BaseLanguageModel[Any]) -> Identity:
+        """Return the identity of a model in sync calls, which has that in async ones.
 
         Raises:
             Uncacheable: if a field holds what no key can tell, or if it cannot be known where
                 its requests go or which class it is.
         """
-        identity = self._of_both(model)
-        return identity.of_async or identity if is_async else identity
-
-    def _of_both(self, model: BaseLanguageModel[Any]) -> Identity:
         known = self._known.younger.get(id(model)) or self._known.get(id(model))
         if known is not None:
             watch, identity = known

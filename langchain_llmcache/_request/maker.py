@@ -149,7 +149,9 @@ class KeyMaker:
         llm_string = asked.llm_string
         if asked.model is None:
             return self._known.get((llm_string, b"")) or self._of_text(llm_string)
-        identity = self._identities.of(asked.model, is_async=asked.is_async)
+        identity = self._identities.of(asked.model)
+        if asked.is_async:
+            identity = identity.of_async or identity
         token = identity.token
         if not asked.options or not identity.reads_text:  # the text tells all of the call
             if identity.last is not None and identity.last[0] == llm_string:
