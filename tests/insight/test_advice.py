@@ -335,7 +335,7 @@ async def test_a_wrong_service_is_named(
         if version("valkey") < "6.2" or (not LIBVALKEY_AVAILABLE and not said.endswith(b"\r\n")):
             # An older valkey-py, and a parser that waits for a line's end, only tell that the
             # connection was closed.
-            named += "|no Valkey"
+            named += "|not a Valkey server"
         with pytest.raises(StoreError, match=named) as caught:
             await half(cache).ping()
         await cache.aclose()
