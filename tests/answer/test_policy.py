@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,8 +15,6 @@ from pydantic import BaseModel, field_validator
 from langchain_llmcache import ConfigurationError, LLMCache, NewEntry
 from langchain_llmcache._answer.flaws import flaw_of
 from tests.support.samples import SAMPLES, chat
-
-Redact = Callable[[str], str]
 
 INVALID: Any = {"name": "f", "args": "{", "id": "1", "error": None, "type": "invalid_tool_call"}
 

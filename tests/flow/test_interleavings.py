@@ -219,108 +219,63 @@ async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
     return await _lead(self, *arguments, again=False)
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "mutant", "scenario", "message"),
-    [
-        pytest.param(
-            Flights,
-            "seconds_to_wait",
-            _for_ever,
-            Scenario(one_process(2)),
-            "has waited",
-            id="a follower that never gives up",
-        ),
-        pytest.param(
-            Flow,
-            "leave",
-            _keep,
-            Scenario(one_process(2), faults=1, kinds=("model",)),
-            "left behind|waits for nobody",
-            id="a failed leader that does not say so",
-        ),
-        pytest.param(
-            Flow,
-            "_give_back",
-            _do_nothing,
-            Scenario(processes(2), lease=LEASE, faults=1, kinds=("model",)),
-            "left behind",
-            id="a failed leader that keeps its lease",
-        ),
-        pytest.param(
-            Flights,
-            "share",
-            _land,
-            Scenario(one_process(2)),
-            "needlessly",
-            id="a flight that ends before its answer is stored",
-        ),
-        pytest.param(
-            Flow,
-            "_lead",
-            _lead_hastily,
-            Scenario(((0, "q"), (0, "q"), (1, "q")), faults=1, kinds=("model",)),
-            "did not get the answer",
-            id="a follower whose turn it is and that does not look again",
-        ),
-        pytest.param(
-            Round,
-            "left",
-            _all,
-            Scenario(one_process(4), faults=2, kinds=("model",)),
-            "have failed, no more",
-            id="a failed leader that releases all the others",
-        ),
-        pytest.param(
-            Round,
-            "left",
-            _all,
+MODEL: dict[str, Any] = {"faults": 1, "kinds": ("model",)}
+PAIR = one_process(2)
+MISTAKES: dict[str, tuple[Any, str, Any, Scenario, str]] = {
+    "a follower that never gives up": (
+        *(Flights, "seconds_to_wait", _for_ever),
+        *(Scenario(PAIR), "has waited"),
+    ),
+    "a failed leader that does not say so": (
+        *(Flow, "leave", _keep),
+        *(Scenario(PAIR, **MODEL), "left behind|waits for nobody"),
+    ),
+    "a failed leader that keeps its lease": (
+        *(Flow, "_give_back", _do_nothing),
+        *(Scenario(processes(2), lease=LEASE, **MODEL), "left behind"),
+    ),
+    "a flight that ends before its answer is stored": (
+        *(Flights, "share", _land),
+        *(Scenario(PAIR), "needlessly"),
+    ),
+    "a follower whose turn it is and that does not look again": (
+        *(Flow, "_lead", _lead_hastily),
+        *(Scenario(((0, "q"), (0, "q"), (1, "q")), **MODEL), "did not get the answer"),
+    ),
+    "a failed leader that releases all the others": (
+        *(Round, "left", _all),
+        *(Scenario(one_process(4), faults=2, kinds=("model",)), "have failed, no more"),
+    ),
+    "a failed leader that releases all the other processes": (
+        *(Round, "left", _all),
+        *(
             Scenario(processes(3), lease=LEASE, faults=1, kinds=("decline",)),
             "have failed, no more",
-            id="a failed leader that releases all the other processes",
         ),
-        pytest.param(
-            Round,
-            "left",
-            _none,
-            Scenario(one_process(2), faults=1, kinds=("cancel",)),
-            "waits for nobody",
-            id="a cancelled leader that nobody follows",
-        ),
-        pytest.param(
-            Flights,
-            "look",
-            _nobody,
-            STALLED,
-            "waits for nobody",
-            id="a follower that does not look around",
-        ),
-        pytest.param(
-            Flow,
-            "_lead",
-            _lead_hastily,
-            Scenario(one_process(2)),
-            "although the answer is there",
-            id="a leader that does not look again",
-        ),
-        pytest.param(
-            Flow,
-            "_claim",
-            _do_nothing,
-            Scenario(processes(2), lease=LEASE),
-            "needlessly|although the answer is there",
-            id="a leader without a lease",
-        ),
-    ],
-)
-def test_a_careless_flow_is_caught(
-    monkeypatch: pytest.MonkeyPatch,
-    owner: Any,
-    name: str,
-    mutant: Any,
-    scenario: Scenario,
-    message: str,
-) -> None:
+    ),
+    "a cancelled leader that nobody follows": (
+        *(Round, "left", _none),
+        *(Scenario(PAIR, faults=1, kinds=("cancel",)), "waits for nobody"),
+    ),
+    "a follower that does not look around": (
+        *(Flights, "look", _nobody),
+        *(STALLED, "waits for nobody"),
+    ),
+    "a leader that does not look again": (
+        *(Flow, "_lead", _lead_hastily),
+        *(Scenario(PAIR), "although the answer is there"),
+    ),
+    "a leader without a lease": (
+        *(Flow, "_claim", _do_nothing),
+        *(Scenario(processes(2), lease=LEASE), "needlessly|although the answer is there"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_careless_flow_is_caught(monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
     """Each of these mistakes in the flow itself leads to a bad schedule, and that is found."""
+    owner, name, mutant, scenario, message = MISTAKES[mistake]
     monkeypatch.setattr(owner, name, mutant)
     with pytest.raises(Violation, match=message):
         explore(scenario)
