@@ -150,9 +150,13 @@ class Forms:
 
     Args:
         of_model: Returns the form of a language model, for which it is given these.
+
+    Attributes:
+        has_halves: Whether a model in it sends something else along in async calls.
     """
 
     def __init__(self, of_model: Callable[[Any, Forms], bytes]) -> None:
+        self.has_halves = False
         self._of_model = of_model
         self._open: set[int] = set()
 

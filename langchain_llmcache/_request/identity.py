@@ -117,9 +117,9 @@ class Identities:
                 return identity
         watching = self._watch(model)  # before anything is read: what changes later is seen
         try:
-            identity = self._read(model, Forms(self._of_nested))
-            first, second = self._endpoints(model) if not identity.by_text else (None, None)
-            if first != second:
+            forms = Forms(self._of_nested)
+            identity = self._read(model, forms)
+            if forms.has_halves:
                 # (``added`` tells what both send along.)
                 identity.of_async = Identity(
                     identity.head,
@@ -194,7 +194,7 @@ class Identities:
         # A field of a later version that is not used changes no key.
         used = [name for name in self._counting(model) if values.get(name) is not None]
         pairs = [self._pair(model, name, forms) for name in used] + self._extras(model, forms)
-        where = _where(self._endpoints(model))
+        where = _where(self._endpoints(model, forms))
         return tagged(b"+", _of_class(model), *sum(pairs, ()), *where)
 
     def _beyond_text(self, model: BaseChatModel, forms: Forms) -> Identity:
@@ -209,26 +209,28 @@ class Identities:
         added = list(sum(pairs, ()))
         if not _is_told_by_id(model):
             added.append(_of_class(model))
-        endpoints = self._endpoints(model)
+        endpoints = self._endpoints(model, forms)
         if not all(is_default(endpoint, type(model), told) for endpoint in endpoints):
             added += _where(endpoints)
         return Identity(
             head_of(dumped, told), tagged(b"+", *added) if added else b"", model_of(told)
         )
 
-    def _endpoints(self, model: BaseLanguageModel[Any]) -> tuple[Endpoint, Endpoint]:
+    def _endpoints(self, model: BaseLanguageModel[Any], forms: Forms) -> tuple[Endpoint, Endpoint]:
         """Return where a model's sync and async calls go, and what its fields do not tell of them."""
         values = model.__dict__
         told = set(sent_along_in([values.get(name) for name in self._counting(model)]))
         told.add(("api-version", str(values.get("openai_api_version"))))  # Azure's
         try:
-            return endpoints_of(clients_of(model), told)
+            endpoints = endpoints_of(clients_of(model), told)
         except TwoEndpoints:
             msg = (
                 f"the clients of a {type(model).__name__} for sync and for async calls lead to two "
                 "servers; use a model for each"
             )
             raise Uncacheable(msg) from None
+        forms.has_halves |= endpoints[0] != endpoints[1]
+        return endpoints
 
     def _extras(self, model: BaseLanguageModel[Any], forms: Forms) -> list[tuple[bytes, bytes]]:
         extras = model.__pydantic_extra__ or {}
