@@ -1,7 +1,7 @@
 """One connection of an event loop: commands go out, and replies come back in their order.
 
 valkey-py connects and authenticates. Then replies are read where their bytes arrive, without a
-task that waits for them, if that can be: over a transport of the loop's own, which fakes do not have.
+task that waits for them, if that can be: with libvalkey, over a transport of the loop's own.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import time
 from collections import deque
 from typing import Any, Final, Protocol
 
-from valkey._parsers import _AsyncRESP2Parser, _AsyncRESP3Parser
 from valkey._parsers.libvalkey import NOT_ENOUGH_DATA
 from valkey.asyncio.connection import AbstractConnection
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
 from langchain_llmcache._signals import pass_on
-from langchain_llmcache._valkey.replies import Replies
 from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
@@ -155,7 +153,8 @@ class DirectWire(Wire, asyncio.Protocol):
     def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
         super().__init__(connection, owner)
         self._loop = asyncio.get_running_loop()
-        self._reader = _reader_of(connection)
+        parser: Any = connection._parser  # noqa: SLF001
+        self._reader = parser._reader  # noqa: SLF001
         # (What is dropped while it is connected complains.)
         connection._reader = connection._writer = None  # noqa: SLF001
         self._transport: Any = self._writer.transport
@@ -168,8 +167,9 @@ class DirectWire(Wire, asyncio.Protocol):
     @staticmethod
     def serves(connection: AbstractConnection) -> bool:
         """Tell whether this connection has what is needed."""
+        reader = getattr(connection._parser, "_reader", None)  # noqa: SLF001
         transport = getattr(connection._writer, "transport", None)  # noqa: SLF001
-        return _reader_of(connection) is not None and hasattr(transport, "set_protocol")
+        return hasattr(reader, "gets") and hasattr(transport, "set_protocol")
 
     def write(self, chunks: list[bytes]) -> None:
         self._transport.write(b"".join(chunks))
@@ -240,20 +240,15 @@ class DirectWire(Wire, asyncio.Protocol):
             check_size(self._start, self._arrived, self.sent[0].largest)
 
 
-def _reader_of(connection: AbstractConnection) -> Any:
-    """Return what makes replies of a connection's bytes: libvalkey's reader, or one that is like it."""
-    parser: Any = connection._parser  # noqa: SLF001
-    if isinstance(parser, (_AsyncRESP2Parser, _AsyncRESP3Parser)):
-        return Replies(parser.parse_error)
-    return getattr(parser, "_reader", None)
-
-
 class TaskWire(Wire):
     """Any other connection: a task reads what was asked for."""
 
     def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
         super().__init__(connection, owner)
         self._reading: asyncio.Task[None] | None = None
+        parser: Any = connection._parser  # noqa: SLF001
+        if hasattr(parser, "_stream"):
+            parser._stream = _Measured(parser._stream, self)  # noqa: SLF001
 
     def write(self, chunks: list[bytes]) -> None:
         self._writer.writelines(chunks)
@@ -302,6 +297,30 @@ class TaskWire(Wire):
             return error
         finally:
             self.count += 1
+
+
+class _Measured:
+    """The stream of valkey-py's own parser, which asks for as many bytes as a reply announces."""
+
+    def __init__(self, stream: Any, wire: Wire) -> None:
+        self._stream = stream
+        self._wire = wire
+
+    async def readexactly(self, count: int) -> Any:
+        sent = self._wire.sent
+        if sent and sent[0].largest is not None and count > sent[0].largest + FIRST_LINE:
+            raise TooLargeError(f"a value of {count} bytes, where {sent[0].largest} are expected")
+        data = bytearray()
+        while len(data) < count:
+            part = await self._stream.read(count - len(data))
+            if not part:
+                raise asyncio.IncompleteReadError(bytes(data), count)
+            data += part
+            self._wire.count += 1
+        return bytes(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def wire_of(connection: AbstractConnection, owner: Owner) -> Wire:
