@@ -37,7 +37,7 @@ from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 from langchain_llmcache._flow.ports import Overloaded, PartlyDownError
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.sizes import Suspects, TooLargeError
-from langchain_llmcache._valkey.topology import Address, Shard, Topology
+from langchain_llmcache._valkey.topology import LATELY, Address, Shard, Topology
 
 # The words of a command, its name first.
 Command: TypeAlias = tuple[Any, ...]
@@ -51,8 +51,6 @@ _ASK_AGAIN: Final = 0.2
 _ASK_AFTER_MOVED: Final = 1.0
 # Seconds for which a node that was silent twice in a row is left alone.
 _REST: Final = 1.0
-# Seconds within which another node has to have answered for a failure to be that node's own.
-_LATELY: Final = 2.0
 # Nodes asked for a view of the cluster that covers all slots.
 _VIEWS: Final = 3
 
@@ -269,7 +267,11 @@ class Router:
         shard = self._topology.shard(key_slot(name))
         if shard is None:
             return None
-        return shard[0] if self._turn is None or not read else shard[next(self._turn) % len(shard)]
+        if self._turn is None or not read:
+            return shard[0]
+        now = time.monotonic()
+        awake = [node for node in shard if not self._topology.is_resting(node, now)] or shard
+        return awake[next(self._turn) % len(awake)]
 
     def _by_node(self, items: Sequence[Item]) -> dict[Address | None, list[int]]:
         """Return at which places there are the commands for each node."""
@@ -368,7 +370,7 @@ class Router:
     ) -> list[Any]:
         if node is None:
             return await self._nodes.exchange(None, commands, deadline, largest)
-        if self._topology.is_resting(node, time.monotonic(), _REST):
+        if self._topology.take_rest(node, time.monotonic(), _REST):
             raise ValkeyConnectionError(f"{node} did not answer in time lately")
         try:
             replies = await self._nodes.exchange(node, commands, deadline, largest)
@@ -388,7 +390,7 @@ class Router:
     def _in_perspective(self, problem: Exception, node: Address | None) -> Exception:
         """Tell the failure of one part of the cluster from that of all of it."""
         if isinstance(problem, (ResponseError, Overloaded)) or not self._topology.others_answer(
-            node, time.monotonic() - _LATELY
+            node, time.monotonic() - LATELY
         ):
             return problem
         apart = PartlyDownError(f"a part of the cluster: {str(problem) or type(problem).__name__}")

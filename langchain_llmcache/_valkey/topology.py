@@ -17,6 +17,8 @@ from langchain_llmcache.errors import ConfigurationError
 
 SLOTS: Final = 16_384
 _MOST_PORTS: Final = 65_535
+# Seconds within which another node has to have answered for a failure to be a node's own.
+LATELY: Final = 2.0
 # Deadlines missed in a row before a node is left alone.
 _PATIENCE: Final = 2
 # How the node of a cluster gives itself away: by redirecting, or by refusing two keys at once.
@@ -152,16 +154,23 @@ class Topology:
 
     # -- silence
 
-    def is_resting(self, node: Address, now: float, pause: float) -> bool:
-        """Tell whether to leave a node alone; after each pause, one caller may try."""
+    def is_resting(self, node: Address, now: float) -> bool:
+        """Tell whether a node is left alone for now, because it was silent twice in a row."""
         times, until = self._silent.get(node, (0, 0.0))
-        # A single primary's silence is for the circuit breaker, which sees all of it.
-        if times < _PATIENCE or len(self.primaries()) == 1:
-            return False
-        if now < until:
+        return times >= _PATIENCE and now < until and not self._is_all(node, now)
+
+    def take_rest(self, node: Address, now: float, pause: float) -> bool:
+        """Tell whether to leave a node alone; after each pause, one caller may try."""
+        if self.is_resting(node, now):
             return True
-        self._silent[node] = (times, now + pause)
+        times, _ = self._silent.get(node, (0, 0.0))
+        if times >= _PATIENCE:
+            self._silent[node] = (times, now + pause)
         return False
+
+    def _is_all(self, node: Address, now: float) -> bool:
+        """Tell whether a node's silence is for the circuit breaker, which sees all of it."""
+        return len(self.primaries()) == 1 and not self.others_answer(node, now - LATELY)
 
     def is_silent(self, node: Address) -> bool:
         """Tell whether a node did not answer in time when it was last asked."""

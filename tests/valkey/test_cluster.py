@@ -473,6 +473,26 @@ async def test_a_stall_of_the_only_endpoint(valkey_cluster: StartCluster, half: 
                 pass
 
 
+async def test_a_primary_that_hangs_leaves_reads_to_its_replica(
+    valkey_cluster: StartCluster, half: Halves
+) -> None:
+    """With ``read_from_replicas=True`` a frozen node costs a few deadlines; then all are hits."""
+    servers = valkey_cluster(primaries=1, replicas=1, node_timeout=60)
+    primary, replica = servers.nodes
+    with LLMCache.from_url(servers.url) as writer, contextlib.closing(primary.client()) as client:
+        writer.update(PROMPT, LLM_STRING, answer())
+        wait_until(lambda: f"{replica.port}" in str(client.cluster("slots")), "it is told of")
+    with contextlib.closing(replica.client()) as client:
+        wait_until(client.dbsize, "it has the entry")
+    async with LLMCache.from_url(
+        servers.url, cluster=True, read_from_replicas=True, timeout=1, single_flight=False
+    ) as cache:
+        await half(cache).lookup(PROMPT, LLM_STRING)
+        with primary.frozen():
+            found = [await half(cache).lookup(PROMPT, LLM_STRING) for _ in range(20)]
+        assert sum(each is not None for each in found) > 10
+
+
 async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: Halves) -> None:
     """A frozen primary costs a few deadlines; then its keys are misses at once, others' hits."""
     servers = valkey_cluster(primaries=3, node_timeout=30)
