@@ -173,6 +173,8 @@ class Line:
         self._has_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
+        # How late a timer was, at most, since nothing was waited for.
+        self._lateness = 0.0
         self._when_idle: asyncio.Future[None] | None = None
 
     # -- asking
@@ -485,8 +487,9 @@ class Line:
         now = time.monotonic()
         due = self._first_deadline()
         if due is None:
+            self._lateness = 0.0
             return
-        late = now - self._wakes_at
+        late = self._how_late(now)
         if due > now:
             self._wake_at(due, self._look)
         elif late > _LATE:
@@ -495,8 +498,15 @@ class Line:
         else:
             self._look_closely()
 
+    def _how_late(self, now: float) -> float:
+        """Return how late the timer is that has fired: the loop was busy for as long."""
+        late = now - self._wakes_at
+        self._lateness = max(self._lateness, late)
+        return late
+
     def _look_closely(self) -> None:
         """Let the loop read once more what has come, before anything is called late."""
+        self._how_late(time.monotonic())
         counts = {id(wire): wire.count for wire in self._wires}
         # (After two turns the selector was asked, and what it told has run.)
         self._timer = self._loop.call_later(
@@ -569,10 +579,12 @@ class Line:
     def _shed(self, now: float) -> None:
         """Give up what could not be sent, or answered, in time; the oldest first.
 
-        Behind others, to whom the server replies all the while, it has as much time again.
+        What waits for a connection that is being made, or behind others to whom the server replies
+        all the while, has as much time again, and that for which the loop was busy.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
-        latest = now - self._timeout if now - since < self._timeout * _RECENTLY else now
+        is_at_work = self._connecting is not None or now - since < self._timeout * _RECENTLY
+        latest = now - self._timeout - self._lateness if is_at_work else now
         waiting = list(self._waiting)
         self._waiting = deque(ask for ask in waiting if ask.deadline > latest)
         sent = [each for wire in self._wires for each in wire.sent]

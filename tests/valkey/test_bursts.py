@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._valkey.aio_line import Line
 from tests.support.patience import PATIENT, soon
 from tests.support.proxy import BlackHole, Delay, Drip, FaultProxy, Throttle
 from tests.support.servers import Server, ValkeyClusterServers
@@ -136,6 +139,26 @@ async def test_large_answers_and_a_blocked_loop(server: Server) -> None:
         block(1)
         assert all(await asyncio.gather(*asking))
         assert untroubled(cache)
+
+
+async def test_what_waits_while_a_loop_is_blocked() -> None:
+    """A late timer gives what waits as much more time; so does a connection that is being made."""
+    settings: Any = SimpleNamespace(timeout=DEFAULT)
+    line: Any = Line(asyncio.get_running_loop(), settings, gathers=True, owner=None)
+    line._connecting = asyncio.get_running_loop().create_future()
+    now = time.monotonic()
+    asking = line.exchange([("GET", b"key")], now + DEFAULT, None)
+    line._shed(now + 1.9 * DEFAULT)
+    assert not asking.done()
+    line._wakes_at = now + DEFAULT
+    line._how_late(now + 5 * DEFAULT)
+    line._shed(now + 5.9 * DEFAULT)
+    assert not asking.done()
+    line._connecting = None
+    line._shed(now + 5.9 * DEFAULT)
+    with pytest.raises(ValkeyTimeoutError, match="connecting"):
+        await asking
+    line.let_go()
 
 
 def test_threads_while_another_one_hogs_the_interpreter(server: Server) -> None:
