@@ -123,10 +123,11 @@ def plot(name: str, rows: Sequence[Figures], before: Sequence[Figures] | None) -
         drawn.insert(0, ("before", "#6B6B6B", before))
     first, *names = rows[0]
     names = [each for each in names if any(row[each] for *_, some in drawn for row in some)]
-    figure, grid = plt.subplots(
-        1, len(names), figsize=(2.7 * len(names), 3.0), squeeze=False, sharex=True
-    )
-    for panel, what in zip(grid[0], names, strict=True):
+    columns = min(len(names), 4)
+    rows_of_panels = -(-len(names) // columns)
+    figure = plt.figure(figsize=(2.7 * columns, 2.7 * rows_of_panels + 0.3))
+    for place, what in enumerate(names, start=1):
+        panel = figure.add_subplot(rows_of_panels, columns, place)
         for label, colour, some in drawn:
             grows, values = zip(*((row[first], row[what]) for row in some), strict=True)
             panel.plot(grows, values, "o-", c=colour, label=label)

@@ -144,7 +144,8 @@ class Mould:
         self._copies = [
             (name, _copier(value))
             for name, value in self._state.items()
-            if isinstance(value, (BaseModel, dict, list, tuple)) or copied(value) is not value
+            if type(value) not in _PLAIN
+            and (isinstance(value, (BaseModel, dict, list, tuple)) or copied(value) is not value)
         ]
 
     def __call__(self) -> Any:
@@ -168,6 +169,10 @@ def _copier(value: Any) -> Callable[[], Any]:
     """
     if isinstance(value, BaseModel):
         return Mould(value)
+    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):
+        return value.copy  # as most are, and many are empty
+    if type(value) is list and _PLAIN.issuperset(map(type, value)):
+        return value.copy
     copied(value)
     if _containers(value) <= _FEW:
         return _tree_copier(value)
@@ -239,6 +244,7 @@ _UNCHANGING: Final = (
     Decimal,
     UUID,
 )
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # Of containers in one value: what copies each of them takes room of its own.
 _FEW: Final = 64
@@ -306,7 +312,7 @@ def _check_of(annotation: Any) -> Check | None:
     """Return what tells whether a value is of a type; None if that is not understood."""
     if annotation is Any:
         return _anything
-    if annotation is None or annotation in _PLAIN:
+    if annotation is None or annotation in _KINDS:
         return _of_types(frozenset({type(None) if annotation is None else annotation}))
     if is_typeddict(annotation):
         return _of_typed_dict(annotation)
@@ -315,7 +321,7 @@ def _check_of(annotation: Any) -> Check | None:
     return _of_origin(get_origin(annotation), get_args(annotation))
 
 
-_PLAIN: Final = (str, int, float, bool, dict, list, type(None))
+_KINDS: Final = _PLAIN | {dict, list}
 
 
 def _anything(_: Any) -> bool:

@@ -130,7 +130,10 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
         store = _Store(pairs)
         self._stores.append(store)
-        await self._writing.call(lambda: self._write_with_others(store), self._timeout)
+        try:
+            await self._writing.call(lambda: self._write_with_others(store), self._timeout)
+        finally:
+            store.is_done = True  # also if it was given up: it is not to come after a clear
 
     async def adrop(self, spaces: Sequence[Namespace]) -> int:
         """Remove all that is in these namespaces; return how many entries there were."""
@@ -149,7 +152,7 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
             batch = list(_piece(self._stores))
             try:
                 self._file.write([row for each in batch for row in self._rows(each.pairs)])
-            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 pass_on(error)
                 for each in batch:
                     each.error = error
@@ -170,7 +173,7 @@ class _Store:
     def __init__(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         self.pairs = pairs
         self.is_done = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 def _piece(stores: deque[_Store]) -> Iterator[_Store]:
@@ -180,8 +183,9 @@ def _piece(stores: deque[_Store]) -> Iterator[_Store]:
         if not stores or size > _PIECE_BYTES:
             return
         store = stores.popleft()
-        size += sum(len(value) for value, _ in store.pairs.values())
-        yield store
+        if not store.is_done:
+            size += sum(len(value) for value, _ in store.pairs.values())
+            yield store
 
 
 class _File:

@@ -165,6 +165,23 @@ async def test_a_writer_of_this_process_keeps_no_lookup_waiting(path: Path, half
             writer.join()
 
 
+async def test_what_was_given_up_does_not_come_after_a_clear(path: Path) -> None:
+    """A store that waits behind another and is cancelled is not made up for later."""
+    with cache_at(path, timeout=SOON) as cache:
+        store: Any = cache.store
+        with store._lock:
+            first = asyncio.create_task(cache.aupdate(f"{PROMPT} 1", LLM_STRING, answer()))
+            await asyncio.sleep(0.1)  # it waits for the lock by now
+            second = asyncio.create_task(cache.aupdate(f"{PROMPT} 2", LLM_STRING, answer()))
+            await asyncio.sleep(0.05)
+            second.cancel()
+            await asyncio.wait([second])
+        await first
+        await cache.aclear()
+        await cache.aupdate(f"{PROMPT} 3", LLM_STRING, answer())
+        assert await cache.alookup(f"{PROMPT} 2", LLM_STRING) is None
+
+
 _HOLD = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
