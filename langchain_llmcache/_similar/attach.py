@@ -86,7 +86,7 @@ def attach(
         told=told,
     )
     threads = Threads("llmcache-questions")
-    here, there = _indexes(blocking, asynchronous, prefix, file, threads)
+    here, there = _indexes(blocking, asynchronous, prefix, file)
     seconds = similar.timeout
 
     async def judge_here(call: Callable[[], Any]) -> Any:
@@ -105,7 +105,7 @@ def attach(
 
 
 def _indexes(
-    blocking: Any, asynchronous: Any, prefix: str, file: str | None, threads: Threads
+    blocking: Any, asynchronous: Any, prefix: str, file: str | None
 ) -> tuple[Index, Index]:
     if hasattr(blocking, "router"):
         from langchain_llmcache._similar.valkey import ValkeyIndex
@@ -118,38 +118,43 @@ def _indexes(
         from langchain_llmcache._similar.sqlite import SqliteIndex
 
         of_file = SqliteIndex(file, prefix, timeout=5.0)
-        return of_file, _InThreads(of_file, threads)
+        return of_file, InThreads(of_file)
     in_process = MemoryIndex()
     return in_process, in_process
 
 
-class _InThreads:
+class InThreads:
     """A blocking index, for event loops."""
 
-    def __init__(self, index: Index, threads: Threads) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
-        self._threads = threads
+        self._searching = Threads("llmcache-questions")
+        # Apart, and one: writers wait for each other, and searches for none of them.
+        self._writing = Threads("llmcache-questions", 1)
 
     async def add(self, item: Item, milliseconds: int | None) -> None:
-        await self._call(lambda: self._index.add(item, milliseconds))
+        await self._write(lambda: self._index.add(item, milliseconds))
 
     async def nearest(self, kin: str, vector: bytes, count: int) -> list[Found]:
-        return await self._call(lambda: self._index.nearest(kin, vector, count))
+        return await self._read(lambda: self._index.nearest(kin, vector, count))
 
     async def audited(self, path: str, scope: str, similarity: float, *, agreed: bool) -> None:
-        await self._call(lambda: self._index.audited(path, scope, similarity, agreed=agreed))
+        await self._write(lambda: self._index.audited(path, scope, similarity, agreed=agreed))
 
     async def outcomes(self, scope: str) -> str:
-        return await self._call(lambda: self._index.outcomes(scope))
+        return await self._read(lambda: self._index.outcomes(scope))
 
     async def drop(self, path: str) -> None:
-        await self._call(lambda: self._index.drop(path))
+        await self._write(lambda: self._index.drop(path))
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
-        await self._call(lambda: self._index.remove(covers, start))
+        await self._write(lambda: self._index.remove(covers, start))
 
-    async def _call(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return await self._threads.call(lambda: run(operation()), None)
+    async def _read(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self._searching.call(lambda: run(operation()), None)
+
+    async def _write(self, operation: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self._writing.call(lambda: run(operation()), None)
 
 
 class _Texts:

@@ -144,13 +144,13 @@ class SqliteIndex:
             return "".join(row[0] for row in rows)
 
     async def drop(self, path: str) -> None:
-        with self._lock, self._connection() as connection:
+        with self._connection() as connection:
             connection.execute(
                 "DELETE FROM llmcache_similar WHERE path = ?", (self._prefix + path,)
             )
 
     async def remove(self, covers: Callable[[str], bool], start: str) -> None:
-        with self._lock, self._connection() as connection:
+        with self._connection() as connection:
             paths = [row[0] for row in connection.execute("SELECT path FROM llmcache_similar")]
             gone = [
                 (path,)
@@ -158,6 +158,7 @@ class SqliteIndex:
                 if path.startswith(self._prefix) and covers(path.removeprefix(self._prefix))
             ]
             connection.executemany("DELETE FROM llmcache_similar WHERE path = ?", gone)
+        with self._lock:
             self._copies.clear()
 
     def _copy(self, connection: sqlite3.Connection, kin: str, width: int) -> _Copy:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import numpy as np
 import pytest
 
 from langchain_llmcache._similar import valkey
+from langchain_llmcache._similar.attach import InThreads
 from langchain_llmcache._similar.index import Index, Item
 from langchain_llmcache._similar.language import ENGLISH
 from langchain_llmcache._similar.memory import MemoryIndex
 from langchain_llmcache._similar.sqlite import SqliteIndex
 from langchain_llmcache._similar.texts import signature
+from tests.support.patience import LATE, soon
 
 
 def vector(*numbers: float) -> bytes:
@@ -142,6 +146,26 @@ async def test_a_restart_keeps_evidence(tmp_path: Path) -> None:
     assert (found.path, found.audits, await other.outcomes("m")) == ("m/1", 1, "1")
     await one.add(item("m/2", 1.0, 0.0), None)
     assert len(await other.nearest("kin", vector(1.0, 0.0), 8)) == 2
+
+
+async def test_a_writer_keeps_no_search_waiting(tmp_path: Path) -> None:
+    """While another process writes to the file, questions are found; new ones wait for it."""
+    path = str(tmp_path / "questions.sqlite")
+    index = InThreads(SqliteIndex(path, "a:", LATE))
+    await index.add(item("m/1", 1.0, 0.0), None)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        adding = [
+            *(asyncio.create_task(index.add(item(f"n/{n}", 0.0, 1.0), None)) for n in range(8)),
+            asyncio.create_task(index.drop("n/9")),
+            asyncio.create_task(index.remove(lambda path: path == "n/9", "")),
+        ]
+        await asyncio.sleep(0.05)
+        with soon():
+            assert paths(await index.nearest("kin", vector(1.0, 0.0), 8)) == ["m/1"]
+            assert await index.outcomes("m") == ""
+    await asyncio.gather(*adding)
+    assert len(await index.nearest("kin", vector(1.0, 0.0), 16)) == 9
 
 
 @pytest.mark.parametrize("prefixes", [("a:", "b:"), ("a:b:", "a:"), ("a:b:", ""), ("a", "a:")])
