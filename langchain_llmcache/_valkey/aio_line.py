@@ -166,6 +166,8 @@ class Line:
         # An attempt that took too long for its first callers, and may still serve others.
         self._late: asyncio.Task[None] | None = None
         self._connect_began = 0.0
+        # Whether the last attempt took too long.
+        self._hung = False
         self._in_making: Any = None
         self._probe = FailoverProbe()
         self._estimate = _FIRST_ESTIMATE
@@ -413,6 +415,7 @@ class Line:
                 self._fail_waiting(error)
         else:
             wire = wire_of(connection, self)
+            self._hung = False
             if self._wire is None:
                 self._wire = wire
             else:  # another attempt was quicker
@@ -556,6 +559,7 @@ class Line:
         if self._late is not None:
             self._late.cancel()
         self._late, self._connecting = connecting, None
+        self._hung = True
         self._loop.call_later(self._timeout, connecting.cancel)
 
     def _is_silent(self, wire: Wire, now: float) -> None:
@@ -583,7 +587,7 @@ class Line:
         all the while, has as much time again, and that for which the loop was busy.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
-        is_at_work = self._connecting is not None or now - since < self._timeout * _RECENTLY
+        is_at_work = self._may_connect or now - since < self._timeout * _RECENTLY
         latest = now - self._timeout - self._lateness if is_at_work else now
         waiting = list(self._waiting)
         self._waiting = deque(ask for ask in waiting if ask.deadline > latest)
@@ -591,6 +595,14 @@ class Line:
         for ask in [*waiting, *_asks(sent)]:
             if ask.deadline <= latest and not ask.done:
                 ask.fail(self._verdict(ask, since, now))
+
+    @property
+    def _may_connect(self) -> bool:
+        """Whether a connection is being made, and the attempt before it did not hang as well.
+
+        (On a busy loop it may only seem so.)
+        """
+        return self._connecting is not None and (not self._hung or self._lateness > _LATE)
 
     def _verdict(self, ask: Ask, since: float, now: float) -> Exception:
         """Return what is to blame: the server, if it was silent for half of the time."""

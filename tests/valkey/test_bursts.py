@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
@@ -158,6 +159,35 @@ async def test_what_waits_while_a_loop_is_blocked() -> None:
     line._shed(now + 5.9 * DEFAULT)
     with pytest.raises(ValkeyTimeoutError, match="connecting"):
         await asking
+    line.let_go()
+
+
+class Hanging:
+    """Settings with which no connection comes about."""
+
+    timeout = 2.0
+
+    def async_connection(self) -> Any:
+        """Return what has only to be closed."""
+        return mock.AsyncMock()
+
+    async def async_connect(self, _: Any) -> None:
+        """Hang."""
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_connections_that_hang_cost_one_deadline() -> None:
+    """Also those who came while the attempt was under way: the next one does not hold them."""
+    settings: Any = Hanging()
+    line = Line(asyncio.get_running_loop(), settings, gathers=True, owner=None)
+    began = time.monotonic()
+    asking = []
+    for _ in range(5):
+        asking.append(line.exchange([("GET", b"key")], time.monotonic() + settings.timeout, None))
+        await asyncio.sleep(0.01)
+    failed = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(error) for error in failed] == [ValkeyTimeoutError] * 5
+    assert time.monotonic() - began < 1.7 * settings.timeout
     line.let_go()
 
 
