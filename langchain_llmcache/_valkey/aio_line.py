@@ -175,8 +175,9 @@ class Line:
         self._has_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
-        # How late a timer was, at most, since nothing was waited for.
+        # How late a timer was, at most, since nothing was waited for; and when that was last so.
         self._lateness = 0.0
+        self._busy_until = 0.0
         self._when_idle: asyncio.Future[None] | None = None
 
     # -- asking
@@ -504,7 +505,9 @@ class Line:
     def _how_late(self, now: float) -> float:
         """Return how late the timer is that has fired: the loop was busy for as long."""
         late = now - self._wakes_at
-        self._lateness = max(self._lateness, late)
+        if late > _LATE:
+            self._lateness = max(self._lateness, late)
+            self._busy_until = now
         return late
 
     def _look_closely(self) -> None:
@@ -584,16 +587,22 @@ class Line:
         """Give up what could not be sent, or answered, in time; the oldest first.
 
         What waits for a connection that is being made, or behind others to whom the server replies
-        all the while, has as much time again, and that for which the loop was busy.
+        all the while, has as much time again, and that for which the loop was busy meanwhile.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
         is_at_work = self._may_connect or now - since < self._timeout * _RECENTLY
-        latest = now - self._timeout - self._lateness if is_at_work else now
-        waiting = list(self._waiting)
-        self._waiting = deque(ask for ask in waiting if ask.deadline > latest)
+
+        def is_over(ask: Ask) -> bool:
+            more = self._timeout if is_at_work else 0.0
+            if is_at_work and ask.began < self._busy_until:
+                more += self._lateness
+            return ask.deadline + more <= now
+
         sent = [each for wire in self._wires for each in wire.sent]
-        for ask in [*waiting, *_asks(sent)]:
-            if ask.deadline <= latest and not ask.done:
+        over = [ask for ask in [*self._waiting, *_asks(sent)] if is_over(ask)]
+        self._waiting = deque(ask for ask in self._waiting if not is_over(ask))
+        for ask in over:
+            if not ask.done:
                 ask.fail(self._verdict(ask, since, now))
 
     @property

@@ -16,7 +16,7 @@ from valkey.asyncio.connection import AbstractConnection
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
-from langchain_llmcache._signals import pass_on
+from langchain_llmcache._signals import suppressed
 from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
@@ -182,13 +182,12 @@ class DirectWire(Wire, asyncio.Protocol):
 
     def drop(self) -> None:
         self.close()
-        self._transport.abort()
+        _abort(self._transport)
 
     async def closed(self, seconds: float) -> None:
         if self._gone is not None and not self._gone.done():
             await asyncio.wait([self._gone], timeout=seconds)
-            if not self._gone.done():  # (A transport that has ended cannot be aborted any more.)
-                self._transport.abort()
+            _abort(self._transport)
 
     # -- of the loop
 
@@ -263,20 +262,13 @@ class TaskWire(Wire):
 
     def drop(self) -> None:
         self.close()
-        self._abort()
+        _abort(self._writer.transport)
 
     async def closed(self, seconds: float) -> None:
         # (TLS says goodbye and waits for the other side's.)
-        try:
+        with suppressed(OSError, asyncio.TimeoutError):  # apart before Python 3.11
             await asyncio.wait_for(self._writer.wait_closed(), seconds)
-        except (OSError, asyncio.TimeoutError) as error:  # apart before Python 3.11
-            pass_on(error)
-            self._abort()
-
-    def _abort(self) -> None:
-        abort = getattr(self._writer.transport, "abort", None)
-        if abort is not None:  # a fake server's has none
-            abort()
+        _abort(self._writer.transport)
 
     async def _read(self) -> None:
         try:
@@ -321,6 +313,14 @@ class _Measured:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _abort(transport: Any) -> None:
+    """Close a transport at once, as far as that was not done."""
+    abort = getattr(transport, "abort", None)
+    if abort is not None:  # a fake server's has none
+        with suppressed(AttributeError):  # of Python up to 3.11, where one with TLS has ended
+            abort()
 
 
 def wire_of(connection: AbstractConnection, owner: Owner) -> Wire:

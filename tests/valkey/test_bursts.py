@@ -155,6 +155,12 @@ async def test_what_waits_while_a_loop_is_blocked() -> None:
     line._how_late(now + 5 * DEFAULT)
     line._shed(now + 5.9 * DEFAULT)
     assert not asking.done()
+    line._busy_until = now  # what came after the loop was busy has no more time for that
+    later = line.exchange([("GET", b"key")], now + DEFAULT, None)
+    line._shed(now + 2.1 * DEFAULT)
+    with pytest.raises(ValkeyTimeoutError, match="connecting"):
+        await later
+    line._busy_until = now + 5 * DEFAULT
     line._connecting = None
     line._shed(now + 5.9 * DEFAULT)
     with pytest.raises(ValkeyTimeoutError, match="connecting"):
