@@ -2,8 +2,8 @@
 
 One asks first. After a round that failed, one more asks; after that 2, 4, 8 and so on: a model
 that is down is not stormed, and all callers still know after log2(n) rounds. A caller that
-goes away is followed by exactly one. These are numbers only, for one process (``single_flight``) and, in
-the text of a lease, for all of them.
+goes away is followed by exactly one. These are numbers only, for one process (``single_flight``)
+and, in the text of a lease, for all of them.
 """
 
 from __future__ import annotations

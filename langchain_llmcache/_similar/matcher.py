@@ -296,9 +296,8 @@ class Matching:
         """Return the nearest question that may share its answer."""
         memory = self._memory
         for candidate in found:
-            if (
-                not candidate.similarity >= memory.similar.min_similarity
-            ):  # a forged one is no number
+            # (Not "<": a forged similarity may be no number.)
+            if not candidate.similarity >= memory.similar.min_similarity:
                 break
             if candidate.path == asked.path:
                 continue

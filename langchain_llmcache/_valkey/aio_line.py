@@ -590,13 +590,13 @@ class Line:
         all the while, has as much time again, and that for which the loop was busy meanwhile.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
-        is_at_work = self._may_connect or now - since < self._timeout * _RECENTLY
+        more = lateness = 0.0
+        if self._may_connect or now - since < self._timeout * _RECENTLY:
+            more, lateness = self._timeout, self._lateness
 
         def is_over(ask: Ask) -> bool:
-            more = self._timeout if is_at_work else 0.0
-            if is_at_work and ask.began < self._busy_until:
-                more += self._lateness
-            return ask.deadline + more <= now
+            waited_meanwhile = ask.began < self._busy_until
+            return ask.deadline + more + lateness * waited_meanwhile <= now
 
         sent = [each for wire in self._wires for each in wire.sent]
         over = [ask for ask in [*self._waiting, *_asks(sent)] if is_over(ask)]
