@@ -59,6 +59,7 @@ PROMPT: Final = "How do I renew a lease?"
 TIMEOUT: Final = 0.5
 CALLS: Final = 1000
 _LOAD: Final = 4  # callers at once
+_ENTRIES: Final = _LOAD * 2 + 1  # that they ask for
 _GIVE_UP: Final = LATE
 
 Kind = Literal["sync", "async"]
@@ -100,7 +101,7 @@ def _asked(question: str) -> str:
 
 def _entries(client: Any) -> list[bytes]:
     """Return the keys of some stored answers: all there are, without matching."""
-    return [key for key in client.keys("*llm_cache:*") if b":similar" not in key][: _LOAD * 2 + 1]
+    return [key for key in client.keys("*llm_cache:*") if b":similar" not in key][:_ENTRIES]
 
 
 @dataclass
@@ -498,29 +499,35 @@ def wrong_type() -> Iterator[Scene]:
         yield Scene(server.url, begin, served=True, opens=False)
 
 
+def _others(client: Any, size: int, count: int, tag: str = "") -> list[str]:
+    """Make large values of another's, to be renamed to keys: making them takes a while."""
+    names = [f"{tag}another's {number}" for number in range(count)]
+    for name in names:
+        client.setrange(name, size, b"x")
+    return names
+
+
+def _put(names: Sequence[str], client: Any) -> None:
+    """Put another's values in the place of entries."""
+    for name, key in zip(names, _entries(client), strict=False):
+        client.rename(name, key)
+
+
 @fault("another's value of 60 MB at the key")
 def large_value() -> Iterator[Scene]:
     """Another's value of 60 MB at the key."""
     with _server() as server, server.client() as client:
-
-        def begin() -> None:
-            for key in _entries(client):
-                client.setrange(key, 60_000_000, b"x")
-
+        others = _others(client, 60_000_000, _ENTRIES)
         # It is removed, and the next store puts an answer in its place.
-        yield Scene(server.url, begin, served=True, opens=False)
+        yield Scene(server.url, lambda: _put(others, client), served=True, opens=False)
 
 
 @fault("another's value of 400 MB at a key", is_costly=True)
 def huge_value() -> Iterator[Scene]:
     """Another's value of 400 MB at a key."""
     with _server() as server, server.client() as client:
-
-        def begin() -> None:
-            key, *_ = _entries(client)
-            client.setrange(key, 400_000_000, b"x")
-
-        yield Scene(server.url, begin, served=True, opens=False)
+        others = _others(client, 400_000_000, 1)
+        yield Scene(server.url, lambda: _put(others, client), served=True, opens=False)
 
 
 # ---------------------------------------------------------------------------- several servers
@@ -620,11 +627,12 @@ def cluster_forgotten() -> Iterator[Scene]:
 def cluster_large_value() -> Iterator[Scene]:
     """Cluster: another's value of 60 MB at the key."""
     with _cluster() as (servers, make):
+        with contextlib.closing(servers.client()) as client:
+            others = _others(client, 60_000_000, _ENTRIES, tag="{app}")
 
         def begin() -> None:
             with _holder(servers).client() as client:
-                for key in _entries(client):
-                    client.setrange(key, 60_000_000, b"x")
+                _put(others, client)
 
         yield Scene(servers.url, begin, served=True, opens=False, make=make)
 
