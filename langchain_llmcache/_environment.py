@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache.errors import ConfigurationError
 
 _OF_EVERY_CACHE: Final = ("url", "elasticache", "prefix", "ttl", "namespace", "imported")
@@ -52,10 +53,15 @@ def _ttl(text: str) -> float | None:
     if text.strip().lower() == "none":
         return None
     try:
-        return float(text)
+        seconds = float(text)
+        to_milliseconds(seconds)
     except ValueError:
-        msg = f"LLMCACHE_TTL is {text!r}; expected seconds, or none for entries that never expire"
+        msg = (
+            f"LLMCACHE_TTL is {text!r}; expected seconds, more than 0, or none for entries that "
+            "never expire"
+        )
         raise ConfigurationError(msg) from None
+    return seconds
 
 
 def _flag(name: str, text: str) -> bool:

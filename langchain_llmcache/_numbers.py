@@ -1,4 +1,4 @@
-"""The one check for numbers that a user gives."""
+"""The checks of numbers, flags and texts that a user gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def checked_seconds(name: str, value: Any) -> float:
     return float(value)
 
 
-def checked_number(name: str, value: Any, *, least: float, most: float = math.inf) -> float:
+def checked_number(
+    name: str, value: Any, *, least: float, most: float = math.inf, unit: str = "a number"
+) -> float:
     """Return a finite number within bounds.
 
     Raises:
@@ -31,7 +33,7 @@ def checked_number(name: str, value: Any, *, least: float, most: float = math.in
     """
     if not (is_number(value) and math.isfinite(value) and least <= value <= most):
         bounds = f"{least} or more" if most == math.inf else f"from {least} to {most}"
-        raise ConfigurationError(f"{name} is {value!r}; expected a number, {bounds}")
+        raise ConfigurationError(f"{name} is {value!r}; expected {unit}, {bounds}")
     return float(value)
 
 
@@ -44,6 +46,37 @@ def checked_count(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{name} is {value!r}; expected a whole number, 1 or more")
     return value
+
+
+def checked_flag(name: str, value: Any, *, or_none: bool = False) -> None:
+    """Check that a value is a bool: of a text, "no" and "false" would be true.
+
+    Raises:
+        ConfigurationError: if ``value`` is something else; the message names the option.
+    """
+    if not (isinstance(value, bool) or (or_none and value is None)):
+        others = ", or None to find out" if or_none else ""
+        raise ConfigurationError(f"{name} is {value!r}; expected True or False{others}")
+
+
+def checked_text(name: str, value: Any) -> None:
+    """Check that a value is a text, or None. It may be a secret, so the message does not repeat it.
+
+    Raises:
+        ConfigurationError: if ``value`` is something else; the message names the option.
+    """
+    if not isinstance(value, str | None):
+        raise ConfigurationError(f"{name} is {kind_of(value)}; expected a text")
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, as messages say it: "a str", "an int", "None"."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}"
+    name = type(value).__qualname__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def is_number(value: Any) -> bool:

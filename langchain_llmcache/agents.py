@@ -25,6 +25,7 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.blocks import current
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.tool_results import (
@@ -92,7 +93,7 @@ class CacheMiddleware(_Middleware):
         given: object = cache
         if given is not None and not isinstance(given, LLMCache if tools else BaseCache):
             wanted = "an LLMCache (others do not store results of tools)" if tools else "a cache"
-            msg = f"cache is a {type(given).__qualname__}; expected {wanted}"
+            msg = f"cache is {kind_of(given)}; expected {wanted}"
             raise ConfigurationError(msg)
         self._cache = cache
         self._lifetimes = _lifetimes({} if tools is None else tools)

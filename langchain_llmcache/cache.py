@@ -25,12 +25,19 @@ from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Matchers, NotTheStoreError, run
-from langchain_llmcache._flow.settings import DEFAULT_TTL, CacheOptions, Settings, timeout_of
+from langchain_llmcache._flow.settings import (
+    DEFAULT_TTL,
+    CacheOptions,
+    Settings,
+    checked_options,
+    timeout_of,
+)
 from langchain_llmcache._insight.display import as_html
 from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._numbers import checked_text
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
 from langchain_llmcache._request.asking import Asked, missed, who_asked, who_asks
 from langchain_llmcache._request.blocks import UNSET, current
@@ -110,7 +117,7 @@ class LLMCache(BaseCache):
         async_client: AsyncValkey | AsyncValkeyCluster | None = None,
         **options: Unpack[CacheOptions],
     ) -> None:
-        settings = Settings(**options)
+        settings = checked_options(options)
         given: object = store
         if isinstance(given, Opened):  # of another constructor
             self._opened = given
@@ -498,6 +505,7 @@ class LLMCache(BaseCache):
             UnsupportedOperationError: if it has no way to find them.
         """
         parts = namespace_parts(namespace)
+        checked_text("model", model)
         return run(self._flow.clear(self._opened.blocking, parts, model))
 
     async def aclear(  # type: ignore[override]
@@ -516,6 +524,7 @@ class LLMCache(BaseCache):
             UnsupportedOperationError: if it has no way to find them.
         """
         parts = namespace_parts(namespace)
+        checked_text("model", model)
         _check_asyncio("aclear", "clear")
         return await self._flow.clear(self._opened.asynchronous, parts, model)
 

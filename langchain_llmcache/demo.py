@@ -5,6 +5,7 @@ from __future__ import annotations
 from langchain_aws import ChatBedrockConverse
 
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
+from langchain_llmcache._numbers import checked_number
 
 __all__ = ["demo_model"]
 
@@ -17,5 +18,9 @@ def demo_model(latency: float = 1.0) -> ChatBedrockConverse:
 
     Args:
         latency: Seconds that it takes for an answer.
+
+    Raises:
+        ConfigurationError: if it is not a number of seconds.
     """
+    checked_number("latency", latency, least=0, unit="seconds")
     return chat_model(ConverseEndpoint(latency=latency))

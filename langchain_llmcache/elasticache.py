@@ -20,6 +20,7 @@ from valkey.connection import AbstractConnection, Connection
 from valkey.exceptions import AuthenticationError
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._numbers import checked_flag, checked_text
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.tls import TlsConnection
@@ -91,8 +92,11 @@ def read_endpoint(text: str) -> Endpoint:
     except ValueError as error:
         pass_on(error)
         parts, host, port = urlsplit(""), "", 0
-    if not host or parts.netloc != text or "@" in text:
-        msg = "the endpoint is not host or host:port, as ElastiCache shows it"
+    if not host or parts.netloc != text or "@" in text or " " in text:
+        msg = (
+            "the endpoint is not host or host:port, as ElastiCache shows it (without a scheme such "
+            "as valkeys://; for a URL use LLMCache.from_url)"
+        )
         raise ConfigurationError(msg)
     domain = _DOMAIN.search(host)
     if domain is None:
@@ -143,6 +147,11 @@ def connection_settings(
     Raises:
         ConfigurationError: something is missing or does not go together.
     """
+    checked_flag("serverless", serverless, or_none=True)
+    checked_flag("tls", tls, or_none=True)
+    texts = {"user": user, "password": password, "cache_name": cache_name}
+    for option, text in {**texts, "region": region, "ca_certs": ca_certs}.items():
+        checked_text(option, text)
     told = read_endpoint(endpoint)
     serverless = bool(told.serverless) if serverless is None else serverless
     # ElastiCache has passwords on encrypted connections only; so an unknown name is TLS, too.

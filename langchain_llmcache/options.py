@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
-from langchain_llmcache._numbers import checked_number
+from langchain_llmcache._numbers import checked_flag, checked_number
 from langchain_llmcache._request.blocks import (
     UNSET,
     Block,
@@ -83,15 +83,14 @@ class cache_options:  # noqa: N801 - used like a function
         if "ttl" in self._given:
             checked_ttl(ttl)
         for name in ("read", "write"):
-            if not isinstance(self._given.get(name, True), bool):
-                raise ConfigurationError(f"{name} is {self._given[name]!r}; expected True or False")
+            checked_flag(name, self._given.get(name, True))
         if self._given.get("on_miss", "ask") not in ("ask", "raise"):
             raise ConfigurationError(f"on_miss is {on_miss!r}; expected 'ask' or 'raise'")
         if on_miss == "raise" and read is False:
             msg = "on_miss='raise' and read=False leave nothing to answer with; give one of them"
             raise ConfigurationError(msg)
         if self._given.get("max_age") is not None:
-            checked_number("max_age", max_age, least=0)
+            checked_number("max_age", max_age, least=0, unit="seconds")
         # Blocks that are open anywhere, the newest last. (One object may serve many threads.)
         self._blocks: dict[Block, None] = {}
 

@@ -17,7 +17,13 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._numbers import checked_count, checked_number, checked_seconds
+from langchain_llmcache._numbers import (
+    checked_count,
+    checked_flag,
+    checked_number,
+    checked_seconds,
+    kind_of,
+)
 from langchain_llmcache._similar.language import ENGLISH, Language
 from langchain_llmcache.errors import ConfigurationError
 
@@ -96,16 +102,21 @@ class Similar:
 
     def __post_init__(self) -> None:
         given: Any = self
-        for name, kind in (("embeddings", Embeddings), ("language", Language)):
+        for name, kind, wanted in (
+            ("embeddings", Embeddings, "an Embeddings of LangChain"),
+            ("language", Language, "a Language"),
+        ):
             value = getattr(given, name)
             if not isinstance(value, kind):
-                msg = f"{name} is a {type(value).__qualname__}; expected a {kind.__qualname__}"
+                msg = f"{name} is {kind_of(value)}; expected {wanted}"
                 raise ConfigurationError(msg)
         for name in ("min_similarity", "audit", "max_error"):
             checked_number(name, getattr(given, name), least=0, most=1)
         checked_number("first_audits", self.first_audits, least=0)
         checked_count("candidates", self.candidates)
         checked_seconds("timeout", self.timeout)
+        for name in ("tools", "keep_questions"):
+            checked_flag(name, getattr(given, name))
         for name in ("same", "agree"):
             value = getattr(given, name)
             if value is not None and not callable(value):

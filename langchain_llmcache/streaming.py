@@ -36,6 +36,7 @@ from langchain_llmcache._answer.usage import no_usage
 from langchain_llmcache._contexts import holding
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._flow.single_flight import Asker, held
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat
@@ -76,7 +77,7 @@ def with_cache(model: R, cache: BaseCache | None = None) -> R:
     given: object = cache
     if given is not None and not isinstance(given, BaseCache):
         msg = (
-            f"cache is a {type(given).__qualname__}; expected a LangChain cache such as LLMCache "
+            f"cache is {kind_of(given)}; expected a LangChain cache such as LLMCache "
             "(a LangGraph cache goes into one: LLMCache(cache))"
         )
         raise ConfigurationError(msg)
@@ -86,7 +87,7 @@ def with_cache(model: R, cache: BaseCache | None = None) -> R:
     if holding is not None:
         return cast("R", holding)
     msg = (
-        f"model is a {type(model).__qualname__}; expected a chat model (in a chain, wrap the "
+        f"model is {kind_of(model)}; expected a chat model (in a chain, wrap the "
         "model and not the chain)"
     )
     raise ConfigurationError(msg)

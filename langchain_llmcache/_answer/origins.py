@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.hits import MARKER
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.key import Key, parse_path
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
@@ -49,7 +50,7 @@ class Origins:
             ConfigurationError: if it is no message, or its entry is not known or not this cache's.
         """
         if not isinstance(message, BaseMessage):
-            msg = f"message is a {type(message).__qualname__}; expected a message of a chat model"
+            msg = f"message is {kind_of(message)}; expected a message of a chat model"
             raise ConfigurationError(msg)
         key = _marked(message) or self._stored.get(message.id or "")
         if key is None:

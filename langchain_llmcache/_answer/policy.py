@@ -14,7 +14,7 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
 from langchain_llmcache._answer.redaction import redacted_generation
-from langchain_llmcache._numbers import checked_count
+from langchain_llmcache._numbers import checked_count, kind_of
 from langchain_llmcache.errors import ConfigurationError
 
 DEFAULT_MAX_ENTRY_BYTES: Final = 4 * 2**20  # an answer with a few pictures in it
@@ -75,7 +75,7 @@ class StorePolicy:
             msg = f"should_store failed ({type(error).__name__})"
             raise NotStorableError(msg) from error
         if not isinstance(verdict, bool):
-            msg = f"should_store returned a {type(verdict).__name__}, not a bool"
+            msg = f"should_store returned {kind_of(verdict)}, not a bool"
             raise NotStorableError(msg)
         if not verdict:
             raise Declined
@@ -88,6 +88,6 @@ class StorePolicy:
             msg = f"redact failed ({type(error).__name__})"
             raise NotStorableError(msg) from error
         if not isinstance(redacted, str):
-            msg = f"redact returned a {type(redacted).__name__}, not a str"
+            msg = f"redact returned {kind_of(redacted)}, not a str"
             raise NotStorableError(msg)
         return redacted

@@ -19,6 +19,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
@@ -101,6 +102,13 @@ def seal_of(serde: SerializerProtocol | None) -> Seal | None:
     """
     if serde is None or type(serde) is JsonPlusSerializer:
         return None
+    given: object = serde
+    if not all(hasattr(given, name) for name in ("dumps_typed", "loads_typed")):
+        msg = (
+            f"serde is {kind_of(given)}; expected a serializer of LangGraph, such as "
+            "EncryptedSerializer.from_pycryptodome_aes(key=key)"
+        )
+        raise ConfigurationError(msg)
     seal, open_ = _cipher_of(serde) or (serde.dumps_typed, _loader(serde))
     probe = os.urandom(_PROBE_BYTES)
     try:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeAlias
 
-from langchain_llmcache._answer.entries import NewEntry
+from langchain_llmcache._answer.entries import NewEntry, NotStorableError
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache.errors import ConfigurationError
 
 Duration: TypeAlias = float | timedelta | None
@@ -66,9 +67,22 @@ def resolve_ttl(ttl: Ttl, entry: NewEntry) -> int | None:
     """Return the milliseconds to keep ``entry`` for, asking a callable ``ttl`` about it.
 
     Raises:
-        ConfigurationError: as ``to_milliseconds``; whatever the callable raises.
+        NotStorableError: the callable raised, or returned something else than a duration.
     """
-    return to_milliseconds(ttl(entry) if callable(ttl) else ttl)
+    if not callable(ttl):
+        return to_milliseconds(ttl)
+    try:
+        lifetime = ttl(entry)
+    except Exception as error:
+        raise NotStorableError(f"ttl failed ({type(error).__name__})") from error
+    try:
+        return to_milliseconds(lifetime)
+    except ConfigurationError as error:
+        # Of anything else than a number, the text may be the answer's own.
+        is_duration = isinstance(lifetime, (int, float, timedelta))
+        said = f"{lifetime}" if is_duration else kind_of(lifetime)
+        msg = f"ttl returned {said}; expected seconds (more than 0), a timedelta or None"
+        raise NotStorableError(msg) from error
 
 
 def jittered(lifetime: int | None, share: float, draw: Callable[[], float]) -> int | None:

@@ -32,6 +32,7 @@ from langchain_llmcache._cli.pool import asking_each
 from langchain_llmcache._cli.prompts import read_inputs
 from langchain_llmcache._cli.text import duration, harmless
 from langchain_llmcache._insight.stats import CacheStats
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache.errors import LLMCacheError
 
 _FAILURES_SHOWN = 10
@@ -133,7 +134,7 @@ def _runnable(model: str | None, use: str | None) -> Runnable[Any, Any]:
         fail(f"cannot make the model {model or use}: {error}", code=BAD_CONFIGURATION)
     if not isinstance(made, Runnable):
         fail(
-            f"{model or use} is a {type(made).__qualname__}; expected a model or a chain of LangChain.",
+            f"{model or use} is {kind_of(made)}; expected a model or a chain of LangChain.",
             code=BAD_CONFIGURATION,
         )
     return made

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final, TypedDict
 
@@ -20,7 +21,7 @@ from langchain_llmcache._flow.near import NearCache
 from langchain_llmcache._flow.ports import Similarity
 from langchain_llmcache._insight.listeners import checked_listeners
 from langchain_llmcache._insight.savings import Prices, checked_prices
-from langchain_llmcache._numbers import checked_number, checked_seconds
+from langchain_llmcache._numbers import checked_flag, checked_number, checked_seconds
 from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError
@@ -143,9 +144,7 @@ class Settings:
             msg = f"hit_usage is {given.hit_usage!r}; expected 'keep' or 'zero'"
             raise ConfigurationError(msg)
         for name in ("single_flight", "heal", "imported"):
-            if not isinstance(getattr(given, name), bool):
-                msg = f"{name} is {getattr(given, name)!r}; expected True or False"
-                raise ConfigurationError(msg)
+            checked_flag(name, getattr(given, name))
         if given.similar is not None and not isinstance(given.similar, Similarity):
             msg = f"similar is {given.similar!r}; expected Similar(embeddings), or None"
             raise ConfigurationError(msg)
@@ -166,6 +165,45 @@ class Settings:
     def policy(self) -> StorePolicy:
         """What is stored, and what is redacted first."""
         return StorePolicy(self.should_store, self.redact, self.max_entry_bytes)
+
+
+class UnknownOptionError(ConfigurationError, TypeError):
+    """There is no such option."""
+
+
+# What users look for among the options, and where it is.
+_ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("url", "prefix", "serde", "cluster", "read_from_replicas", "address_remap"),
+        "LLMCache.from_url takes it",
+    ),
+    **dict.fromkeys(
+        ("host", "port", "db", "username", "user", "password", "ssl", "tls"),
+        "it is a part of the URL: from_url('valkeys://user:password@host:6379/0')",
+    ),
+    **dict.fromkeys(
+        ("max_entries", "max_bytes", "max_size", "maxsize"),
+        "it is a part of the URL: from_url('memory://?max_entries=1000')",
+    ),
+}
+
+
+def checked_options(options: CacheOptions) -> Settings:
+    """Return the options of one cache, checked.
+
+    Raises:
+        ConfigurationError: (a ``ValueError``) an option is wrong, or unknown (then it is a
+            ``TypeError`` too); the message says which.
+    """
+    known = CacheOptions.__annotations__
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = _ELSEWHERE.get(name) or (
+                f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+            )
+            raise UnknownOptionError(f"{name} is not an option of LLMCache(...); {hint}")
+    return Settings(**options)
 
 
 def timeout_of(options: CacheOptions) -> float:

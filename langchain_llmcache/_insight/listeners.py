@@ -15,10 +15,12 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from inspect import iscoroutinefunction
 from queue import SimpleQueue
 from typing import Any, Final
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent, Listener
@@ -46,6 +48,13 @@ def checked_listeners(on_event: Listener | Sequence[Listener] | None) -> tuple[L
     if not isinstance(listeners, (tuple, list)) or not all(map(callable, listeners)):
         msg = f"on_event is {on_event!r}; expected a function of a CacheEvent, or several"
         raise ConfigurationError(msg)
+    for each in listeners:
+        if isinstance(each, type):
+            msg = f"on_event is {kind_of(each)}; expected an object of it: {each.__qualname__}()"
+            raise ConfigurationError(msg)
+        if iscoroutinefunction(each) or iscoroutinefunction(type(each).__call__):
+            msg = "on_event is an async function; expected a plain one (it runs in its own thread)"
+            raise ConfigurationError(msg)
     return tuple(listeners)
 
 

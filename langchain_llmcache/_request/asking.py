@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 from weakref import ref
 
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError
@@ -92,13 +93,13 @@ class asking:  # noqa: N801 - used like a function
 
         if not isinstance(given["model"], BaseLanguageModel):
             msg = (
-                f"model is a {type(model).__qualname__}; expected the chat model or text model "
+                f"model is {kind_of(model)}; expected the chat model or text model "
                 "itself (of a bound one: its .bound)"
             )
             raise ConfigurationError(msg)
         for name in ("prompt", "llm_string"):
             if not isinstance(given[name], str):
-                msg = f"{name} is a {type(given[name]).__qualname__}; expected a text"
+                msg = f"{name} is {kind_of(given[name])}; expected a text"
                 raise ConfigurationError(msg)
         self.model = model
         self.prompt = prompt

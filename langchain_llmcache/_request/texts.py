@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.load import dumps
 from langchain_core.messages import BaseMessage
 
+from langchain_llmcache._numbers import checked_text, kind_of
 from langchain_llmcache._request.asking import Asked, who_asks
 from langchain_llmcache._request.key import Key, parse_path
 from langchain_llmcache._request.llm_strings import is_list
@@ -38,6 +39,7 @@ def told_request(
     Raises:
         ConfigurationError: if it is not identified in one of the three ways.
     """
+    checked_text("key", key)
     if key is not None and prompt is llm_string is model is given is None:
         found = parse_path(key)
         if found is not None:
@@ -77,14 +79,14 @@ def request_of(
     stop = bound if stop is None else stop
     if not isinstance(model, (BaseChatModel, BaseLLM)):
         msg = (
-            f"model is a {type(model).__qualname__}; expected a chat model or a text model, or one "
+            f"model is {kind_of(model)}; expected a chat model or a text model, or one "
             "with bound arguments (of a chain: its step with the model)"
         )
         raise ConfigurationError(msg)
     try:
         value = model._convert_input(given)  # noqa: SLF001 - as ``invoke`` does
     except (ValueError, TypeError) as error:
-        msg = f"input is a {type(given).__qualname__}; expected what model.invoke takes"
+        msg = f"input is {kind_of(given)}; expected what model.invoke takes"
         raise ConfigurationError(msg) from error
     if isinstance(model, BaseLLM):
         prompt, llm_string = value.to_string(), _text_of(model, stop)

@@ -21,6 +21,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._answer.hashes import check_hashes
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._stores.node_kinds import (
     ARRAY,
     KINDS,
@@ -64,7 +65,10 @@ class NodeSerializer(SerializerProtocol):
 
     def __init__(self, allow: Iterable[type] = ()) -> None:
         self._kinds = dict(KINDS)
-        allowed: Iterable[object] = allow
+        allowed: object = allow
+        if not isinstance(allowed, Iterable):
+            msg = f"allow is {kind_of(allowed)}; expected classes, as in allow=[Invoice]"
+            raise ConfigurationError(msg)
         for cls in allowed:
             if not isinstance(cls, type):
                 msg = f"allow holds {cls!r}; expected classes"

@@ -18,6 +18,7 @@ from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._insight.observer import Observer
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.key import ended
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
 from langchain_llmcache._stores.guard import Guard
@@ -106,7 +107,7 @@ def open_url(
         raise ConfigurationError(msg)
     remap: object = address_remap
     if remap is not None and not callable(remap):
-        msg = f"address_remap is a {type(address_remap).__name__}; expected a function of (host, port)"
+        msg = f"address_remap is {kind_of(address_remap)}; expected a function of (host, port)"
         raise ConfigurationError(msg)
     settings = replace(
         settings, cluster=ClusterSettings(cluster, read_from_replicas, remap=address_remap)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
+from langchain_llmcache._numbers import checked_flag
 from langchain_llmcache.errors import ConfigurationError
 
 SLOTS: Final = 16_384
@@ -49,12 +50,19 @@ class ClusterSettings:
         read_from_replicas: Whether reads may go to any node of a shard.
         seeds: Nodes to begin with; none: where the connection settings lead.
         remap: Turns an address that nodes tell into one that can be reached from here.
+
+    Raises:
+        ConfigurationError: if one of the first two is something else.
     """
 
     enabled: bool | None = None
     read_from_replicas: bool = False
     seeds: tuple[Address, ...] = ()
     remap: AddressRemap | None = None
+
+    def __post_init__(self) -> None:
+        checked_flag("cluster", self.enabled, or_none=True)
+        checked_flag("read_from_replicas", self.read_from_replicas)
 
 
 class Topology:

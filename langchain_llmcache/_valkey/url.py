@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote, unquote_to_bytes
 
+from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
@@ -91,9 +92,7 @@ def split(url: object) -> Url:
         ConfigurationError: if it is not the URL of a store.
     """
     if not isinstance(url, str):
-        refuse(
-            f"the store's URL is a {type(url).__qualname__}; expected text such as {EXAMPLES['valkey']!r}"
-        )
+        refuse(f"the store's URL is {kind_of(url)}; expected text such as {EXAMPLES['valkey']!r}")
     if not url.strip():
         refuse(f"the store's URL is empty; {_EXPECTED}")
     scheme = _scheme(url.strip())

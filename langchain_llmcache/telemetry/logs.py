@@ -9,7 +9,7 @@ from typing import Final
 from langchain_llmcache.events import CacheEvent
 
 _TROUBLE: Final = frozenset(
-    {"breaker", "corrupt", "denied", "error", "refused", "skipped", "uncacheable"}
+    {"breaker", "corrupt", "denied", "error", "refused", "shed", "skipped", "uncacheable"}
 )
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 from pickle import PicklingError
 from typing import Any
 
+from langchain_llmcache._numbers import kind_of
+from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels
 
@@ -45,6 +47,10 @@ class OpenTelemetryMetrics:
         namespaces: bool = False,
         caches: bool = False,
     ) -> None:
+        given: object = meter_provider
+        if not isinstance(given, MeterProvider | None):
+            msg = f"meter_provider is {kind_of(given)}; expected a MeterProvider of OpenTelemetry"
+            raise ConfigurationError(msg)
         self._provider = meter_provider
         self._caches = caches
         meter = get_meter("langchain_llmcache", meter_provider=meter_provider)

@@ -23,6 +23,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from langchain_llmcache._forks import new_lock
+from langchain_llmcache._numbers import checked_text, kind_of
+from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels
 
@@ -97,6 +99,11 @@ class PrometheusMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY, *, cache: str = "") -> None:
+        given: object = registry
+        if not isinstance(given, CollectorRegistry):
+            msg = f"registry is {kind_of(given)}; expected a CollectorRegistry of prometheus_client"
+            raise ConfigurationError(msg)
+        checked_text("cache", cache)
         self._registry = registry
         self._cache = cache
         with _lock:

@@ -256,13 +256,12 @@ async def test_what_a_clock_ahead_has_stored_is_of_no_known_age(
     """An entry from the future may be of any age, and satisfies no ``max_age``; others take it."""
     cache = target.make()
     calls = half(cache)
-    later(cache, ahead)
+    now = time.time()  # the same moment for all
+    cache._flow._now = lambda: now + ahead
     await calls.update(PROMPT, LLM_STRING, answer("from there"))
-    now = time.time()
     cache._flow._now = lambda: now
     [hit] = await calls.lookup(PROMPT, LLM_STRING) or []
     assert hit.message.response_metadata["llmcache"]["age"] >= 0
-    cache._flow._now = lambda: now  # the same moment for all
     with cache_options(max_age=max_age):
         assert (await calls.lookup(PROMPT, LLM_STRING) is not None) is is_hit
         if not is_hit:
