@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import langchain_llmcache
 from tests.conftest import loaded_by_collecting
 
 HEAVY = ("boto3", "botocore", "numpy", "pandas", "rich", "typer", "valkey", "sqlite3", "httpx")
@@ -27,10 +28,28 @@ def unavoidable() -> set[str]:
 
 
 def test_import_is_light(unavoidable: set[str]) -> None:
-    """``import langchain_llmcache`` loads no client, no AWS package, no command line."""
-    new = loaded_by("import langchain_llmcache") - unavoidable
+    """``LLMCache`` loads no client, no AWS package, no command line."""
+    new = loaded_by("from langchain_llmcache import LLMCache") - unavoidable
     assert "langchain_llmcache.cache" in new
     assert not new & set(HEAVY)
+
+
+def test_the_command_begins_before_anything_is_imported() -> None:
+    """Else Ctrl-C during the imports of langchain-core, which take long, is a traceback."""
+    new = loaded_by("import langchain_llmcache.cli")
+    assert {name for name in new if name.partition(".")[0].startswith("lang")} == {
+        "langchain_llmcache",
+        "langchain_llmcache.cli",
+    }
+
+
+def test_every_public_name_is_there() -> None:
+    """For ``import *``, for completion, and each by itself; others are an error as usual."""
+    assert set(langchain_llmcache.__all__) <= set(dir(langchain_llmcache))
+    for name in langchain_llmcache.__all__:
+        assert getattr(langchain_llmcache, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'LLMCahce'"):
+        _ = langchain_llmcache.LLMCahce
 
 
 def test_a_cache_in_memory_needs_no_client(unavoidable: set[str]) -> None:
