@@ -2,7 +2,7 @@
 
 One that is silent (a dead node, IPv6 that leads nowhere) must not use up the time for all: the
 next one is begun a moment later, as RFC 8305 ("happy eyeballs") has it. The address that worked is
-remembered, and comes first next time; one that did not answer comes last.
+remembered, and comes first next time; one that was of no use comes last.
 
 This blocks, so a thread does it: looking up a name cannot be interrupted, and asyncio would do it
 in the loop's default executor, whose few threads are the application's, and which ``asyncio.run``
@@ -20,7 +20,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from typing_extensions import Self
 from valkey.asyncio import connection as aio
@@ -30,19 +30,22 @@ from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
+T = TypeVar("T")
 Name: TypeAlias = tuple[str, int]
 # As ``socket.getaddrinfo`` returns them: a family, and what ``connect`` takes.
 Address: TypeAlias = tuple[int, Any]
 
 # Seconds until the next address is begun, if there is so much time for all of them.
 _STAGGER: Final = 0.25
-# Names whose addresses are remembered.
+# Names whose addresses are remembered, and addresses of a name that were of no use.
 _NAMES: Final = 1000
+_FAILED: Final = 32
 _UNDER_WAY: Final = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN})
 
-# Of each name, the address that worked last. Replaced and removed as a whole: any thread may.
+# Of each name, the address that worked last, and those that were of no use, the latest at the
+# end. Replaced and removed as a whole: any thread may.
 _worked: dict[Name, Address] = {}
-_silent: dict[Name, Address] = {}
+_failed: dict[Name, tuple[Address, ...]] = {}
 
 
 def connected(name: Name, family: int, seconds: float | None) -> tuple[socket.socket, Address]:
@@ -61,37 +64,42 @@ def connected(name: Name, family: int, seconds: float | None) -> tuple[socket.so
     addresses = _in_order(name, ((each[0], each[4]) for each in found))
     with _Race(addresses, math.inf if seconds is None else seconds) as race:
         sock, address = race.winner()
-    while len(_worked) >= _NAMES:
-        _worked.pop(next(iter(_worked), name), None)
-    _worked[name] = address
-    if _silent.get(name) == address:
-        _silent.pop(name, None)
+    _remember(_worked, name, address)
     return sock, address
 
 
 def distrust(connection: Any) -> None:
-    """Note that nothing came over a connection: next time, another address is tried first."""
+    """Note that a connection was of no use: next time, another address is tried first.
+
+    (Whatever accepted it is silent, or no server, or one that takes no more clients or no writes.)
+    """
     address = getattr(connection, "_address", None)
     if address is None:
         return
     name = (connection.host, connection.port)
     if _worked.get(name) == address:
         _worked.pop(name, None)
-    while len(_silent) >= _NAMES:
-        _silent.pop(next(iter(_silent), name), None)
-    _silent[name] = address
+    others = [each for each in _failed.get(name, ()) if each != address]
+    _remember(_failed, name, (*others[1 - _FAILED :], address))
+
+
+def _remember(names: dict[Name, T], name: Name, what: T) -> None:
+    while len(names) >= _NAMES and name not in names:
+        names.pop(next(iter(names), name), None)
+    names[name] = what
 
 
 def _in_order(name: Name, found: Iterable[Address]) -> list[Address]:
     """Return the addresses of a name without repetitions, the most promising first."""
     addresses = list(dict.fromkeys(found))
-    worked, silent = _worked.get(name), _silent.get(name)
+    worked, failed = _worked.get(name), _failed.get(name, ())
     # IPv6 and IPv4 by turns: if one of them leads nowhere, all its addresses do.
     turns: dict[int, int] = {}
-    order: dict[Address, tuple[bool, bool, int]] = {}
+    order: dict[Address, tuple[bool, int, int]] = {}
     for address in addresses:
         turns[address[0]] = turn = turns.get(address[0], -1) + 1
-        order[address] = (address != worked, address == silent, turn)
+        last = failed.index(address) if address in failed else -1
+        order[address] = (address != worked, last, turn)
     return sorted(addresses, key=order.__getitem__)
 
 

@@ -102,9 +102,16 @@ class _Lines(Sharing):
         if line is None:
             # Keys of a cluster that are asked for together may belong to different slots.
             line = self._lines[node] = Line(
-                self._loop, self._settings.at(node), gathers=node is None, owner=self
+                self._loop,
+                self._settings.at(node),
+                gathers=node is None,
+                leave_idle=self.leave_idle,
             )
         return line
+
+    def leave_idle(self) -> None:
+        for line in self._lines.values():
+            line.leave_idle()
 
     def retain(self, nodes: set[Address]) -> None:
         for node in self._lines.keys() - nodes:

@@ -140,7 +140,8 @@ class Line:
         loop: The loop.
         settings: How to make connections.
         gathers: Whether several keys may stand in one command.
-        owner: What lives as long as anything here is on the loop.
+        leave_idle: Closes the idle connections to all servers of the cache. What it belongs to
+            lives as long as anything here is on the loop.
     """
 
     def __init__(
@@ -149,10 +150,10 @@ class Line:
         settings: ConnectionSettings,
         *,
         gathers: bool,
-        owner: object,
+        leave_idle: Callable[[], None],
     ) -> None:
         self._loop = loop
-        self._owner = owner
+        self._leave_all_idle = leave_idle
         self._settings = settings
         self._timeout = settings.timeout
         self._gathers = gathers
@@ -334,6 +335,7 @@ class Line:
         if self._probe.was_tried():
             return False
         first.resent = True
+        distrust(wire.connection)
         self._put_back([wire.drop_first()])
         if wire is self._wire:
             self._leave(wire)
@@ -360,11 +362,15 @@ class Line:
         elif isinstance(error, ValkeyConnectionError):
             # The server may have closed it while it was idle: what was sent is sent once more.
             error = self._settings.with_hint(error)
-            again = [each for each in _asks(sent) if not self._is_hopeless(wire, each, error)]
+            asks = _asks(sent)
+            again = [each for each in asks if not self._is_hopeless(wire, each, error)]
+            if len(again) < len(asks):
+                distrust(wire.connection)
             for each in again:
                 each.resent = True
             self._put_back(again)
         else:
+            distrust(wire.connection)
             _fail(_asks(sent), error)
         self._take_turn()
 
@@ -446,6 +452,11 @@ class Line:
                 raise self._settings.with_hint(error) from error.__cause__
             raise
         return connection
+
+    def leave_idle(self) -> None:
+        """Close the connection, if it is not in use."""
+        if self._wire is not None and not self._wire.sent:
+            self._leave(self._wire)
 
     def _leave(self, wire: Wire) -> None:
         """Use a connection for nothing new."""
@@ -570,6 +581,10 @@ class Line:
         wire.drop()
         self._forget(wire)
         distrust(wire.connection)
+        if wire.count:
+            # It worked once. Most likely what is idle was cut silently, too, and each connection
+            # would cost another deadline.
+            self._leave_all_idle()
         where = wire.connection._host_error()  # noqa: SLF001 - as valkey-py says it
         error = ValkeyTimeoutError(f"Timeout reading from {where}")
         sent = list(wire.sent)

@@ -26,7 +26,7 @@ from valkey.connection import (
 from valkey.exceptions import AuthenticationError, ReadOnlyError, ResponseError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
-from langchain_llmcache._valkey.addresses import by_name
+from langchain_llmcache._valkey.addresses import by_name, distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadline
 from langchain_llmcache._valkey.green import check_later_patches
 from langchain_llmcache._valkey.in_thread import in_thread
@@ -178,7 +178,7 @@ class ConnectionSettings:
     def connect(self, connection: AbstractConnection) -> None:
         """Connect and authenticate."""
         self._begun(connection)
-        with _refusing():
+        with _connecting(connection):
             if self.credentials is not None:
                 # At first, so that their absence is told, not a timeout that comes of it.
                 self.credentials.get_credentials()
@@ -196,7 +196,7 @@ class ConnectionSettings:
         credentials = self.credentials
         if credentials is not None and not credentials.at_hand():
             await in_thread(credentials.get_credentials)
-        with _refusing():
+        with _connecting(connection):
             try:
                 await connection.connect()
             except AuthenticationError:
@@ -292,7 +292,7 @@ def _check_tls(arguments: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
+def _connecting(connection: AbstractConnection | aio.AbstractConnection) -> Iterator[None]:
     """Make a refusal while connecting (SELECT, CLIENT SETNAME, HELLO) what it is: no connection.
 
     Elsewhere a refusal means that the server is there and other commands may work.
@@ -300,7 +300,11 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
+        distrust(connection)
         raise ValkeyConnectionError(str(error)) from error
+    except Exception:
+        distrust(connection)
+        raise
 
 
 def _begin_readonly(connection: AbstractConnection) -> None:

@@ -58,7 +58,14 @@ class SyncNodes:
         pool = self._pools.get(node)
         if pool is None:
             pool = self._pools.setdefault(node, SyncPool(self._settings.at(node)))
-        return pool.exchange(commands, deadline, largest)
+        was_kept = pool.has_idle
+        try:
+            return pool.exchange(commands, deadline, largest)
+        except ValkeyTimeoutError:
+            if was_kept:
+                # If connections are cut silently, those to other nodes are, too.
+                self.close()
+            raise
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - never on a loop

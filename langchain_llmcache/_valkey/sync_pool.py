@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
-from valkey.exceptions import ResponseError, TimeoutError  # noqa: A004 - valkey's is meant
+from valkey.exceptions import (
+    InvalidResponse,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 - valkey's is meant
+)
 
 from langchain_llmcache._forks import this_process
 from langchain_llmcache._signals import Latch, pass_on
@@ -24,6 +29,8 @@ from langchain_llmcache._valkey.settings import (
 
 # Idle connections kept for the next operation; more are made when more are needed at once.
 _IDLE_KEPT: Final = 32
+# What is said by an address that is of no use, be the connection new or not.
+_OF_NO_USE: Final = (TimeoutError, InvalidResponse, ReadOnlyError)
 # Seconds by which a thread may be late without having been kept from looking.
 _LATE: Final = 0.02
 
@@ -78,6 +85,11 @@ class SyncPool:
         self._probe.see(replies)
         return replies
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether there is a connection that was kept."""
+        return bool(self._idle)
+
     def close(self) -> None:
         """Close the idle connections. A later exchange opens new ones."""
         while self._idle:
@@ -118,7 +130,8 @@ class SyncPool:
             # A reply may still be on its way: nobody else must read it.
             connection.disconnect()
             pass_on(error)
-            if isinstance(error, TimeoutError):
+            # (A kept one may have been closed by a server that is well.)
+            if isinstance(error, _OF_NO_USE) or (last and isinstance(error, ValkeyConnectionError)):
                 distrust(connection)
             raise
         self._release(connection)

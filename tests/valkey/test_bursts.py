@@ -145,7 +145,7 @@ async def test_large_answers_and_a_blocked_loop(server: Server) -> None:
 async def test_what_waits_while_a_loop_is_blocked() -> None:
     """A late timer gives what waits as much more time; so does a connection that is being made."""
     settings: Any = SimpleNamespace(timeout=DEFAULT)
-    line: Any = Line(asyncio.get_running_loop(), settings, gathers=True, owner=None)
+    line: Any = Line(asyncio.get_running_loop(), settings, gathers=True, leave_idle=lambda: None)
     line._connecting = asyncio.get_running_loop().create_future()
     now = time.monotonic()
     asking = line.exchange([("GET", b"key")], now + DEFAULT, None)
@@ -185,7 +185,7 @@ class Hanging:
 async def test_connections_that_hang_cost_one_deadline() -> None:
     """Also those who came while the attempt was under way: the next one does not hold them."""
     settings: Any = Hanging()
-    line = Line(asyncio.get_running_loop(), settings, gathers=True, owner=None)
+    line = Line(asyncio.get_running_loop(), settings, gathers=True, leave_idle=lambda: None)
     began = time.monotonic()
     asking = []
     for _ in range(5):

@@ -17,10 +17,20 @@ from valkey import Valkey
 from valkey.sentinel import Sentinel
 
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, StoreError
-from langchain_llmcache._valkey import addresses
+from langchain_llmcache._valkey import addresses, settings
 from tests.support.certificates import Certificates
 from tests.support.patience import LATE, PATIENT, SOON, soon
-from tests.support.proxy import BlackHole, FaultProxy, HangingListener, Pass, Refuse
+from tests.support.proxy import (
+    BlackHole,
+    Fault,
+    FaultProxy,
+    Garbage,
+    HangingListener,
+    Pass,
+    Refuse,
+    Reset,
+    Truncate,
+)
 from tests.support.servers import (
     HOST,
     Server,
@@ -28,6 +38,7 @@ from tests.support.servers import (
     StartServer,
     ValkeyClusterServers,
     ValkeyServer,
+    free_port,
 )
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
@@ -154,7 +165,7 @@ async def test_forgotten_in_the_middle_of_the_handshake(
             proxy.fault = Pass()
             await half(cache).update(PROMPT, LLM_STRING, answer())
             await first_hit(half(cache))
-            assert cache.stats().errors == 1
+            assert cache.stats().errors <= 2
 
 
 async def test_forgotten_connections_with_tls(
@@ -185,7 +196,10 @@ def proxied(servers: ValkeyClusterServers) -> Iterator[tuple[list[FaultProxy], A
 async def test_forgotten_connections_to_a_cluster(
     cluster: ValkeyClusterServers, half: Halves
 ) -> None:
-    """Each node's connections cost one lookup; then all are hits."""
+    """One lookup is lost, however many nodes there are; then all are hits.
+
+    (And perhaps another on a busy machine. A deadline for each node would be three.)
+    """
     prompts = [f"{PROMPT} {number}" for number in range(30)]
     with proxied(cluster) as (proxies, remap):
         async with LLMCache.from_url(
@@ -197,7 +211,7 @@ async def test_forgotten_connections_to_a_cluster(
                 proxy.forget()
             for prompt in prompts:
                 await half(cache).lookup(prompt, LLM_STRING)
-            assert cache.stats().errors <= 3  # there are three primaries
+            assert cache.stats().errors <= 2
             for prompt in prompts:
                 await first_hit(half(cache), prompt)
 
@@ -260,7 +274,7 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> NameServer:
     own = NameServer()
     monkeypatch.setattr(socket, "getaddrinfo", own.getaddrinfo)
     monkeypatch.setattr(addresses, "_worked", {})
-    monkeypatch.setattr(addresses, "_silent", {})
+    monkeypatch.setattr(addresses, "_failed", {})
     return own
 
 
@@ -328,7 +342,52 @@ async def test_a_name_whose_first_address_says_nothing(
             await half(cache).update(PROMPT, LLM_STRING, answer())
             await half(cache).update(PROMPT, LLM_STRING, answer())
             assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
-            assert cache.stats().errors == 1
+            assert cache.stats().errors <= 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [None, Reset(), Garbage(), Truncate()],
+    ids=["closed", "reset", "garbage", "cut short"],
+)
+async def test_addresses_that_connect_and_are_of_no_use(
+    server: Server, half: Halves, name_server: NameServer, fault: Fault | None
+) -> None:
+    """Each of them costs one store at most, however many there are; then comes the next."""
+    nowhere = server.port if fault else free_port()
+    with FaultProxy(server.port) as good, contextlib.ExitStack() as stack:
+        for host in ("127.0.0.2", "127.0.0.3"):
+            stack.enter_context(FaultProxy(nowhere, fault, host=host, port=good.port))
+            name_server.hosts.append(host)
+        name_server.hosts.append(HOST)
+        async with LLMCache.from_url(f"valkey://{NAME}:{good.port}", timeout=SOON) as cache:
+            for _ in range(3):
+                await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert cache.stats().errors <= 2
+            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
+
+
+async def test_an_address_of_a_replica(
+    server: Server,
+    own_valkey_server: StartServer,
+    half: Halves,
+    name_server: NameServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a name leads to a replica first, stores go to the primary after the first refusal."""
+    monkeypatch.setattr(settings, "_LOOK_ELSEWHERE", 0.0)
+    replica = own_valkey_server()
+    with replica.client() as client:
+        client.execute_command("REPLICAOF", HOST, server.port)
+    with (
+        FaultProxy(replica.port, host="127.0.0.2") as first,
+        FaultProxy(server.port, port=first.port),
+    ):
+        name_server.hosts = ["127.0.0.2", HOST]
+        async with LLMCache.from_url(f"valkey://{NAME}:{first.port}", timeout=SOON) as cache:
+            for _ in range(2):
+                await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert (cache.stats().denied, cache.stats().stores) == (1, 1)
 
 
 class Telling(Sentinel):
@@ -406,20 +465,20 @@ async def test_a_name_that_is_slow_to_look_up(
 
 
 def test_addresses_are_tried_by_turns() -> None:
-    """IPv6 and IPv4 alternate; what worked comes first, what was silent last."""
+    """IPv6 and IPv4 alternate; what worked comes first, what was of no use last."""
     six = [(socket.AF_INET6, (f"::{n}", 1, 0, 0)) for n in range(3)]
     four = [(socket.AF_INET, (f"10.0.0.{n}", 1)) for n in range(3)]
     name = ("turns.test", 1)
     order = addresses._in_order(name, [*six, *four, *six])
     assert order == [six[0], four[0], six[1], four[1], six[2], four[2]]
     addresses._worked[name] = four[2]
-    addresses._silent[name] = six[0]
+    addresses._failed[name] = (six[0], four[0])
     try:
         order = addresses._in_order(name, [*six, *four])
     finally:
         addresses._worked.pop(name)
-        addresses._silent.pop(name)
-    assert order == [four[2], four[0], six[1], four[1], six[2], six[0]]
+        addresses._failed.pop(name)
+    assert order == [four[2], six[1], four[1], six[2], six[0], four[0]]
 
 
 # ---------------------------------------------------------------------------- addresses of nodes
