@@ -11,6 +11,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from langchain_llmcache._flow.ports import NotTheStoreError, Overloaded
@@ -63,6 +65,14 @@ class Threads:
             return await future
         finally:
             patience.timer.cancel()
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Return the result of work that takes a while, in the caller's context."""
+        try:
+            return await self.call(partial(copy_context().run, work), None)
+        except NotTheStoreError as error:
+            pass_on(error)
+            return work()  # there is no thread to be had
 
     def close(self) -> None:
         """End the threads when they have done what waits. Later work begins new ones."""

@@ -39,13 +39,15 @@ class Opened:
 
     Attributes:
         stored: What it says of itself. (Its generations are used up.)
+        size: Bytes that were read.
         tokens: Input and output tokens of its answer.
     """
 
-    __slots__ = ("_again", "_answer", "_moulds", "_path", "stored", "tokens")
+    __slots__ = ("_again", "_answer", "_moulds", "_path", "size", "stored", "tokens")
 
-    def __init__(self, stored: StoredEntry, usage: HitUsage, key: Key) -> None:
+    def __init__(self, stored: StoredEntry, usage: HitUsage, key: Key, size: int) -> None:
         self.stored = stored
+        self.size = size
         self.tokens = tokens_of(stored.generations)
         self._path = key.path
         self._answer = revived(stored, usage)
@@ -99,22 +101,22 @@ class Answers:
             Exception: whatever foreign bytes lead to.
         """
         if where is not None:
-            return self._read(data, where, key)
+            return self._read(self._codec.body(data, key=where), where, key)
         known, found = self._kept.younger.get(key) or self._kept.get(key) or (None, None)
-        if known != data:
-            opened = self._read(data, key, key)
-            self._kept.put(key, (data, None))
-            return opened
-        if found:
+        is_same = known == data
+        if found and is_same:
             return found
-        opened = self._read(data, key, key)
-        if found is None:
-            is_kept = data.count(b",") <= _FEW and opened.share()
+        body = self._codec.body(data, key=key)
+        opened = self._read(body, key, key)
+        if not is_same:
+            self._kept.put(key, (data, None))
+        elif found is None:
+            is_kept = bytes(body).count(b",") <= _FEW and opened.share()
             self._kept.put(key, (data, is_kept and opened))
         return opened
 
-    def _read(self, data: bytes, where: Key, key: Key) -> Opened:
-        return Opened(self._codec.decode(data, key=where), self._usage, key)
+    def _read(self, body: bytes | memoryview, where: Key, key: Key) -> Opened:
+        return Opened(self._codec.read(body, key=where), self._usage, key, len(body))
 
     def forget(self, key: Key | None = None) -> None:
         """Drop what is kept of an entry, or of all entries, once they are gone from the store."""
@@ -123,4 +125,4 @@ class Answers:
 
 def _size(_: Key, kept: _Kept) -> int:
     data, opened = kept
-    return _OVERHEAD + _TIMES * len(data) if isinstance(opened, Opened) else 500 + len(data)
+    return _OVERHEAD + _TIMES * opened.size if isinstance(opened, Opened) else 500 + len(data)

@@ -15,7 +15,13 @@ import hmac
 from typing import Final
 from zlib import crc32
 
-from langchain_llmcache._answer.compression import MARK, opened, smaller
+from langchain_llmcache._answer.compression import (
+    FRAME_HEAD,
+    MARK,
+    opened,
+    size_of,
+    smaller,
+)
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._request.key import Key
 
@@ -73,6 +79,14 @@ class Binding:
         if not data.startswith(tag):
             raise CorruptEntryError("unknown tag")
         return opened(bytes(self._proven(tag, key, data)), most)
+
+    def payload_size(self, tag: bytes, data: bytes) -> int:
+        """Return how many bytes the payload has once it is opened, as far as the data says."""
+        tag = compressed(tag)
+        if not data.startswith(tag):
+            return len(data)
+        start = len(tag) + self.size
+        return size_of(data[start : start + FRAME_HEAD])
 
     def _proven(self, tag: bytes, key: Key, data: bytes) -> memoryview:
         """Return what comes after the head. It costs one pass over it."""

@@ -84,6 +84,7 @@ class Codec:
         seconds: float | None,
         key: Key,
         is_uncounted: bool = False,
+        is_large: bool = True,
     ) -> bytes:
         """Return the entry for ``generations``, proven to decode to the same.
 
@@ -93,12 +94,14 @@ class Codec:
             seconds: How long the model took, or None.
             key: Where the entry goes. It comes back only under that key.
             is_uncounted: Whether it came as a stream that told no usage.
+            is_large: Whether it may be much too large, so that an estimate comes first.
 
         Raises:
             NotStorableError: if it is too large, or would not survive the round trip.
         """
         try:
-            self._refuse_large(_least_size(generations)[0])
+            if is_large:
+                self._refuse_large(_least_size(generations)[0])
             head = {"t": round(created, 3), "d": None if seconds is None else round(seconds, 3)}
             if is_uncounted:
                 head["s"] = 1
@@ -123,10 +126,24 @@ class Codec:
             CorruptEntryError: foreign, truncated, altered, of another version or of another key,
                 or too large.
         """
-        body = self.body(data, key=key)
+        return self.read(self.body(data, key=key), key=key)
+
+    def read(self, body: bytes | memoryview, *, key: Key) -> StoredEntry:
+        """Return the plain data in the JSON of an entry.
+
+        Raises:
+            CorruptEntryError: if it is not that of an entry, or of another key.
+        """
         entry = _parsed(body)
         _check_call_ids(body, entry.generations, key)
         return entry
+
+    def takes_long(self, data: bytes) -> bool:
+        """Tell whether decoding this would hold up an event loop for too long."""
+        size = self._binding.payload_size(TAG, data)
+        if size > len(data):  # compressed: what is in it is not seen from here
+            return size > _DENSE
+        return size > _LARGE or (size > _SMALL and data.count(b",") > _LOOKED_AT)
 
     def body(self, data: bytes, *, key: Key) -> bytes | memoryview:
         """Return the JSON of an entry: ``{"t":created,"d":seconds,"g":[generation, ...]}``.
@@ -360,11 +377,6 @@ def takes_long_to_write(generations: Sequence[Generation]) -> bool:
     return size > _LARGE or not all_seen
 
 
-def takes_long_to_read(entry: bytes) -> bool:
-    """Tell whether decoding this would hold up an event loop for too long."""
-    return len(entry) > _LARGE or (len(entry) > _SMALL and entry.count(b",") > _LOOKED_AT)
-
-
 def _least_size(generations: Sequence[Generation]) -> tuple[int, bool]:
     """Return a lower bound of the entry's size, and whether all of it was looked at."""
     size, all_seen = 0, True
@@ -394,8 +406,9 @@ def _outer(generation: Generation) -> tuple[Any, ...]:
 # Bytes of an answer that is dealt with in a millisecond or two, and values likewise.
 _LARGE: Final = 2**18
 _LOOKED_AT: Final = 1000
-# Bytes of an entry that is read in no more time, whatever is in it.
+# Bytes of an entry that is read in no more time, whatever is in it; and in hardly more.
 _SMALL: Final = 2**14
+_DENSE: Final = 2**16
 
 
 def _unknown(value: object) -> NotStorableError:

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from langchain_llmcache._answer.entries import CorruptEntryError
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 Compression: TypeAlias = Literal["zstd"]
 
 # In front of the colon of a tag.
 MARK: Final = b"z1"
+# Bytes from which the size of a payload can be told.
+FRAME_HEAD: Final = 32
 MISSING: Final = (
     'zstd is in Python 3.14, or in an extra: pip install "langchain-llmcache[compression]"'
 )
@@ -92,6 +95,16 @@ def opened(frame: bytes, most: int | None) -> bytes:
     if len(payload) != size:
         raise CorruptEntryError("a frame of another size than it says")
     return payload
+
+
+def size_of(frame: bytes) -> int:
+    """Return how large the payload of a frame is, as its beginning says; 0: it does not say."""
+    library = zstd()
+    try:
+        return 0 if library is None else library.size(frame) or 0
+    except Exception as error:  # noqa: BLE001 - to be found out by whoever opens it
+        pass_on(error)
+        return 0
 
 
 @functools.cache

@@ -28,6 +28,8 @@ _logger = logging.getLogger("langchain_llmcache")
 _Seal: TypeAlias = Callable[[bytes], tuple[str, bytes]]
 _Open: TypeAlias = Callable[[str, bytes], object]
 _PROBE_BYTES: Final = 48
+# Bytes that are sealed, or opened, in a millisecond or two: more would hold up an event loop.
+LARGE: Final = 2**18
 
 
 class Seal:

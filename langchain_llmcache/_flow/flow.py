@@ -20,16 +20,12 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
 from langchain_llmcache._answer.answers import ROOM, Answers, Opened
-from langchain_llmcache._answer.codec import (
-    Codec,
-    revive,
-    takes_long_to_read,
-    takes_long_to_write,
-)
+from langchain_llmcache._answer.codec import Codec, revive, takes_long_to_write
 from langchain_llmcache._answer.entries import (
     LEASE,
     UNKNOWN_AGE,
     CorruptEntryError,
+    Flaw,
     NewEntry,
     NotStorableError,
 )
@@ -195,7 +191,7 @@ class Flow:
         options = current()
         if options.on_miss == "raise":
             return await self._replay(side, prompt, asked, options, began)
-        request = self._request("lookup", prompt, asked, options)
+        request = await self._request(side, "lookup", prompt, asked, options)
         if request is None:
             return None
         key, _ = request
@@ -247,7 +243,7 @@ class Flow:
         Raises:
             CacheMissError: if there is none.
         """
-        request = self._request("lookup", prompt, asked, options)
+        request = await self._request(side, "lookup", prompt, asked, options)
         if request is None:
             raise CacheMissError(None, None, "the request has no safe key (the log says why)")
         key, model = request
@@ -731,10 +727,8 @@ class Flow:
             None if it is too old for this caller, or came as a stream and does not tell its
             usage to an ``invoke``; an error if there is none in it.
         """
-        if takes_long_to_read(entry):
-            found = await side.caller.compute(partial(self._read, key, entry, max_age, where))
-        else:
-            found = self._read(key, entry, max_age, where)
+        read = partial(self._read, key, entry, max_age, where)
+        found = await side.caller.compute(read) if self._codec.takes_long(entry) else read()
         if found is None or isinstance(found, Exception):
             return found
         opened, answer = found
@@ -792,7 +786,7 @@ class Flow:
     ) -> None:
         """Store an answer, and give it to all who wait for it. Raises nothing of its own."""
         options = current()
-        request = self._request("store", prompt, asked, options)
+        request = await self._request(side, "store", prompt, asked, options)
         if request is None:
             return
         key, model = request
@@ -898,24 +892,27 @@ class Flow:
             Declined: if the answer is not to be stored.
             NotStorableError: if it cannot be.
         """
-        policy = self._settings.policy
-        to_store = policy.to_store(generations)
-        encode = partial(
-            self._codec.encode,
-            to_store,
-            created=self._now() if created is None else created,
-            seconds=seconds,
-            key=key,
-            is_uncounted=is_uncounted,
-        )
-        entry = await side.caller.compute(encode) if takes_long_to_write(to_store) else encode()
+        policy, is_large = self._settings.policy, takes_long_to_write(generations)
+
+        def encode() -> tuple[bytes, Flaw | None]:
+            encoded = self._codec.encode(
+                policy.to_store(generations),
+                created=self._now() if created is None else created,
+                seconds=seconds,
+                key=key,
+                is_uncounted=is_uncounted,
+                is_large=is_large,
+            )
+            return encoded, flaw_of(generations)
+
+        entry, flaw = await side.caller.compute(encode) if is_large else encode()
         new = NewEntry(
             model,
             (*self._settings.namespace_parts, *options.namespace),
             generations,
             size=len(entry),
             seconds=seconds,
-            flaw=flaw_of(generations),
+            flaw=flaw,
         )
         policy.check(new)
         lifetime = resolve_ttl(ttl, new)
@@ -1086,15 +1083,15 @@ class Flow:
             return self._namespace
         return (*self._namespace, *map(encode_part, options.namespace))
 
-    def _request(
-        self, action: str, prompt: str, asked: Asked, options: Options
+    async def _request(
+        self, side: Side, action: str, prompt: str, asked: Asked, options: Options
     ) -> tuple[Key, str | None] | None:
-        """Return the key of a request and its model's name, or None if it has no safe key.
-
-        Before anything is awaited: the model may be changed then.
-        """
+        """Return the key of a request and its model's name, or None if it has no safe key."""
         try:
-            return self._keys.key(self._namespace_of(options), prompt, asked)
+            make = partial(self._keys.key, self._namespace_of(options), prompt, asked)
+            # The model is read before anything is awaited: it may be changed then.
+            takes_long = self._keys.takes_long(prompt, asked)
+            return await side.caller.compute(make) if takes_long else make()
         except Uncacheable as reason:
             pass_on(reason)
             self._observer.trouble("uncacheable", f"request not cached: {reason}")

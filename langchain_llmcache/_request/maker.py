@@ -40,6 +40,8 @@ _OVERHEAD: Final = 500
 _LONG: Final = 16 * 2**10
 # What is kept of prompts that were asked, in bytes: of most, the same is asked again, or nothing.
 _PROMPTS_KEPT: Final = 8 * 2**20
+# Characters of a prompt that is read in a few milliseconds, whatever is in it.
+_LARGE: Final = 2**17
 
 
 class _Settings(NamedTuple):
@@ -125,6 +127,18 @@ class KeyMaker:
             self._keys.put(request, found)
         asked.made = (self, settings, prompt, namespace, found)
         return found
+
+    def takes_long(self, prompt: str, asked: Asked) -> bool:
+        """Tell whether ``key`` would hold up an event loop; then the model is read here.
+
+        Raises:
+            Uncacheable: as for ``key``.
+        """
+        if len(prompt) < _LARGE or (asked.made is not None and asked.made[2] is prompt):
+            return False
+        if asked.made is None:
+            asked.made = (self, self._settings(asked), None, None, None)
+        return True
 
     @staticmethod
     def _key(settings: _Settings, namespace: tuple[str, ...], prompt: str) -> Key:

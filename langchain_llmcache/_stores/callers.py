@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from langchain_llmcache._flow.ports import NotTheStoreError, run
+from langchain_llmcache._flow.ports import run
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._signals import pass_on, runs_in_handler
 from langchain_llmcache._stores.places import TaskPlace, ThreadPlace
@@ -119,11 +119,7 @@ class AsyncCaller:
         await asyncio.sleep(seconds)
 
     async def compute(self, work: Callable[[], T]) -> T:
-        try:
-            return await self._threads.call(work, None)
-        except NotTheStoreError as error:
-            pass_on(error)
-            return work()  # there is no thread to be had
+        return await self._threads.compute(work)
 
     def when_gone(self, told: Callable[[Ending], None]) -> None:
         """Call ``told`` when the call has failed, or else the running task has ended."""

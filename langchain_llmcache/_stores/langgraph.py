@@ -65,7 +65,7 @@ class _Own:
         self.get, self.set, self.clear = store.read, store.write, store.drop
         self.aget, self.aset, self.aclear = store.aread, store.awrite, store.adrop
         # Of a store in this process: a look that waits for nothing.
-        self.peek = store.read_one if isinstance(store, MemoryStore) else None
+        self.peek = store.read_one if isinstance(store, MemoryStore) and not store.seals else None
 
 
 def _bytes_of(store: BaseCache[Any]) -> Any:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from langgraph.cache.base import FullKey, Namespace
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import NotStorableError
+from langchain_llmcache._answer.seal import LARGE
 from langchain_llmcache._flow.lru import Lru
 from langchain_llmcache._numbers import checked_count
 from langchain_llmcache._stores.node_values import NodeSerializer
 from langchain_llmcache._stores.own import OwnStore
+from langchain_llmcache._threads import Threads
+
+T = TypeVar("T")
 
 
 class MemoryStore(OwnStore):
@@ -39,6 +44,7 @@ class MemoryStore(OwnStore):
         super().__init__(serde=serde or NodeSerializer())
         for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
             checked_count(name, bound)
+        self._threads = Threads("llmcache-large", 1)
         # A value is kept with the name of its encoding in front, as in Valkey.
         self._items: Lru[FullKey] = Lru(
             max_entries=max_entries, max_bytes=max_bytes, monotonic=time.monotonic
@@ -85,11 +91,18 @@ class MemoryStore(OwnStore):
 
     async def aread(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
         """Return what ``serde`` makes of the bytes of those keys that are there."""
-        return self.read(keys)
+        return await self._computed(
+            partial(self.read, keys), (self._items.get(_plain(key)) or b"" for key in keys)
+        )
 
     async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
-        self.write(pairs)
+        await self._computed(partial(self.write, pairs), (value for value, _ in pairs.values()))
+
+    async def _computed(self, work: Callable[[], T], values: Iterable[bytes]) -> T:
+        """Return the result of work on values: sealing large ones would hold up the loop."""
+        is_large = self.seals and any(len(value) >= LARGE for value in values)
+        return await self._threads.compute(work) if is_large else work()
 
     async def adrop(self, spaces: Sequence[Namespace]) -> int:
         """Remove all that is in these namespaces; return how many entries there were."""
@@ -98,6 +111,11 @@ class MemoryStore(OwnStore):
     def spaces(self) -> Iterable[Namespace]:
         """Return the namespaces that hold anything."""
         return {space for space, _ in self._items.keys()}  # noqa: SIM118 - not a dict
+
+    @property
+    def seals(self) -> bool:
+        """Whether ``serde`` makes something else of bytes."""
+        return getattr(self.serde, "seals", False)
 
     @property
     def evictions(self) -> int:

@@ -40,6 +40,11 @@ class _OnlyBytes(SerializerProtocol):
     def __init__(self, serde: SerializerProtocol) -> None:
         self._seal = seal_in(serde)
 
+    @property
+    def seals(self) -> bool:
+        """Whether what is stored is not the bytes as they are."""
+        return self._seal is not None
+
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         return ("bytes", obj) if self._seal is None else self._seal.seal(obj)
 

@@ -247,8 +247,9 @@ def open_server(
     caller = AsyncCaller()
     routers = open_routers(settings, prefix, caller.settle)
     seal = seal_in(serde)
-    blocking = ValkeyEntries(routers.blocking, prefix, seal)
-    asynchronous = ValkeyEntries(routers.asynchronous, prefix, seal)
+    threads = BlockingCaller()
+    blocking = ValkeyEntries(routers.blocking, prefix, seal, threads)
+    asynchronous = ValkeyEntries(routers.asynchronous, prefix, seal, caller)
 
     def nodes(guard: Guard) -> NodeCache:
         return NodeCache(blocking, asynchronous, guard, serializer_in(serde))
@@ -265,7 +266,7 @@ def open_server(
 
     return Opened(
         prefix=prefix,
-        blocking=Side(blocking, BlockingCaller()),
+        blocking=Side(blocking, threads),
         asynchronous=Side(asynchronous, caller),
         bound=bound,
         store=as_own if store is None else lambda _: store,

@@ -84,7 +84,6 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         self._reading = Threads("llmcache-sqlite")
         # Apart, and one: writers wait for each other, and lookups for none of them.
         self._writing = Threads("llmcache-sqlite", 1)
-        self._stores: deque[_Store] = deque()
 
     @property
     def _lock(self) -> Any:  # type: ignore[override]
@@ -129,7 +128,7 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
     async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
         store = _Store(pairs)
-        self._stores.append(store)
+        self._file.waiting().append(store)
         try:
             await self._writing.call(lambda: self._write_with_others(store), self._timeout)
         finally:
@@ -149,7 +148,7 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
     def _write_with_others(self, store: _Store) -> None:
         """Store this, and as much of what waits as fits into a transaction."""
         while not store.is_done:
-            batch = list(_piece(self._stores))
+            batch = list(_piece(self._file.waiting()))
             try:
                 self._file.write([row for each in batch for row in self._rows(each.pairs)])
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
@@ -189,7 +188,7 @@ def _piece(stores: deque[_Store]) -> Iterator[_Store]:
 
 
 class _File:
-    """The file, the one connection that writes to it, and those that read.
+    """The file, the one connection that writes to it, what waits for it, and those that read.
 
     Args:
         path: Of the file.
@@ -213,12 +212,21 @@ class _File:
         self._idle: list[sqlite3.Connection] = []
         # Whether the last one who wanted to write has waited in vain.
         self._is_kept_out = False
+        self._waiting: deque[_Store] = deque()
 
     def _stay_here(self) -> None:
-        """Leave a parent's connections alone: SQLite forbids to carry them across a fork."""
+        """Leave to a parent what it is about to store, and its connections.
+
+        SQLite forbids to carry them across a fork.
+        """
         if self._process != os.getpid():
             _of_parents.append((self._opened, self._idle))
             self._begin()
+
+    def waiting(self) -> deque[_Store]:
+        """Return what tasks of this process want to store."""
+        self._stay_here()
+        return self._waiting
 
     def connection(self, seconds: float | None = None) -> sqlite3.Connection:
         """Return the connection that writes, made within so many seconds."""
@@ -260,6 +268,7 @@ class _File:
             Overloaded: if that was not enough.
             Refused: if the file can be read, and not be written to.
         """
+        self._stay_here()  # the lock, too: a thread of the parent's may have it
         deadline = time.monotonic() + seconds
         inside = is_held_here(self.lock)
         try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError
-from langchain_llmcache._answer.seal import Seal
-from langchain_llmcache._flow.ports import Refused
+from langchain_llmcache._answer.seal import LARGE, Seal
+from langchain_llmcache._flow.ports import Caller, Refused
 from langchain_llmcache._request.key import AnyScope, Key
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.commands import escape_glob, remove_matching
@@ -38,10 +39,11 @@ class ValkeyEntries:
         router: The way to the server, of threads or of event loops.
         prefix: What all keys begin with.
         seal: Seals entries (encryption); None stores them as they are.
-
+        caller: Does what takes a while, such as to seal a large entry.
     """
 
-    def __init__(self, router: Router, prefix: str, seal: Seal | None = None) -> None:
+    def __init__(self, router: Router, prefix: str, seal: Seal | None, caller: Caller) -> None:
+        self._caller = caller
         self.router = self._router = router
         self._largest: int | None = None
         self.prefix = self._prefix = prefix
@@ -61,11 +63,11 @@ class ValkeyEntries:
             if str(error).startswith("WRONGTYPE"):
                 raise CorruptEntryError("another kind of value than a string") from error
             raise Refused(str(error)) from error
-        return self._opened(stored)
+        return await self._opened(stored)
 
     async def put(self, key: Key, entry: bytes, ttl: int | None) -> None:
         if self._seal is not None:
-            entry = self._seal.wrap(entry)
+            entry = await self._sealing(self._seal.wrap, entry)
         with translated():
             await commands.put(self._router, self._name(key), entry, ttl)
 
@@ -79,7 +81,7 @@ class ValkeyEntries:
         with translated():
             name = self._name(key)
             claim = ("SET", name, lease, "NX", "GET", "PX", milliseconds)
-            return self._opened(await self._router.send(name, claim))
+            return await self._opened(await self._router.send(name, claim))
 
     async def swap(
         self, key: Key, lease: bytes, other: bytes | None, milliseconds: int | None
@@ -120,12 +122,15 @@ class ValkeyEntries:
         path = name.decode("utf-8", "surrogateescape").removeprefix(self._prefix)
         return scope.matches(path)
 
-    def _opened(self, stored: bytes | None) -> bytes | None:
+    async def _opened(self, stored: bytes | None) -> bytes | None:
         if stored is not None and not isinstance(stored, bytes):
             raise InvalidResponse("a value that is not a string")
         if stored is None or self._seal is None or stored.startswith(LEASE):
             return stored
-        return self._seal.unwrap(stored)
+        return await self._sealing(self._seal.unwrap, stored)
+
+    async def _sealing(self, work: Callable[[bytes], bytes], data: bytes) -> bytes:
+        return work(data) if len(data) < LARGE else await self._caller.compute(partial(work, data))
 
 
 @contextmanager

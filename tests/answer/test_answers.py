@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache, NearCache
 from langchain_llmcache._answer.answers import Answers
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import CorruptEntryError
 from langchain_llmcache._answer.objects import CannotCopy, Mould
 from langchain_llmcache._request.key import Key
@@ -130,6 +132,21 @@ def test_what_is_kept_has_bounds() -> None:
     assert kept.get(keys[-1]) is None
     answers.forget()
     assert len(kept) == 0
+
+
+def test_what_is_kept_is_measured_as_it_is_built() -> None:
+    """A compressed entry takes little room, and what is built of it does not."""
+    pytest.importorskip("backports.zstd")
+    codec = Codec(Binding(compresses=True))
+    answers = Answers(codec, "keep", room=1_000_000)
+    keys = [Key(("m",), f"{number:064x}") for number in range(50)]
+    for key in keys:
+        entry = codec.encode(answer("x" * 30_000), created=1.0, seconds=None, key=key)
+        assert len(entry) < 500
+        for _ in range(3):
+            answers.opened(key, entry)
+    kept = [answers._kept.get(key) for key in keys]
+    assert 1 < sum(each is not None for each in kept) <= 1_000_000 / 30_000
 
 
 def test_what_only_pydantic_knows_has_no_mould() -> None:

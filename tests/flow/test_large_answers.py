@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from selectors import EVENT_WRITE
 from typing import Any
@@ -11,10 +12,15 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
-from langchain_llmcache import LLMCache
+from langchain_llmcache import LLMCache, NearCache
 from langchain_llmcache._answer.answers import Opened
 from langchain_llmcache._answer.codec import Codec
+from langchain_llmcache._answer.policy import StorePolicy
+from langchain_llmcache._answer.seal import Seal
+from langchain_llmcache._flow import flow
+from langchain_llmcache._request import maker
 from tests.support.patience import SOON, soon
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, answer
@@ -73,7 +79,7 @@ async def test_the_loop_goes_on_meanwhile(name: str, monkeypatch: pytest.MonkeyP
     async with LLMCache.from_url("memory://", max_entry_bytes=None) as cache:
         await cache.aupdate(SMALL, LLM_STRING, answer())
         monkeypatch.setattr(Codec, "encode", slowly(Codec.encode))
-        monkeypatch.setattr(Codec, "decode", slowly(Codec.decode))
+        monkeypatch.setattr(Codec, "body", slowly(Codec.body))
         found: Any = None
         for work in (
             cache.aupdate(PROMPT, LLM_STRING, large),
@@ -90,6 +96,64 @@ async def test_the_loop_goes_on_meanwhile(name: str, monkeypatch: pytest.MonkeyP
         assert found is not None
         assert waited == [True, True]
         assert cache.stats().stores == 4
+
+
+def sealing() -> EncryptedSerializer:
+    """Return a serializer that seals."""
+    pytest.importorskip("Crypto")
+    return EncryptedSerializer.from_pycryptodome_aes(key=b"0123456789abcdef")
+
+
+OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "plain": dict,
+    "compressed": lambda: {"compression": pytest.importorskip("backports.zstd") and "zstd"},
+    "sealed": lambda: {"serde": sealing()},
+    "signed": lambda: {"key_secret": "secret"},
+    "redacted": lambda: {"redact": lambda text: text[:300_000]},
+    "near": lambda: {"near": NearCache()},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("store", ["memory", pytest.param("valkey", marks=pytest.mark.server)])
+async def test_a_loop_does_nothing_that_takes_long(
+    store: str, options: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys of large prompts, entries of large answers, and their seals are made elsewhere."""
+    url = "memory://" if store == "memory" else request.getfixturevalue("valkey_url")
+    done: dict[str, set[bool]] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            on_loop = threading.current_thread() is threading.main_thread()
+            done.setdefault(name, set()).add(on_loop)
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    async with LLMCache.from_url(url, max_entry_bytes=None, **OPTIONS[options]()) as cache:
+        for owner, names in (
+            (Codec, ("encode", "read")),
+            (Seal, ("seal", "open")),
+            (StorePolicy, ("to_store",)),
+            (flow, ("flaw_of",)),
+            (maker, ("canonical_prompt",)),
+        ):
+            for name in names:
+                watch(owner, name)
+        for large in (LARGE["a text"], LARGE["many blocks"]):
+            prompt = PROMPT * 100_000
+            await cache.aupdate(prompt, LLM_STRING, large)
+            for _ in range(3):
+                assert await cache.alookup(prompt, LLM_STRING)
+        assert cache.stats().stores == 2
+    sealed = {"seal", "open"} if options == "sealed" else set()
+    assert done.keys() == {"encode", "read", "to_store", "flaw_of", "canonical_prompt", *sealed}
+    # (Two kilobytes that are sealed, or a prompt that is known by now, are dealt with at once.)
+    assert all(where == {False} for name, where in done.items() if name not in sealed)
+    assert all(False in done[name] for name in sealed)
 
 
 @pytest.mark.parametrize("name", [*[*LARGE][:2], "a list as an argument", "bytes"])
@@ -115,7 +179,10 @@ def test_an_estimate_is_never_too_large() -> None:
             assert cache.stats().stores == 1
 
 
-async def test_a_copy_is_kept_of_what_is_quickly_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", ["plain", "compressed"])
+async def test_a_copy_is_kept_of_what_is_quickly_copied(
+    options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An answer of many parts is read anew for each hit, which takes less time than copies."""
     kept: list[str] = []
     asked = ""
@@ -125,7 +192,7 @@ async def test_a_copy_is_kept_of_what_is_quickly_copied(monkeypatch: pytest.Monk
         return False
 
     monkeypatch.setattr(Opened, "share", share)
-    async with LLMCache.from_url("memory://", max_entry_bytes=None) as cache:
+    async with LLMCache.from_url("memory://", max_entry_bytes=None, **OPTIONS[options]()) as cache:
         for name, each in LARGE.items():
             asked = name
             await cache.aupdate(asked, LLM_STRING, each)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import multiprocessing
+import os
 import sqlite3
 import subprocess
 import sys
@@ -180,6 +181,52 @@ async def test_what_was_given_up_does_not_come_after_a_clear(path: Path) -> None
         await cache.aclear()
         await cache.aupdate(f"{PROMPT} 3", LLM_STRING, answer())
         assert await cache.alookup(f"{PROMPT} 2", LLM_STRING) is None
+
+
+def rows_after_store_of_child(cache: LLMCache, path: Path, *, blocking: bool = False) -> int:
+    """Return how many rows there are when a child process has stored an answer."""
+    child = os.fork()
+    if child == 0:
+        code = 255
+        try:
+            if blocking:
+                cache.update(f"{PROMPT} of the child", LLM_STRING, answer())
+            else:
+                asyncio.run(cache.aupdate(f"{PROMPT} of the child", LLM_STRING, answer()))
+            code = count(path)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+async def test_a_child_leaves_to_its_parent_what_waits_there(path: Path) -> None:
+    """What is about to be stored when a process forks is stored once."""
+    with cache_at(path, timeout=SOON) as cache:
+        store: Any = cache.store
+        with store._lock:
+            storing = [
+                asyncio.create_task(cache.aupdate(f"{PROMPT} {number}", LLM_STRING, answer()))
+                for number in range(3)
+            ]
+            await asyncio.sleep(0.1)  # they wait for the lock by now
+            assert rows_after_store_of_child(cache, path) == 2
+        await asyncio.gather(*storing)
+        assert count(path) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_does_not_wait_for_threads_of_its_parent(path: Path) -> None:
+    """One of them was about to write when the process forked: nobody will finish that."""
+    with cache_at(path, timeout=SOON) as cache, ThreadPoolExecutor(1) as threads:
+        store: Any = cache.store
+        threads.submit(store._lock.acquire).result()
+        try:
+            assert rows_after_store_of_child(cache, path, blocking=True) == 2
+        finally:
+            threads.submit(store._lock.release).result()
 
 
 _HOLD = """

@@ -291,6 +291,9 @@ class _Keys:
     ) -> tuple[Key, str | None]:
         return _key(prompt), "model"
 
+    def takes_long(self, prompt: str, asked: Any) -> bool:
+        return False
+
 
 def _key(question: str) -> Key:
     return Key(("model",), question.ljust(64, "0"))

@@ -64,7 +64,7 @@ def hit_of(
     entry: bytes, *, now: float = 2.0, usage: HitUsage = "keep", codec: Codec = CODEC
 ) -> list[Generation]:
     """Return what a caller gets for an entry."""
-    return Opened(codec.decode(entry, key=KEY), usage, KEY).generations(now)
+    return Opened(codec.decode(entry, key=KEY), usage, KEY, len(entry)).generations(now)
 
 
 def chat(*messages: BaseMessage, **info: Any) -> list[Generation]:
