@@ -66,7 +66,8 @@ class Listing:
             self._namespace = 0
         self._name = max(_LEAST, room)
         self._line("key", "model", "namespace", "age", "expires", "size", heading=True)
-        rule = ["─" * width for width in self._widths()]
+        dash = "-" if self._console.options.ascii_only else "─"
+        rule = [dash * width for width in self._widths()]
         self._console.print(_GAP.join(rule), style="dim", soft_wrap=True)
         for row in self._waiting:
             self._print(row)

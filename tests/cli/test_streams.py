@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
+import io
 import json
 import lzma
 import os
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import langchain_llmcache
 from langchain_llmcache import LLMCache
 from langchain_llmcache._cli.app import COMMANDS
+from langchain_llmcache._cli.listing import Listing
 from tests.support import acl, cli
 from tests.support.servers import StartServer
 from tests.support.targets import llm_string
@@ -135,6 +138,18 @@ def test_an_export_is_utf8_whatever_the_terminal_is(url: str, tmp_path: Path) ->
     for row in cli.lines("ls", "--url", url):
         shown = process("show", row["key"], "--url", url, env=latin, encoding="latin-1")
         assert (shown.returncode, shown.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("encoding", "rule"), [("ascii", "------------  -"), ("utf-8", "─" * 12)])
+def test_the_rule_of_a_table_can_be_printed(encoding: str, rule: str) -> None:
+    """With ``LC_ALL=C``, it was a row of question marks."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    listing = Listing(Console(file=out, width=80))
+    row = {"key": "-/" + "0" * 64, "kind": "model", "model": "m", "namespace": [], "bytes": 5}
+    listing.add({**row, "ttl": None, "created": 0.0, "readable": True})
+    listing.end()
+    out.seek(0)
+    assert out.readlines()[1].startswith(rule)
 
 
 @pytest.mark.parametrize(
