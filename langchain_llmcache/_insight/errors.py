@@ -199,7 +199,7 @@ _TABLE: Final = tuple(
         (
             r"OperationalError: .*readonly database",
             "read-only-file",
-            "this process may not write to the file of the sqlite:// URL; nothing is stored",
+            "this process may not write to the file of the sqlite:// URL; SQLite has to, even to read it",
             "allow it to write to the file and into its folder, or use another path",
         ),
         (

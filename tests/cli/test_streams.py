@@ -145,7 +145,7 @@ def test_the_rule_of_a_table_can_be_printed(encoding: str, rule: str) -> None:
     """With ``LC_ALL=C``, it was a row of question marks."""
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
     listing = Listing(Console(file=out, width=80))
-    row = {"key": "-/" + "0" * 64, "kind": "model", "model": "m", "namespace": [], "bytes": 5}
+    row = {"key": "-/" + "0" * 64, "shown": "m", "namespace": [], "bytes": 5}
     listing.add({**row, "ttl": None, "created": 0.0, "readable": True})
     listing.end()
     out.seek(0)
