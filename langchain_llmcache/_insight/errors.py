@@ -158,15 +158,6 @@ _TABLE: Final = tuple(
             "do what this message says; nothing is looked up or stored before",
         ),
         (
-            (
-                r"\w+Error: .*(name or service not known|nodename nor servname|no address associated"
-                r"|name does not resolve)"
-            ),
-            "unknown-host",
-            "there is no host of this name",
-            "correct the host in the URL, or the name service",
-        ),
-        (
             r"\w+Error: .*as the cluster names a node, was never reached",
             "unreachable-node",
             "the cluster names an address that cannot be reached from here (NAT, Docker)",
@@ -174,6 +165,15 @@ _TABLE: Final = tuple(
                 "have the node announce another (cluster-announce-ip), or translate it: "
                 "LLMCache.from_url(..., address_remap=...)"
             ),
+        ),
+        (
+            (
+                r"\w+Error: .*(name or service not known|nodename nor servname|no address associated"
+                r"|name does not resolve)"
+            ),
+            "unknown-host",
+            "there is no host of this name",
+            "correct the host in the URL, or the name service",
         ),
         (
             r"NotTheStoreError: gevent",

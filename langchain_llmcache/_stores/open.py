@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -106,8 +107,9 @@ def open_url(
         msg = "cluster=True needs a host: the nodes of a cluster cannot be reached by a socket"
         raise ConfigurationError(msg)
     remap: object = address_remap
-    if remap is not None and not callable(remap):
-        msg = f"address_remap is {kind_of(address_remap)}; expected a function of (host, port)"
+    if remap is not None and (not callable(remap) or inspect.iscoroutinefunction(remap)):
+        kind = "a coroutine function" if callable(remap) else kind_of(remap)
+        msg = f"address_remap is {kind}; expected a function of (host, port)"
         raise ConfigurationError(msg)
     settings = replace(
         settings, cluster=ClusterSettings(cluster, read_from_replicas, remap=address_remap)

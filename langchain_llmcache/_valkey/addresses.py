@@ -60,7 +60,10 @@ def connected(name: Name, family: int, seconds: float | None) -> tuple[socket.so
         OSError: No address is known, or all refuse.
         TimeoutError: None has answered in time.
     """
-    found = socket.getaddrinfo(*name, family, socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(*name, family, socket.SOCK_STREAM)
+    except UnicodeError as error:  # nor can a name server be asked for it
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from error
     addresses = _in_order(name, ((each[0], each[4]) for each in found))
     with _Race(addresses, math.inf if seconds is None else seconds) as race:
         sock, address = race.winner()

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from langchain_llmcache._numbers import checked_flag
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 SLOTS: Final = 16_384
@@ -149,7 +150,7 @@ class Topology:
             InvalidResponse: (valkey-py's) if there is none.
         """
         host, _, port = text.rpartition(":")
-        if not re.fullmatch("[0-9]{1,5}", port):
+        if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) <= _MOST_PORTS:
             raise InvalidResponse("a redirection to nowhere")
         return self._address(host, port, asked)
 
@@ -206,15 +207,22 @@ class Topology:
         name = host.decode() if isinstance(host, bytes) else host
         # No name, or "?": the node does not know its own, so it is the one we know it by.
         address = Address(name if name and name != "?" else asked.host, int(port))
-        if self._remap is None:
-            return address
-        told = self._remap(address)
-        try:
-            host, number = told
-            return Address(str(host), int(number))
-        except (TypeError, ValueError) as error:
-            msg = "address_remap returned something else than a pair of host and port"
-            raise ConfigurationError(msg) from error
+        return address if self._remap is None else _translated(address, self._remap)
+
+
+def _translated(address: Address, remap: AddressRemap) -> Address:
+    try:
+        told: Any = remap(address)
+    except Exception as error:
+        pass_on(error)
+        msg = f"address_remap failed with {type(error).__name__}, asked for {address}"
+        raise ConfigurationError(msg) from error
+    match told:
+        case [str() as host, port] if host and re.fullmatch("[0-9]+", str(port)):
+            if 0 < int(port) <= _MOST_PORTS:
+                return Address(host, int(port))
+    msg = f"address_remap returned something else than a pair of host and port, asked for {address}"
+    raise ConfigurationError(msg)
 
 
 def _ranges(reply: object) -> Sequence[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -506,6 +505,11 @@ async def test_an_announced_address_that_nobody_reaches(
             assert f"127.0.0.9:{behind_nat.port}" in said
             assert "address_remap" in said
             assert "cluster-announce-ip" in said
+        with behind_nat.client() as client:  # or a name that only its own network knows
+            client.config_set("cluster-announce-hostname", "valkey-0.invalid")
+            client.config_set("cluster-preferred-endpoint-type", "hostname")
+        with pytest.raises(StoreError, match=r"valkey-0\.invalid.*address_remap"):
+            await half(cache).clear()
 
 
 @pytest.mark.parametrize("primaries", [1, 3])
@@ -555,14 +559,38 @@ async def test_an_address_that_is_translated(behind_nat: ValkeyServer, half: Hal
 
 
 async def test_what_does_not_translate(behind_nat: ValkeyServer, half: Halves) -> None:
-    """What is not a function is refused at once; what returns no address is told of."""
-    returned: list[Any] = [None, HOST, (HOST,), (HOST, "x")]
-    wrong: Any = {"127.0.0.9": HOST}
-    with pytest.raises(ConfigurationError, match=r"address_remap.*a function of \(host, port\)"):
-        LLMCache.from_url(behind_nat.url, address_remap=wrong)
-    while returned:
-        junk = functools.partial(lambda told, _: told, returned.pop())
-        async with LLMCache.from_url(behind_nat.url, cluster=True, address_remap=junk) as cache:
-            assert await half(cache).lookup(PROMPT, LLM_STRING) is None
-            with pytest.raises(StoreError, match="address_remap returned something else"):
+    """What is no function is refused at once; of what returns no address, or fails, errors tell."""
+    port = behind_nat.port
+
+    async def suspended(_: object) -> Any:
+        return HOST, port
+
+    for wrong in ({"127.0.0.9": HOST}, suspended):
+        with pytest.raises(
+            ConfigurationError, match=r"address_remap.*a function of \(host, port\)"
+        ):
+            LLMCache.from_url(behind_nat.url, address_remap=wrong)  # type: ignore[arg-type]
+    returned: list[Any] = [
+        *(None, HOST, (HOST,), (HOST, "x"), (HOST, 0), (HOST, 99_999), (HOST, -1)),
+        *((None, port), (b"127.0.0.1", port), ("", port), (HOST, port, 0)),
+    ]
+
+    def remap(told: tuple[str, int]) -> Any:
+        if not returned:
+            raise KeyError(told)
+        return returned[-1]
+
+    async with LLMCache.from_url(behind_nat.url, cluster=True, address_remap=remap) as cache:
+        assert await half(cache).lookup(PROMPT, LLM_STRING) is None
+        where = f", asked for 127.0.0.9:{port}"
+        while returned:
+            with pytest.raises(StoreError, match=f"address_remap returned something else.*{where}"):
+                await half(cache).ping()
+            returned.pop()
+        with pytest.raises(StoreError, match=f"address_remap failed with KeyError{where}"):
+            await half(cache).ping()
+    for no_name in ("a..b", "a" * 64, "\udc80"):  # of which no name server can be asked
+        returned = [(no_name, port)]
+        async with LLMCache.from_url(behind_nat.url, cluster=True, address_remap=remap) as cache:
+            with pytest.raises(StoreError, match=r"was never reached.*address_remap"):
                 await half(cache).ping()
