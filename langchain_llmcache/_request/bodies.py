@@ -12,18 +12,24 @@ from __future__ import annotations
 import dis
 import types
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from langchain_llmcache._request.canonical import is_importable, is_plain, path_of, tagged
+from langchain_llmcache._request.canonical import tagged
+from langchain_llmcache._request.definitions import (
+    OF_PYTHON,
+    by_code,
+    is_importable,
+    is_plain,
+    path_of,
+    underlying,
+)
 from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._request.llm_strings import as_bytes
 from langchain_llmcache._signals import pass_on
 
 _KNOWN: Final[WeakKeyDictionary[type, tuple[bytes, bool]]] = WeakKeyDictionary()
-# Names of what Python and pydantic put into a class.
-_OF_PYTHON: Final = ("__", "_abc_", "model_")
 # How code changes what it refers to.
 _STORES: Final = frozenset({"DELETE_SUBSCR", "STORE_SUBSCR"})
 _MUTATORS: Final = frozenset(
@@ -66,13 +72,8 @@ class Told:
 
     def by_member(self, name: str, item: Any) -> Iterator[str]:
         """Yield what identifies an attribute of a class."""
-        if isinstance(item, property):
-            item = item.fget
-        elif isinstance(item, cached_property):
-            item = item.func
-        elif isinstance(item, (classmethod, staticmethod)):
-            item = item.__func__
-        if isinstance(item, types.FunctionType) or not name.startswith(_OF_PYTHON):
+        item = underlying(item)
+        if isinstance(item, types.FunctionType) or not name.startswith(OF_PYTHON):
             yield from self.by(item)
 
     def by(self, item: Any) -> Iterator[str]:
@@ -98,7 +99,7 @@ class Told:
         yield path_of(function)
         yield from self.by(getattr(function, "__wrapped__", None))
         if not is_importable(function):
-            yield from _by_code(function.__code__)
+            yield from by_code(function.__code__)
         stored, changes = _changed_by(function.__code__)
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         held = [_content(cell) for name, cell in cells if name not in {"__class__", *stored}]
@@ -118,16 +119,6 @@ def _texts_of(attributes: Mapping[str, Any]) -> Iterator[str]:
     for name, value in sorted(attributes.items()):
         if isinstance(value, str) and not is_credential(name, value):
             yield f"{name} {value!r}"
-
-
-def _by_code(code: types.CodeType) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr(code.co_names)
-    for value in code.co_consts:
-        if isinstance(value, types.CodeType):
-            yield from _by_code(value)
-        elif is_plain(value):
-            yield repr(value)
 
 
 def _changed_by(code: types.CodeType) -> tuple[set[str], bool]:

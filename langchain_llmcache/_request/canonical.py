@@ -9,11 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -27,6 +26,13 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
+from langchain_llmcache._request.definitions import (
+    is_importable,
+    notes_in,
+    path_of,
+    redefined,
+    told_as_tool,
+)
 from langchain_llmcache._request.fields import is_model, told_by
 from langchain_llmcache._signals import pass_on
 
@@ -56,45 +62,7 @@ def tagged(tag: bytes, *parts: bytes) -> bytes:
     )
 
 
-def is_plain(value: Any) -> bool:
-    """Tell whether a value is JSON data: its ``repr`` tells all of it."""
-    kind = type(value)
-    if kind is dict:
-        return all(type(key) is str and is_plain(item) for key, item in value.items())
-    if kind is list or kind is tuple:
-        return all(map(is_plain, value))
-    return value is None or kind in (str, int, float, bool)
-
-
-# --- classes and functions by name -----------------------------------------------------------
-
-
-def path_of(item: Any) -> str:
-    """Return the name that a class or a function is imported by, the same in each run.
-
-    The program's main module goes by its name or its file: it is ``__mp_main__`` in the
-    processes that it starts.
-    """
-    module = item.__module__
-    if module in ("__main__", "__mp_main__"):
-        main = sys.modules.get(module) or sys.modules["__main__"]
-        spec = getattr(main, "__spec__", None)
-        file = getattr(main, "__file__", None)
-        module = spec.name if spec is not None else PurePath(file).stem if file else "__main__"
-    return f"{module}:{item.__qualname__}"
-
-
-def is_importable(item: Any) -> bool:
-    """Tell whether a class or a function is what its name leads to."""
-    found: Any = sys.modules.get(getattr(item, "__module__", None) or "")
-    for name in item.__qualname__.split("."):
-        # Of a module only what is there: its ``__getattr__`` might import more.
-        found = (
-            vars(found).get(name)
-            if isinstance(found, types.ModuleType)
-            else getattr(found, name, None)
-        )
-    return found is item
+# --- classes by their schemas -----------------------------------------------------------
 
 
 # Each with the identity of what it was derived from, which a rebuilt class has anew.
@@ -124,12 +92,20 @@ def _text(value: str) -> bytes:
 
 
 # Immutable values whose text tells all. Each is told from the others, and from that text.
+def _moment(value: datetime | time) -> str:
+    """Return a date or a time, with the name of its zone: two zones may have the same offset."""
+    zone = value.tzinfo
+    if not value.fold and (zone is None or type(zone) is timezone):
+        return value.isoformat()
+    return f"{value.isoformat()} {value.fold} {getattr(zone, 'key', zone)!r}"
+
+
 _BY_TEXT: Final[dict[type, Callable[[Any], str]]] = {
     bool: repr,
     complex: repr,
     date: date.isoformat,
-    datetime: datetime.isoformat,
-    time: time.isoformat,
+    datetime: _moment,
+    time: _moment,
     timedelta: repr,
     Decimal: str,
     Fraction: str,
@@ -140,6 +116,7 @@ _BY_TEXT: Final[dict[type, Callable[[Any], str]]] = {
     IPv4Network: str,
     IPv6Network: str,
 }
+_OF_COLLECTIONS: Final = frozenset({"builtins", "collections", "types"})
 # Of other packages, which need not be installed.
 _URLS: Final = frozenset({"httpx", "httpx2", "yarl", "pydantic", "pydantic_core"})
 _PROTOBUF: Final = ("google.protobuf", "google._upb", "proto.message")
@@ -166,10 +143,10 @@ class Forms:
         Raises:
             NoForm: if it has none.
         """
-        if value is None:
-            return b"n"
+        if value is None or value is ...:
+            return b"n" if value is None else b"."
         if isinstance(value, Enum) and is_importable(type(value)):
-            return tagged(b"e", _text(path_of(type(value))), _text(value.name or repr(value.value)))
+            return self._of_member(value)
         if isinstance(value, str):
             return tagged(b"s", _text(str.__str__(value)))
         if (by_text := _BY_TEXT.get(type(value))) is not None:
@@ -207,11 +184,13 @@ class Forms:
 
     def _of_whole(self, value: Any) -> bytes:  # noqa: PLR0911 - a case for each kind
         if isinstance(value, (dict, types.MappingProxyType)):
-            return tagged(b"m", *self._pairs(value.items(), "[{}]"))
+            return self._of_kind(value, tagged(b"m", *self._pairs(value.items(), "[{}]")))
         if isinstance(value, (list, tuple)):
-            return tagged(b"l", *(self._at(f"[{at}]", item) for at, item in enumerate(value)))
+            items = (self._at(f"[{at}]", item) for at, item in enumerate(value))
+            return self._of_kind(value, tagged(b"l", *items))
         if isinstance(value, (set, frozenset)):
-            return tagged(b"t", *sorted(self._at("[…]", item) for item in value))
+            items = (self._at("[…]", item) for item in value)
+            return self._of_kind(value, tagged(b"t", *sorted(items)))
         if is_model(value):
             return tagged(b"a", self._of_model(value, self))
         if isinstance(value, partial):
@@ -228,6 +207,20 @@ class Forms:
             raise NoForm(_kind(value))
         pairs = self._pairs(fields.items(), ".{}")
         return tagged(b"o", _text(path_of(type(value))), *pairs)
+
+    def _of_member(self, value: Enum) -> bytes:
+        name = value.name or repr(value.value)
+        # Where the name is not the value, the same name may stand for another one tomorrow.
+        told = () if type(value.value) is str and value.value == name else (value.value,)
+        path = _text(path_of(type(value)))
+        return tagged(b"e", path, _text(name), *(self._at("", each) for each in told))
+
+    def _of_kind(self, value: Any, form: bytes) -> bytes:
+        """Return the form of a collection, with its class and attributes if it is no plain one."""
+        held = getattr(value, "__dict__", {})
+        if type(value).__module__ in _OF_COLLECTIONS and not held:
+            return form
+        return tagged(b"z", _text(path_of(type(value))), form, *self._pairs(held.items(), ".{}"))
 
     def _pairs(self, items: Iterable[tuple[Any, Any]], place: str) -> Iterable[bytes]:
         for key, item in items:
@@ -256,17 +249,27 @@ class Forms:
             if schema is None:
                 msg = f"the class {value.__qualname__}, which has no JSON schema"
                 raise NoForm(msg)
-            return tagged(b"j", _text(value.__name__), schema)
+            # (Of a ``TypedDict``, it leaves out what ``Annotated`` says of a field.)
+            notes = () if issubclass(value, BaseModel) else notes_in(value)
+            return tagged(b"j", _text(value.__name__), schema, *(self._at("", n) for n in notes))
         if not is_importable(value):
             msg = f"the class {value.__qualname__}, which no import leads to"
             raise NoForm(msg)
-        return tagged(b"y", _text(path_of(value)))
+        if (dataclasses.is_dataclass(value) or issubclass(value, Enum)) and schema_of(value):
+            return tagged(b"j", _text(path_of(value)), schema_of(value) or b"")
+        return _by_name(value)
 
     def _of_function(self, value: Any) -> bytes:
         if not is_importable(value):
             msg = "a function that no import leads to (a lambda, a closure, a method of an object)"
             raise NoForm(msg)
-        return tagged(b"y", _text(path_of(value)))
+        if not isinstance(value, types.FunctionType):
+            return _by_name(value)
+        return _by_name(value, *map(_text, told_as_tool(value)))
+
+
+def _by_name(item: Any, *more: bytes) -> bytes:
+    return tagged(b"y", _text(path_of(item)), *more, *filter(None, [redefined(item)]))
 
 
 def _fields_of(value: Any) -> Mapping[str, Any] | None:
@@ -277,10 +280,24 @@ def _fields_of(value: Any) -> Mapping[str, Any] | None:
         return {**kept, **(value.__pydantic_extra__ or {})}
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {**getattr(value, "__dict__", {}), **fields}
+        return {**getattr(value, "__dict__", {}), **fields, **_slots_of(value)}
     if hasattr(type(value), "__attrs_attrs__"):
-        return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
+        fields = {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
+        return {**fields, **getattr(value, "__dict__", {}), **_slots_of(value)}
     return vars(value) if type(value) is types.SimpleNamespace else None
+
+
+def _slots_of(value: Any) -> dict[str, Any]:
+    """Return what an object holds in slots, those of the classes above its own included."""
+    names: list[str] = []
+    for base in type(value).__mro__:
+        slots = vars(base).get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else slots
+    return {
+        name: getattr(value, name)
+        for name in names
+        if name not in ("__dict__", "__weakref__") and hasattr(value, name)
+    }
 
 
 def _protobuf(value: Any) -> bytes | None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from langchain_llmcache._request.canonical import is_plain
+from langchain_llmcache._request.definitions import is_plain
 from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._request.watch import attribute
 from langchain_llmcache._signals import suppressed

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
+import types
+import typing
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +53,9 @@ _BOOKKEEPING: Final = frozenset(
 )
 NEVER_SENT: Final = _CORES | _WAITS_AND_TRIES | _CLIENTS | _BOOKKEEPING
 
+# What a field of a client's name holds, if it is not one.
+_DATA_TYPES: Final = frozenset({bool, dict, float, int, list, str, tuple, typing.Literal})
+
 _CREDENTIAL: Final = re.compile(
     r"(?:^|_)(?:api_key|apikey|secret|secret_key|access_key|access_key_id|private_key|password"
     r"|credentials|jwt|authorization|ak|sk|token_provider|token)$"
@@ -60,6 +65,11 @@ _TOKENS_OF_TEXT: Final = re.compile(
 )
 # Nor is one what no header could carry (RFC 6750, section 2.1): ``<|user|>``, ``[INST]``, ``###``.
 _MARK: Final = re.compile(r"[^A-Za-z0-9._~+/= :-]")
+# Nor are words, as in ``style_token="formal"``, unless the name says that it gives access.
+_WORDS: Final = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[ _-](?:[A-Z]?[a-z]+|[A-Z]+))*")
+_TOKEN_OF_ACCESS: Final = re.compile(
+    r"(?:^|_)(?:access|ad|api|auth|bearer|hub|iam|id|refresh|secret|security|service|session)_token$"
+)
 # Objects of these packages are how a request travels, whatever the field is called.
 _WIRE: Final = frozenset(
     "aiohttp botocore boto3 grpc httpcore httpx httpx2 requests ssl urllib3".split()
@@ -95,6 +105,11 @@ def is_model(value: object) -> TypeGuard[BaseLanguageModel[Any]]:
 def never_sent(cls: type[Any]) -> frozenset[str]:
     """Return the names of a model class's fields that never count, whatever is in them."""
     left_out, of_core = set(NEVER_SENT), _cores_fields()
+    left_out -= {
+        name
+        for name in _CLIENTS & cls.model_fields.keys()
+        if _is_data_type(cls.model_fields[name].annotation)
+    }
     for name in CORES_NAMES:
         own, cores = cls.model_fields.get(name), of_core[name]
         if own is None or (own.annotation, own.default) == (cores.annotation, cores.default):
@@ -107,12 +122,25 @@ def never_sent(cls: type[Any]) -> frozenset[str]:
     return frozenset(left_out)
 
 
+def _is_data_type(annotation: Any) -> bool:
+    """Tell whether a type is one of data, so that what has a client's name is not a client."""
+    kinds = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    named = {typing.get_origin(kind) or kind for kind in kinds} - {type(None)}
+    return bool(named) and named <= _DATA_TYPES
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
 def is_credential(name: str, value: object) -> bool:
     """Tell whether a field is a credential: its name says so, and its value can be one."""
     if not _CREDENTIAL.search(name) or _TOKENS_OF_TEXT.search(name):
         return False
-    if name.endswith("_token") and type(value) is str and _MARK.search(value):
-        return False
+    if name.endswith("_token") and type(value) is str:
+        is_word = _WORDS.fullmatch(value) and not _TOKEN_OF_ACCESS.search(name)
+        if is_word or _MARK.search(value):
+            return False
     return not isinstance(value, (bool, int, float, dict, list, tuple))
 
 

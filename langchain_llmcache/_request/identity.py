@@ -19,7 +19,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from langchain_llmcache._request.bodies import body_of
-from langchain_llmcache._request.canonical import Forms, NoForm, is_importable, path_of, tagged
+from langchain_llmcache._request.canonical import Forms, NoForm, tagged
+from langchain_llmcache._request.definitions import is_importable, path_of, redefined
 from langchain_llmcache._request.endpoints import (
     Endpoint,
     TwoEndpoints,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 # Models, whose identities are remembered.
 _KEPT: Final = 512
+# Packages whose classes have places of their own in LangChain's list.
+_LANGCHAINS: Final = "langchain"
 
 
 class Identity:
@@ -203,11 +206,17 @@ class Identities:
         # Through JSON, so that it is what is read of a text.
         read = open_settings(json.loads(json.dumps(dumped, sort_keys=True)), self._ignored)
         fields = self._counting(model)
-        told = {name: read[name] for name in fields if name in read and _is_told(dumped, name)}
+        own, extra = type(model).model_fields, model.__pydantic_extra__ or {}
+        stated = [name for name in read if name not in own and name not in extra]
+        told = {
+            name: read[name]
+            for name in (*fields, *stated)
+            if name in read and _is_told(dumped, name)
+        }
         rest = [name for name in fields if name not in told and not _is_default(model, name)]
         pairs = [self._pair(model, name, forms) for name in rest] + self._extras(model, forms)
         added = list(sum(pairs, ()))
-        if not _is_told_by_id(model):
+        if redefined(plain_class(model)) or not _is_told_by_id(model, dumped["id"]):
             added.append(_of_class(model))
         endpoints = self._endpoints(model, forms)
         if not all(is_default(endpoint, type(model), told) for endpoint in endpoints):
@@ -277,7 +286,8 @@ def _of_class(model: Any) -> bytes:
     cls = plain_class(model)
     path = path_of(cls)
     if is_importable(cls):
-        return as_bytes(path)
+        code = redefined(cls)
+        return tagged(b"+", as_bytes(path), code) if code else as_bytes(path)
     body, is_whole = body_of(cls)
     if not is_whole and sum(path_of(other) == path for other in _classes()) > 1:
         msg = (
@@ -302,14 +312,14 @@ def _classes() -> list[type[Any]]:
     return living
 
 
-def _is_told_by_id(model: Any) -> bool:
+def _is_told_by_id(model: Any, lc_id: Sequence[str]) -> bool:
     """Tell whether the ``id`` in a serializable model's text is that of no other class."""
     cls = plain_class(model)
-    if "get_lc_namespace" in vars(cls):
+    if "get_lc_namespace" in vars(cls) and cls.__module__.startswith(_LANGCHAINS):
         return True
-    # A subclass that goes by its parent's place shares it with others of the same name.
+    # A class that goes by another place shares it with others of the same name.
     return (
-        cls.get_lc_namespace() == cls.__module__.split(".")
+        lc_id == [*cls.__module__.split("."), cls.__name__]
         and cls.__qualname__ == cls.__name__
         and not cls.__module__.endswith("main__")
     )

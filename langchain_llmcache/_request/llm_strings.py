@@ -10,7 +10,7 @@ import builtins
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -261,9 +261,24 @@ def _parameters(text: str) -> dict[str, Any]:
     return dict(_NAMED.findall(text))
 
 
+def data_in(text: str) -> str:
+    """Return those pairs of a list of parameters that are nothing but data."""
+    return repr([pair for pair in _pairs_in(text) if is_literal(pair) and not has_address(pair)])
+
+
 def _asked_for(text: str) -> dict[str, Any]:
-    skeleton = _STRING.sub(lambda string: _FILLER * len(string[0]), text)
     found = {}
+    for pair in _pairs_in(text):
+        name, _, value = pair.partition(", ")
+        name = name.strip("'\"")
+        if name in _ASKED_FOR:
+            found[name] = ast.literal_eval(value)
+    return found
+
+
+def _pairs_in(text: str) -> Iterator[str]:
+    """Yield the pairs of a list, without their brackets."""
+    skeleton = _STRING.sub(lambda string: _FILLER * len(string[0]), text)
     depth = start = 0
     for bracket in _BRACKET.finditer(skeleton):
         if bracket[0] in "[({":
@@ -271,12 +286,8 @@ def _asked_for(text: str) -> dict[str, Any]:
             start = bracket.end() if depth == _PAIR_DEPTH else start
         else:
             if depth == _PAIR_DEPTH:
-                name, _, value = text[start : bracket.start()].partition(", ")
-                name = name.strip("'\"")
-                if name in _ASKED_FOR:
-                    found[name] = ast.literal_eval(value)
+                yield text[start : bracket.start()]
             depth -= 1
-    return found
 
 
 def _literal(node: ast.expr) -> Any:

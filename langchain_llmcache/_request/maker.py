@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from langchain_llmcache._request.asking import Asked
-from langchain_llmcache._request.canonical import is_plain, tagged
+from langchain_llmcache._request.canonical import tagged
+from langchain_llmcache._request.definitions import is_plain
 from langchain_llmcache._request.identity import Identities, Identity
 from langchain_llmcache._request.key import Key, encode_model
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
     as_bytes,
+    data_in,
     is_list,
     is_literal,
     model_of,
@@ -203,7 +205,7 @@ class KeyMaker:
             text = ""  # it lists the options, and these are told better
         elif not is_literal(text):
             # Objects, which the fields tell better: their text may be another in each process.
-            text, told = "", told or self._identities.of_options(options)
+            text, told = data_in(text), told or self._identities.of_options(options)
         head = identity.head or ""
         settings = self._made(
             model,

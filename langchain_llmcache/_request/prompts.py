@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from langchain_llmcache._answer.classes import MESSAGES
 from langchain_llmcache._request.key import is_telling
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
@@ -23,7 +24,7 @@ from langchain_llmcache._request.llm_strings import (
 from langchain_llmcache._signals import pass_on
 
 # What a later request repeats of an earlier answer without sending it to the provider.
-# (``type`` follows from the class.)
+# (``type`` follows from langchain-core's classes.)
 _NEVER_SENT = frozenset({"id", "type", "usage_metadata", "artifact"})
 # Nor the pieces that a streamed answer came in, once it is the answer.
 _NEVER_SENT_OF_ANSWERS = _NEVER_SENT | {"chunk_position", "tool_call_chunks"}
@@ -38,6 +39,9 @@ _READ_BACK = frozenset(
 _ALIKE = frozenset({"function_call", "reasoning", "text", "thinking", "tool_call", "tool_use"})
 _STREAMED = "AIMessageChunk"
 _ANSWERS = frozenset({"AIMessage", _STREAMED})
+
+
+_TYPES = {name: cls.model_fields["type"].default for name, cls in MESSAGES.items()}
 
 
 _REMEMBERED_ID = "resp_"
@@ -124,7 +128,7 @@ def _join_streamed(items: list[dict[str, Any]]) -> None:
     for at, item in enumerate(items):
         beside = (*names[at - 1 : at], *names[at + 1 : at + 2])
         if names[at] == _STREAMED and _ANSWERS.isdisjoint(beside) and _is_whole(item["kwargs"]):
-            item["id"][-1] = "AIMessage"
+            item["id"][-1], item["kwargs"]["type"] = "AIMessage", _TYPES["AIMessage"]
 
 
 def _is_whole(fields: Mapping[str, Any]) -> bool:
@@ -140,6 +144,8 @@ def _canonical_message(message: dict[str, Any], *, check: bool) -> dict[str, Any
     if len(message) != _MESSAGE_PARTS or message["lc"] != 1 or message["type"] != "constructor":
         raise ValueError
     name, given = message["id"][-1], message["kwargs"]
+    # A class of the application's is sent as what it is derived from, which its name does not tell.
+    kind = given.get("type", _TYPES.get(name))
     left_out = _NEVER_SENT if name == _STREAMED else _NEVER_SENT_OF_ANSWERS
     fields = {}
     for field in sorted(given):
@@ -154,7 +160,8 @@ def _canonical_message(message: dict[str, Any], *, check: bool) -> dict[str, Any
             if check:
                 _check_exact(value)
         fields[field] = value
-    return {"class": name, "fields": fields}
+    told = {"class": name, "fields": fields}
+    return told if kind == _TYPES.get(name) else {**told, "type": kind}
 
 
 def _canonical_field(name: str, field: str, value: Any) -> Any:

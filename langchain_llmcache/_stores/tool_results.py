@@ -19,7 +19,7 @@ from langgraph.cache.base import FullKey
 
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.bodies import Told
-from langchain_llmcache._request.canonical import is_plain
+from langchain_llmcache._request.definitions import is_plain
 from langchain_llmcache._request.fields import is_credential
 from langchain_llmcache._stores.turns import Turns
 
