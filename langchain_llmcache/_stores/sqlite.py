@@ -131,6 +131,10 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         self._file.waiting().append(store)
         try:
             await self._writing.call(lambda: self._write_with_others(store), self._timeout)
+        except TimeoutError as error:
+            if self._file.is_waiting:
+                raise Overloaded(_BUSY) from error
+            raise
         finally:
             store.is_done = True  # also if it was given up: it is not to come after a clear
 
@@ -193,6 +197,9 @@ class _File:
     Args:
         path: Of the file.
         timeout: Seconds to wait for a lock.
+
+    Attributes:
+        is_waiting: Whether the thread that wants to write waits for others that do.
     """
 
     def __init__(self, path: str, timeout: float) -> None:
@@ -210,6 +217,7 @@ class _File:
         self._opened: sqlite3.Connection | None = None
         self._is_indexed = False
         self._idle: list[sqlite3.Connection] = []
+        self.is_waiting = False
         # Whether the last one who wanted to write has waited in vain.
         self._is_kept_out = False
         self._waiting: deque[_Store] = deque()
@@ -272,12 +280,16 @@ class _File:
         deadline = time.monotonic() + seconds
         inside = is_held_here(self.lock)
         try:
+            self.is_waiting = True
             if not self.lock.acquire(timeout=seconds):
                 raise Overloaded(_BUSY)
             left = max(0.001, deadline - time.monotonic())
             connection = self.connection(left)
             connection.execute(f"PRAGMA busy_timeout = {round(1000 * left)}")
             with connection:
+                if not connection.in_transaction:  # which a signal handler has interrupted
+                    connection.execute("BEGIN IMMEDIATE")
+                self.is_waiting = False
                 yield connection
             self._is_kept_out = False
         except sqlite3.Error as error:
@@ -290,6 +302,7 @@ class _File:
                 self._let_go()
             raise
         finally:
+            self.is_waiting = False
             # (A signal handler may raise as soon as the lock is there.)
             if inside or is_held_here(self.lock):
                 self.lock.release()

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from langgraph.cache.sqlite import SqliteCache
@@ -140,6 +141,20 @@ async def test_a_writer_keeps_no_lookup_waiting(path: Path, half: Halves) -> Non
         stats = cache.stats()
         assert (stats.hits, stats.shed, stats.errors, stats.breaker) == (1, 1, 0, "closed")
         await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
+        assert cache.stats().stores == 2
+
+
+async def test_a_thread_that_waits_for_a_writer_for_too_long(path: Path) -> None:
+    """That it comes back late, on a busy machine, is no failure of the file."""
+    with cache_at(path, timeout=0.2) as cache:
+        store: Any = cache.store
+        with writing(path), mock.patch.object(module, "_PATIENCE", 10.0):
+            await cache.aupdate(f"{PROMPT} 2", LLM_STRING, answer())
+            await cache.aupdate(f"{PROMPT} 3", LLM_STRING, answer())
+            stats = cache.stats()
+            assert (stats.shed, stats.errors, stats.breaker) == (2, 0, "closed")
+            assert store._file.is_waiting
+        await cache.aupdate(f"{PROMPT} 4", LLM_STRING, answer())
         assert cache.stats().stores == 2
 
 
