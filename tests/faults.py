@@ -916,20 +916,19 @@ def table(
     faults: Sequence[Fault], rows: dict[tuple[str, Kind], Row], *, similar: bool = False
 ) -> str:
     """Return the rows as a table in Markdown: sync / async in each cell."""
-    third = "wrong answers" if similar else "mean of the next 1,000"
-    lines = [
-        f"| fault | exceptions | longest call | {third} | hits are back after |",
-        "|---|---|---|---|---|",
-    ]
+    third = () if similar else ("mean of the next 1,000",)
+    titles = ["fault", "longest call", *third, "hits are back after"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for each in faults:
         pair = [rows[each.name, kind] for kind in ("sync", "async")]
+        bad = sum(len(row.exceptions) + row.wrong for row in pair)
         cells = [
-            " / ".join(str(len(row.exceptions)) for row in pair),
+            f"{each.title}: **{bad} exceptions or wrong answers**" if bad else each.title,
             " / ".join(_seconds(row.longest) for row in pair),
-            " / ".join(str(row.wrong) if similar else _seconds(row.mean) for row in pair),
+            *(" / ".join(_seconds(row.mean) for row in pair) for _ in third),
             "they go on" if pair[0].served else " / ".join(_seconds(row.back or 0) for row in pair),
         ]
-        lines.append(f"| {each.title} | {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
