@@ -352,8 +352,8 @@ def _sweep_field(first: Any, name: str, sent: str | None, key: str, result: Resu
 def table(results: list[Result]) -> str:
     """Return the results as a table in Markdown, and what could not be tried as a list."""
     lines = [
-        "| class | sent, and in the key | in the key only | in neither | not tried |",
-        "|---|---|---|---|---|",
+        "| class | sent, and in the key | in the key only | not tried |",
+        "|---|---|---|---|",
     ]
     problems: dict[str, list[str]] = {}
     for result in results:
@@ -361,7 +361,8 @@ def table(results: list[Result]) -> str:
             problems.setdefault(result.problem, []).append(f"`{result.name}`")
             continue
         cells = [str(len(result.sent)), str(len(result.kept_apart))]
-        cells += [", ".join(result.alike), ", ".join(result.untested)]
+        neither = [f"{name} (changes neither)" for name in result.alike]
+        cells.append(", ".join([*neither, *result.untested]))
         lines.append(f"| `{result.name}` | {' | '.join(cells)} |")
     lines += [f"\n- {problem}: {', '.join(names)}" for problem, names in sorted(problems.items())]
     return "\n".join(lines)
