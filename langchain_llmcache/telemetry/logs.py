@@ -8,8 +8,9 @@ from typing import Final
 
 from langchain_llmcache.events import CacheEvent
 
+# (While a breaker is open, each lookup is ``skipped``: its ``breaker`` event has said why.)
 _TROUBLE: Final = frozenset(
-    {"breaker", "corrupt", "denied", "error", "refused", "shed", "skipped", "uncacheable"}
+    {"breaker", "corrupt", "denied", "error", "refused", "shed", "uncacheable"}
 )
 
 

@@ -298,6 +298,21 @@ def test_each_event_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
     assert lines[-1].getMessage() == "breaker breaker=open"
 
 
+def test_an_outage_floods_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What failed, and that the breaker opened, are warnings; not each lookup that it spares."""
+    with caplog.at_level(logging.INFO, "langchain_llmcache.events"):
+        with LLMCache.from_url("valkey://127.0.0.1:1", on_event=LogEvents()) as cache:
+            for number in range(50):
+                cache.lookup(f"{number}", "settings")
+        stats = cache.stats()
+    levels: dict[int, list[str]] = {logging.INFO: [], logging.WARNING: []}
+    for record in caplog.records:
+        if record.name == "langchain_llmcache.events":
+            levels[record.levelno].append(record.getMessage().split()[0])
+    assert set(levels[logging.WARNING]) == {"error", "breaker"}
+    assert levels[logging.INFO] == ["skipped"] * stats.skipped != []
+
+
 def test_the_logger_and_the_levels_can_be_chosen(caplog: pytest.LogCaptureFixture) -> None:
     """What is below the logger's level is not written."""
     mine = logging.getLogger("mine")
