@@ -33,8 +33,9 @@ def main() -> None:
 
 def _prepare_streams() -> None:
     """Make printing safe: a character that a terminal cannot show must not end the job."""
-    if sys.stdout is None:  # the shell closed it: >&-
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it: >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

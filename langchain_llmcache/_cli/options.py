@@ -63,7 +63,11 @@ DEFAULT_TIMEOUT = 5.0
 
 
 # What messages for applications call an argument.
-_AS_OPTIONS: Final = {"cache_name=": "--cache-name", "a password=": "LLMCACHE_PASSWORD"}
+_AS_OPTIONS: Final = {
+    "cache_name=": "--cache-name",
+    "a password=": "LLMCACHE_PASSWORD",
+    "LLMCache.from_url": "--url",
+}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class CacheStats:
         declined: Answers not stored because they are flawed (``NewEntry.flaw``), or because
             ``should_store`` or ``write=False`` said so.
         refused: Answers not stored because they would not come back as they are, are too
-            large, or because ``should_store`` or ``redact`` failed.
+            large, or because ``should_store``, ``redact`` or a function for ``ttl`` failed.
         corrupt: Entries that could not be read; each was a miss and was removed.
         denied: Operations that the server refused (no permission, no memory, a replica); each
             was a miss or a lost store.

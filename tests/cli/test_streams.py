@@ -113,9 +113,10 @@ def test_a_reader_that_goes_away_is_no_error(command: tuple[str, ...], tmp_path:
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_closed_standard_output_is_no_error(url: str) -> None:
-    """As with ``>&-``."""
-    script = f'exec "{sys.executable}" -m langchain_llmcache ls --url "{url}" >&-'
+@pytest.mark.parametrize("closed", [">&-", "--limit 1 >&- 2>&-"])
+def test_a_closed_standard_output_is_no_error(closed: str, url: str) -> None:
+    """As with ``>&-``; with ``--limit 1`` there is something to say on the standard error, too."""
+    script = f'exec "{sys.executable}" -m langchain_llmcache ls --url "{url}" {closed}'
     done = subprocess.run(
         ["/bin/sh", "-c", script], check=False, cwd=ROOT, capture_output=True, timeout=100
     )
