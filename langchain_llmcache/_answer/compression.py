@@ -102,7 +102,7 @@ def size_of(frame: bytes) -> int:
     library = zstd()
     try:
         return 0 if library is None else library.size(frame) or 0
-    except Exception as error:  # noqa: BLE001 - to be found out by whoever opens it
+    except Exception as error:  # noqa: BLE001 - opening it tells why
         pass_on(error)
         return 0
 

@@ -165,7 +165,7 @@ def _copier(value: Any) -> Callable[[], Any]:
     """Return what returns copies of a value.
 
     Raises:
-        CannotCopy: if there are none, or only of a size for which this is not worth while.
+        CannotCopy: if it has no copies, or is too large for copies to be worth while.
     """
     if isinstance(value, BaseModel):
         return Mould(value)

@@ -76,7 +76,7 @@ COMMANDS: Final = {
 
 
 def _flags_without_type(params: list[Any]) -> list[Any]:
-    """Take away the word for the type that help shows beside each option: a flag takes no value."""
+    """Take away the word for the type that help shows after each option: a flag takes no value."""
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""

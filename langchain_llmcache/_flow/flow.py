@@ -595,7 +595,7 @@ class Flow:
             there: What the store holds: nothing, or a lease.
 
         Returns:
-            What it holds now; ``FAILED``: there is nobody to agree with.
+            What it holds now; ``FAILED``: the store does not answer.
         """
         if there is None:
             return await self._put_lease(store, asker)
@@ -860,7 +860,7 @@ class Flow:
             side: The entries and their caller.
             asker: The lookup.
             ending: How its call of the model ended.
-            alone: It goes on, and nobody waits for it any more.
+            alone: It goes on, and no caller waits for it any more.
         """
         flight = asker.flight
         others = self._flights.leave(asker, ending, alone=alone)

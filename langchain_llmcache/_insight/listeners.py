@@ -91,8 +91,8 @@ class Listeners:
 class _Queue:
     """Events, and whose turn it is to tell them. No part of it waits.
 
-    A signal handler that is told to end may close the cache while its own thread is just putting
-    an event here.
+    A signal handler that is told to end may close the cache while its own thread is putting an
+    event here.
     """
 
     def __init__(self, listeners: Sequence[Listener], queued: int) -> None:

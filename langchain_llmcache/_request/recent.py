@@ -14,7 +14,7 @@ class Recent(Generic[K, V]):
 
     Two generations: what is used moves to the younger one; when that is full, the older one is
     dropped. Each step is one operation of a ``dict``, so threads need no lock; at worst one of
-    them works out again what another has just put.
+    them works out again what another has put a moment ago.
 
     Args:
         room: The sum of sizes that is kept at most.

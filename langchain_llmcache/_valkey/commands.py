@@ -30,7 +30,7 @@ def get(router: Router, name: bytes, largest: int | None = None) -> Awaitable[by
 
 
 async def put(router: Router, name: bytes, value: bytes, ttl: int | None) -> None:
-    """Store a value together with its TTL (milliseconds; None: for ever)."""
+    """Store a value together with its TTL (milliseconds; None: forever)."""
     expiry = () if ttl is None else ("PX", ttl)
     await router.send(name, ("SET", name, value, *expiry))
 

@@ -1,7 +1,7 @@
 """valkey-py's blocking connections, with a deadline for all that one operation sends and reads.
 
 A socket's own timeout is one for each read: a server that sends a byte now and then could
-keep an operation for ever.
+keep an operation waiting forever.
 """
 
 from __future__ import annotations

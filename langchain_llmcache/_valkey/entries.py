@@ -18,7 +18,7 @@ from langchain_llmcache._valkey.commands import escape_glob, remove_matching
 from langchain_llmcache._valkey.router import Router
 from langchain_llmcache._valkey.sizes import TooLargeError
 
-# Of a value that is not a lease, only that it is none: it may be large.
+# Of a value that is not a lease, it tells only that it is not one: it may be large.
 SWAP_SCRIPT: Final = """
 local there = redis.call('GET', KEYS[1])
 if there ~= ARGV[1] then
@@ -110,7 +110,7 @@ class ValkeyEntries:
             )
 
     async def ping(self) -> None:
-        # A lookup of a key that nobody has: it needs no more rights than the cache itself.
+        # A lookup of a key that no entry has: it needs no more rights than the cache itself.
         with translated():
             await commands.get(self._router, f"{self._prefix}ping".encode())
 

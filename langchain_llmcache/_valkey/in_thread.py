@@ -49,7 +49,7 @@ async def in_thread(call: Callable[[], T], discard: Callable[[T], object] | None
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed: there is no caller to tell
             if error is None and discard is not None:
                 discard(result)  # type: ignore[arg-type]
 

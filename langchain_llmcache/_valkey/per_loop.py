@@ -127,7 +127,7 @@ class PerLoop(Generic[T]):
 
 
 def _let_go(kept: _Kept[T]) -> None:
-    """Close what belonged to a cache that nobody holds any more."""
+    """Close what belonged to a cache that is no longer referenced."""
     if kept.process != this_process():
         return
     for loop_ref, made_ref in list(kept.of_loops.values()):

@@ -100,7 +100,7 @@ class Topology:
     # -- slots
 
     def shard(self, slot: int) -> Shard | None:
-        """Return who serves a slot; None if nobody is known to."""
+        """Return the nodes that serve a slot; None if none is known."""
         return self._shards[slot]
 
     def primaries(self) -> list[Address]:
@@ -112,7 +112,7 @@ class Topology:
         return {node for shard in set(self._shards) if shard for node in shard}
 
     def uncovered(self) -> int:
-        """Return how many slots nobody serves."""
+        """Return how many slots no known node serves."""
         return self._shards.count(None)
 
     def parse(self, reply: object, asked: Address) -> list[Shard | None]:
