@@ -3,14 +3,16 @@
 Reads become one MGET, where the server is no node of a cluster; everything else goes out in one
 pipeline. What does not fit under way waits for its turn.
 
-The deadline judges the server, and nothing else. A timer that fires late, because the
-application kept its loop busy, looks once more; an operation that waits behind others is no
-failure of the server, and is told from one (``Overloaded``).
+The deadline judges the server, and nothing else. While anything is waited for, a timer fires
+again and again: by as much as it is late, the application kept its loop busy, and all that waited
+has that time again. An operation that waits behind others is no failure of the server, and is told
+from one (``Overloaded``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,8 +43,10 @@ _FIRST_ESTIMATE: Final = _READ_BYTES
 _REMAINS: Final = 0.5
 # Seconds by which a timer may be late without the loop having been busy.
 _LATE: Final = 0.02
-# Of the timeout: the time between two looks while replies still come in.
+# Of the timeout: the time between two looks.
 _LOOK_AGAIN: Final = 0.05
+# Of the timeout: what there is for a reply, in any case.
+_AT_LEAST: Final = 0.1
 # Of the timeout: a server that has replied within this time is at work.
 _RECENTLY: Final = 0.1
 
@@ -52,6 +56,7 @@ class Ask:
 
     Attributes:
         weight: Bytes of the request.
+        seconds: That it may take, while the loop is free.
         resent: Whether it was sent once more already.
         alone: Whether it is to have a command of its own, because its value is large.
     """
@@ -70,6 +75,7 @@ class Ask:
         self.began = time.monotonic()
         self.commands = commands
         self.deadline = deadline
+        self.seconds = deadline - self.began
         self.largest = largest
         self.future = future
         self.replies: list[Any] = []
@@ -104,9 +110,7 @@ class Reads:
     def __init__(self, asks: dict[bytes, list[Ask]], weight: int, line: Line) -> None:
         self.asks = asks
         self.weight = weight
-        waiting = list(chain.from_iterable(asks.values()))
-        self.deadline = min([each.deadline for each in waiting])
-        sizes = {each.largest for each in waiting}
+        sizes = {each.largest for each in chain.from_iterable(asks.values())}
         bound = None if None in sizes else max(size for size in sizes if size is not None)
         self.largest = _READ_BYTES_AT_MOST if bound is not None and len(asks) > 1 else bound
         self._line = line
@@ -117,8 +121,12 @@ class Reads:
         return ("GET" if len(self.asks) == 1 else "MGET", *self.asks)
 
     @property
+    def deadline(self) -> float:
+        return min(each.deadline for each in chain.from_iterable(self.asks.values()))
+
+    @property
     def done(self) -> bool:
-        return all(each.done for of_name in self.asks.values() for each in of_name)
+        return all(each.done for each in chain.from_iterable(self.asks.values()))
 
     def take(self, reply: Any) -> bool:
         values = [reply] if len(self.asks) == 1 else reply
@@ -176,9 +184,8 @@ class Line:
         self._has_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
-        # How late a timer was, at most, since nothing was waited for; and when that was last so.
-        self._lateness = 0.0
-        self._busy_until = 0.0
+        # Seconds for which the loop was busy while anything was waited for, all in all.
+        self._lost = 0.0
         self._when_idle: asyncio.Future[None] | None = None
 
     # -- asking
@@ -188,6 +195,8 @@ class Line:
     ) -> asyncio.Future[list[Any]]:
         """Return the replies to commands, later."""
         future: asyncio.Future[list[Any]] = self._loop.create_future()
+        # (A busy loop may have kept it from being asked until now: there is time for a look.)
+        deadline = max(deadline, time.monotonic() + self._timeout * _AT_LEAST)
         try:
             self._waiting.append(Ask(commands, deadline, largest, future))
             if self._timer is None or deadline < self._wakes_at:
@@ -433,14 +442,14 @@ class Line:
         self._take_turn()
 
     async def _connection(self) -> Any:
-        began = time.monotonic()
-        try:
-            return await self._attempt()
-        except (ValkeyConnectionError, ValkeyTimeoutError):
-            if time.monotonic() - began < self._timeout + _LATE:
-                raise
-            # The loop was busy for longer than a connection may take: that was no attempt.
-            return await self._attempt()
+        while True:
+            began, lost = time.monotonic(), self._lost
+            try:
+                return await self._attempt()
+            except (ValkeyConnectionError, ValkeyTimeoutError):
+                # (If the loop was busy for as long as it may take, that was no attempt.)
+                if self._lost == lost or time.monotonic() - began < self._timeout / 2:
+                    raise
 
     async def _attempt(self) -> Any:
         connection = self._in_making = self._settings.async_connection()
@@ -483,9 +492,9 @@ class Line:
     # -- time
 
     def _wake_at(self, when: float, then: Callable[[], None]) -> None:
-        seconds = max(0.0, when - time.monotonic())
-        timer = self._loop.call_later(seconds, then, context=Context())
-        self._wakes_at = when
+        now = time.monotonic()
+        self._wakes_at = max(now, min(when, now + self._timeout * _LOOK_AGAIN))
+        timer = self._loop.call_later(self._wakes_at - now, then, context=Context())
         before, self._timer = self._timer, timer
         if before is not None:
             before.cancel()
@@ -500,30 +509,28 @@ class Line:
 
     def _look_now(self) -> None:
         now = time.monotonic()
+        if now - self._wakes_at > _LATE:
+            self._give_back(now)
         due = self._first_deadline()
         if due is None:
-            self._lateness = 0.0
             return
-        late = self._how_late(now)
         if due > now:
             self._wake_at(due, self._look)
-        elif late > _LATE:
-            # The loop was busy. What that kept from coming in gets the time back.
-            self._wake_at(now + min(late, self._timeout), self._look_closely)
         else:
             self._look_closely()
 
-    def _how_late(self, now: float) -> float:
-        """Return how late the timer is that has fired: the loop was busy for as long."""
-        late = now - self._wakes_at
-        if late > _LATE:
-            self._lateness = max(self._lateness, late)
-            self._busy_until = now
-        return late
+    def _give_back(self, now: float) -> None:
+        """Give what waited while the loop was busy, until now, that time again."""
+        start = self._wakes_at
+        self._lost += now - start
+        self._connect_began += now - max(start, self._connect_began)
+        for wire in self._wires:
+            wire.since += now - max(start, wire.since)
+        for ask in [*self._waiting, *_asks(each for wire in self._wires for each in wire.sent)]:
+            ask.deadline += now - max(start, ask.began)
 
     def _look_closely(self) -> None:
         """Let the loop read once more what has come, before anything is called late."""
-        self._how_late(time.monotonic())
         counts = {id(wire): wire.count for wire in self._wires}
         # (After two turns the selector was asked, and what it told has run.)
         self._timer = self._loop.call_later(
@@ -540,7 +547,7 @@ class Line:
     def _judge_now(self, counts: dict[int, int]) -> None:
         if any(wire.count != counts.get(id(wire)) for wire in self._wires):
             # It is this process that is busy.
-            self._wake_at(time.monotonic() + self._timeout * _LOOK_AGAIN, self._look)
+            self._wake_at(math.inf, self._look)
             return
         now = time.monotonic()
         if self._connecting is not None and self._is_over(self._connect_began, now):
@@ -552,7 +559,7 @@ class Line:
         self._take_turn()
         due = self._first_deadline()
         if due is not None:
-            self._wake_at(max(due, now + self._timeout * _LOOK_AGAIN), self._look)
+            self._wake_at(math.inf, self._look)
         self._check_idle()
 
     def _first_deadline(self) -> float | None:
@@ -602,16 +609,14 @@ class Line:
         """Give up what could not be sent, or answered, in time; the oldest first.
 
         What waits for a connection that is being made, or behind others to whom the server replies
-        all the while, has as much time again, and that for which the loop was busy meanwhile.
+        all the while, has as much time again.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
-        more = lateness = 0.0
-        if self._may_connect or now - since < self._timeout * _RECENTLY:
-            more, lateness = self._timeout, self._lateness
+        has_more = self._may_connect or now - since < self._timeout * _RECENTLY
+        more = self._timeout if has_more else 0.0
 
         def is_over(ask: Ask) -> bool:
-            waited_meanwhile = ask.began < self._busy_until
-            return ask.deadline + more + lateness * waited_meanwhile <= now
+            return ask.deadline + more <= now
 
         sent = [each for wire in self._wires for each in wire.sent]
         over = [ask for ask in [*self._waiting, *_asks(sent)] if is_over(ask)]
@@ -622,17 +627,14 @@ class Line:
 
     @property
     def _may_connect(self) -> bool:
-        """Whether a connection is being made, and the attempt before it did not hang as well.
-
-        (On a busy loop it may only seem so.)
-        """
-        return self._connecting is not None and (not self._hung or self._lateness > _LATE)
+        """Whether a connection is being made, and the attempt before it did not hang as well."""
+        return self._connecting is not None and not self._hung
 
     def _verdict(self, ask: Ask, since: float, now: float) -> Exception:
         """Return what is to blame: the server, if it was silent for half of the time."""
         if not self._wires:
             return ValkeyTimeoutError("Timeout connecting to server")
-        if now - since >= (now - ask.began) / 2:
+        if now - since >= (now - ask.deadline + ask.seconds) / 2:
             return ValkeyTimeoutError("Timeout reading from server")
         return Overloaded("too much at once: its turn did not come in time")
 

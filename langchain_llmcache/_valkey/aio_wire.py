@@ -30,13 +30,15 @@ class Sent(Protocol):
 
     Attributes:
         weight: Bytes of the request, and of what is expected to come.
-        deadline: When whoever waits wants to hear, ``time.monotonic()``.
         largest: Bytes that a reply may have; None: any number.
     """
 
     weight: int
-    deadline: float
     largest: int | None
+
+    @property
+    def deadline(self) -> float:
+        """When those who wait want to hear, ``time.monotonic()``."""
 
     @property
     def done(self) -> bool:

@@ -129,6 +129,38 @@ async def test_a_loop_that_is_blocked_again_and_again(url: str) -> None:
         assert untroubled(cache)
 
 
+async def test_a_loop_that_is_blocked_while_it_connects(url: str) -> None:
+    """CPU-bound steps between the turns of a cache's first use, each longer than the deadline."""
+    asked = prompts(20)
+    async with LLMCache.from_url(url, timeout=0.2) as cache:
+
+        async def work() -> None:
+            for _ in range(6):
+                block(0.3)
+                await asyncio.sleep(0)
+
+        for use in (store(cache, asked), hits(cache, asked)):
+            blocking = asyncio.create_task(work())
+            await use
+            await blocking
+        assert await hits(cache, asked) == len(asked)
+        assert untroubled(cache)
+
+
+async def test_a_frozen_server_and_a_loop_that_never_rests(own_valkey_server: Any) -> None:
+    """A server that is silent is left alone, although each turn of the loop takes long."""
+    server = own_valkey_server()
+    async with LLMCache.from_url(server.url, timeout=0.1) as cache:
+        await cache.aupdate(PROMPT, LLM_STRING, answer())
+        with server.frozen(), soon():
+            asking = asyncio.create_task(cache.alookup(PROMPT, LLM_STRING))
+            while not asking.done():
+                block(0.03)
+                await asyncio.sleep(0)
+        assert await asking is None
+        assert cache.stats().errors == 1
+
+
 async def test_large_answers_and_a_blocked_loop(server: Server) -> None:
     """What does not fit into the socket's buffers goes on to come when the loop is free."""
     asked = prompts(16)
@@ -143,7 +175,7 @@ async def test_large_answers_and_a_blocked_loop(server: Server) -> None:
 
 
 async def test_what_waits_while_a_loop_is_blocked() -> None:
-    """A late timer gives what waits as much more time; so does a connection that is being made."""
+    """It has that time again; what came later has not; a connection that is made gives as much."""
     settings: Any = SimpleNamespace(timeout=DEFAULT)
     line: Any = Line(asyncio.get_running_loop(), settings, gathers=True, leave_idle=lambda: None)
     line._connecting = asyncio.get_running_loop().create_future()
@@ -151,20 +183,19 @@ async def test_what_waits_while_a_loop_is_blocked() -> None:
     asking = line.exchange([("GET", b"key")], now + DEFAULT, None)
     line._shed(now + 1.9 * DEFAULT)
     assert not asking.done()
-    line._wakes_at = now + DEFAULT
-    line._how_late(now + 5 * DEFAULT)
-    line._shed(now + 5.9 * DEFAULT)
-    assert not asking.done()
-    line._busy_until = now  # what came after the loop was busy has no more time for that
-    later = line.exchange([("GET", b"key")], now + DEFAULT, None)
-    line._shed(now + 2.1 * DEFAULT)
-    with pytest.raises(ValkeyTimeoutError, match="connecting"):
-        await later
-    line._busy_until = now + 5 * DEFAULT
+    began = line._waiting[0].began
+    line._wakes_at = began + 0.1
+    line._give_back(began + 4.1)  # the loop was busy for 4 seconds
+    assert line._waiting[0].deadline == pytest.approx(now + DEFAULT + 4)
+    later = line.exchange([("GET", b"key")], now + 4.2 + DEFAULT, None)
+    line._waiting[1].began = began + 4.05  # in the turn that took so long
+    line._give_back(began + 4.1)
+    assert line._waiting[1].deadline == pytest.approx(now + 4.25 + DEFAULT, abs=0.01)
     line._connecting = None
-    line._shed(now + 5.9 * DEFAULT)
-    with pytest.raises(ValkeyTimeoutError, match="connecting"):
-        await asking
+    line._shed(now + 99)
+    for each in (asking, later):
+        with pytest.raises(ValkeyTimeoutError, match="connecting"):
+            await each
     line.let_go()
 
 
