@@ -15,6 +15,7 @@ from valkey.asyncio import connection as aio
 from valkey.asyncio import sentinel as aio_sentinel
 from valkey.connection import AbstractConnection, Connection, ConnectionPool
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 from valkey.sentinel import (
     Sentinel,
     SentinelConnectionPool,
@@ -23,7 +24,12 @@ from valkey.sentinel import (
 )
 
 from langchain_llmcache._signals import pass_on
-from langchain_llmcache._valkey.addresses import AsyncNamedConnection, NamedConnection
+from langchain_llmcache._valkey.addresses import (
+    AsyncNamedConnection,
+    NamedConnection,
+    by_name,
+    distrust,
+)
 from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
@@ -120,9 +126,8 @@ def asking(
             sentinel_kwargs=manager.sentinel_kwargs,
         )
     manager = copy.copy(manager)
-    # One that is silent leaves time for another.
-    share = seconds / max(1, min(2, len(manager.sentinels)))
-    manager.sentinels = [_within(share, client) for client in manager.sentinels]
+    # One that is silent leaves time for another, or for being noticed.
+    manager.sentinels = [_within(seconds / 2, client) for client in manager.sentinels]
     return SentinelConnectionPool(
         pool.service_name,
         manager,
@@ -142,7 +147,19 @@ def _within(seconds: float, client: Valkey) -> Valkey:
         "retry_on_error": [],
     }
     settings = {**pool.connection_kwargs, **own}
-    return Valkey(connection_pool=ConnectionPool(pool.connection_class, **settings))
+    asking = type("AskingConnection", (_AskingConnection, by_name(pool.connection_class)), {})
+    return Valkey(connection_pool=ConnectionPool(asking, **settings))
+
+
+class _AskingConnection(AbstractConnection):
+    """A connection to a Sentinel, whose name may have several addresses."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except (ValkeyConnectionError, ValkeyTimeoutError):
+            distrust(self)
+            raise
 
 
 def _addresses(pool: Any) -> Iterator[tuple[str, int]]:

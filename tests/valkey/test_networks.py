@@ -30,6 +30,7 @@ from tests.support.proxy import (
     Reset,
     Truncate,
 )
+from tests.support.sentinel import SERVICE, ValkeySentinel
 from tests.support.servers import (
     HOST,
     Server,
@@ -413,6 +414,30 @@ async def test_a_name_that_sentinels_tell(
             await half(cache).update(PROMPT, LLM_STRING, answer())
             assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
             assert (begun, cache.stats().errors) == (name_server.hosts, 0)
+
+
+async def test_a_name_of_sentinels(
+    server: ValkeyServer, half: Halves, name_server: NameServer
+) -> None:
+    """So are those of the Sentinels themselves; one that connects and is silent is tried last."""
+    store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1))
+    with (
+        ValkeySentinel(server) as watching,
+        FaultProxy(watching.port) as good,
+        FaultProxy(watching.port, BlackHole(), host="127.0.0.2", port=good.port),
+        HangingListener("127.0.0.3", good.port),
+    ):
+        name_server.hosts = ["127.0.0.2", "127.0.0.3", HOST]
+        client: Any = Sentinel([(NAME, good.port)]).master_for(SERVICE)
+        store.client = client
+        async with LLMCache(store, timeout=TIMEOUT) as cache:
+            for _ in range(MANY):
+                await half(cache).update(PROMPT, LLM_STRING, answer())
+                if await half(cache).lookup(PROMPT, LLM_STRING) is not None:
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                pytest.fail("the Sentinel was never asked")
 
 
 async def test_a_name_whose_address_changes(
