@@ -37,7 +37,7 @@ from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
-from langchain_llmcache._numbers import checked_text
+from langchain_llmcache._numbers import checked_text, kind_of
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
 from langchain_llmcache._request.asking import Asked, missed, who_asked, who_asks
 from langchain_llmcache._request.blocks import UNSET, current
@@ -645,7 +645,7 @@ class LLMCache(BaseCache):
         """Pickle how it was made."""
         if self._recipe is None:
             raise NotPicklableError(
-                f"an LLMCache over a {type(self.store).__qualname__} cannot be pickled, because a live "
+                f"an LLMCache over {kind_of(self.store)} cannot be pickled, because a live "
                 "store does not travel; make the cache in each process, with LLMCache.from_url or "
                 "LLMCache.from_env (caches made by these can be pickled)"
             )

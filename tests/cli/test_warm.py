@@ -162,7 +162,7 @@ def test_a_model_can_be_named_as_for_init_chat_model(
         (["--object", "no_such_module:x"], "no_such_module"),
         (["--object", "warm_app:nothing"], "nothing"),
         (["--object", "warm_app"], "package.module:name"),
-        (["--object", "warm_app:number"], "is a int; expected a model"),
+        (["--object", "warm_app:number"], "is an int; expected a model"),
         (["--object", "warm_app:model", "--ttl", "0"], "ttl"),
         (["--object", "warm_app:model", "--url", "memory://"], "forgets at exit"),
         (["--object", "warm_app:model", "--url", "ftp://u:hunter2@h"], "valkey://"),

@@ -192,7 +192,7 @@ def test_another_namespace_is_refused() -> None:
         (AIMessage("", response_metadata={"llmcache": {"key": "a/../b"}}), "does not tell"),
         (AIMessage("", response_metadata={"llmcache": {"key": "*"}}), "does not tell its entry"),
         ("hello", "message is a str"),
-        (None, "message is a NoneType"),
+        (None, "message is None"),
         ({"role": "ai", "content": "hello"}, "message is a dict"),
     ],
 )

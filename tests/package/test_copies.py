@@ -251,7 +251,7 @@ REFUSED: dict[str, tuple[Callable[[], LLMCache], str]] = {
         lambda: LLMCache(ValkeyCache(Valkey(port=1))),
         "over a ValkeyCache.*in each process, with LLMCache.from_url",
     ),
-    "live store": (lambda: LLMCache(NodeCache()), "over a InMemoryCache.*in each process"),
+    "live store": (lambda: LLMCache(NodeCache()), "over an InMemoryCache.*in each process"),
     "registry": (
         lambda: LLMCache(on_event=PrometheusMetrics(CollectorRegistry())),
         "registry of its own",
