@@ -339,6 +339,10 @@ def _taken_message(message: BaseMessage) -> dict[str, Any]:
         for field, value in {**message.__dict__, **(message.__pydantic_extra__ or {})}.items()
         if field not in defaults or value != defaults[field]
     }
+    told = fields.get("additional_kwargs")
+    if isinstance(told, dict) and isinstance(told.get("parsed"), BaseModel):
+        data = _data_of_parsed(told["parsed"], _text_of(message.content))
+        fields["additional_kwargs"] = {**told, "parsed": data}
     return {"class": cls.__name__, "fields": fields}
 
 
@@ -461,6 +465,23 @@ def _pack(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case for each 
             if cls is not tuple and repr(from_json(data)) != repr(value):
                 raise _unknown(value)
             return _mark(kind, data)
+
+
+def _data_of_parsed(model: BaseModel, text: str) -> dict[str, Any]:
+    """Return the data of an object that was parsed from an answer's text: what the model said.
+
+    Another class of the same schema may make something else of it, with validators of its own.
+
+    Raises:
+        NotStorableError: if there is none.
+    """
+    try:
+        said = json.loads(text)
+        if isinstance(said, dict) and type(model).model_validate(said) == model:
+            return said
+    except Exception as error:  # noqa: BLE001 - whatever its validators say
+        pass_on(error)
+    return data_of_model(model)
 
 
 def data_of_model(model: BaseModel) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, create_model, field_validator
 
 from langchain_llmcache import LLMCache
 from tests.support import models
@@ -160,6 +160,31 @@ def test_structured_output_is_the_same_object(
         else:
             assert hit == cold == Aliased(cityName="Oslo")
     assert server.calls == 2
+
+
+def _place(size: int) -> type[BaseModel]:
+    """Return a class of which only a validator is of its own."""
+
+    class Place(BaseModel):
+        city: str
+
+        @field_validator("city")
+        @classmethod
+        def cut(cls, city: str) -> str:
+            return city[:size]
+
+    return Place
+
+
+@pytest.mark.parametrize("provider", [openai, responses])
+def test_classes_of_one_schema_read_the_same_answer_their_own_way(
+    server: ModelServer, provider: Callable[..., BaseChatModel]
+) -> None:
+    """What is kept is what the model said, and not what one class made of it."""
+    set_llm_cache(LLMCache())
+    answers = [provider(server).with_structured_output(_place(n)).invoke("q") for n in (2, 9, 3)]
+    assert [vars(answer)["city"] for answer in answers] == ["Os", "Oslo", "Osl"]
+    assert server.calls == 1
 
 
 def test_an_edited_class_never_gets_the_old_ones_answer(server: ModelServer) -> None:
