@@ -28,6 +28,8 @@ _Together: TypeAlias = Callable[[Sequence[Awaitable[Any]]], Awaitable[list[Any]]
 # Writes of a node that did not come to its end, which would end it for all threads, and of one
 # that was resumed: what a human said belongs to one thread.
 _UNFINISHED = ("__interrupt__", "__error__", "__resume__")
+# How the namespaces of LangGraph's own begin.
+_WRITES = "__pregel_ns_writes"
 # Milliseconds; a longer TTL means that the value never expires.
 _FOREVER = 2**53
 
@@ -103,7 +105,7 @@ class NodeCache(BaseCache[Any]):
             if stored is None:
                 continue
             try:
-                values[key] = self._value(name, stored)
+                values[key] = _checked(key, self._value(name, stored))
             except CorruptEntryError as error:
                 pass_on(error)
                 self._guard.unreadable(error)
@@ -206,6 +208,28 @@ def _is_unfinished(value: Any) -> bool:
     except Exception as error:  # noqa: BLE001 - not a list of writes
         pass_on(error)
         return False
+
+
+def _checked(key: FullKey, value: Any) -> Any:
+    """Return a value that was read, if it is what LangGraph can use.
+
+    Raises:
+        CorruptEntryError: if it is not the writes of a node: LangGraph would raise.
+    """
+    if key[0][:1] == (_WRITES,) and not (
+        isinstance(value, (list, tuple, deque)) and all(map(_is_finished_write, value))
+    ):
+        raise CorruptEntryError("not the writes of a node")
+    return value
+
+
+def _is_finished_write(write: Any) -> bool:
+    return (
+        type(write) is tuple
+        and len(write) == len(("channel", "value"))
+        and type(write[0]) is str
+        and write[0] not in _UNFINISHED
+    )
 
 
 async def _read(entries: Entries, name: Key) -> bytes | CorruptEntryError | None:

@@ -7,9 +7,11 @@ import json
 import pickle
 import sqlite3
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import ormsgpack
 import pytest
@@ -19,8 +21,14 @@ from langgraph.cache.base import FullKey
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import START, StateGraph
+from langgraph.types import CachePolicy
+from typing_extensions import TypedDict
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._answer.binding import Binding
+from langchain_llmcache._answer.entries import NODE_TAG
+from langchain_llmcache._request.key import Key
 from langchain_llmcache.agents import CacheMiddleware
 from langchain_llmcache.stores import NodeSerializer
 from tests.support.targets import LLM_STRING, PROMPT, answer
@@ -252,6 +260,46 @@ def test_what_is_sealed_is_not_readable(
     assert ask(store.cache) is None
     assert ask(store.cache) is not None
     assert used == []
+
+
+class Numbered(TypedDict):
+    """The state of a graph."""
+
+    number: int
+
+
+def counted(state: Numbered) -> Numbered:
+    """Count."""
+    return {"number": state["number"] + 1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, 5, "x", b"x", {"number": 1}, [5], ["ab"], [["number", 5]], [("number",)]),
+        *([("number", 1, 2)], [(1, 2)], [(None, 1)], [([], 1)], deque([5]), {("number", 1)}),
+        *([("__interrupt__", ())], [("__error__", "x")], [("__resume__", [1])]),
+    ],
+    ids=repr,
+)
+def test_planted_writes_of_another_form_are_misses(value: Any) -> None:
+    """LangGraph would raise, or take a word for a human's: those who can write may forge an entry."""
+    cache = LLMCache()
+    builder = StateGraph(Numbered)
+    builder.add_node("counted", counted, cache_policy=CachePolicy())
+    builder.add_edge(START, "counted")
+    graph = builder.compile(cache=cache.store)
+    graph.invoke({"number": 1})
+    items = vars(cache.store)["_items"]
+    [place] = items.keys()
+    (prefix, *space), name = place
+    kind, data = NodeSerializer().dumps_typed(value)
+    entry = Binding(unquote(prefix)).bind(
+        NODE_TAG, Key(tuple(space), name), b"%b:%b" % (kind.encode(), data)
+    )
+    items.put(place, b"bytes:" + entry, None)
+    assert graph.invoke({"number": 1}) == {"number": 2}
+    assert cache.stats().corrupt == 1
 
 
 def test_a_forger_without_the_key_learns_nothing_by_importing() -> None:

@@ -6,6 +6,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -193,6 +196,62 @@ def search_by(given: Any) -> BaseTool:
     return search
 
 
+@dataclass
+class Limits:
+    """Settings."""
+
+    most: int
+
+
+class Working:
+    """Something that is made with numbers and settings, and counts what it does."""
+
+    def __init__(self, shard: int, most: int = 1) -> None:
+        self.shard = shard
+        self.limits = Limits(most)
+        self.runs = 0
+        self._log: list[str] = []
+
+    def search(self, q: str) -> str:
+        """Search."""
+        self.runs += 1
+        self._log.append(q)
+        return f"{q} in {self.shard}, {self.limits}"
+
+
+def local(answer: Callable[[], str]) -> BaseTool:
+    """Return a tool of a class that a function makes anew each time."""
+
+    class Search(BaseTool):
+        name: str = "search"
+        description: str = "Search."
+
+        def _run(self, q: str) -> str:
+            return f"{q}: {self.found()}"
+
+        def found(self) -> str:
+            return answer()
+
+    return Search()
+
+
+def edited(code: str) -> BaseTool:
+    """Return a tool of a function of this module, as an editor of a notebook leaves it."""
+    source = f"def noted(q: str) -> str:\n    'Search.'\n    return q + {code}"
+    exec(source, globals())  # noqa: S102 - as a notebook does
+    return made(globals()["noted"])
+
+
+def edited_class(code: str) -> BaseTool:
+    """Return a tool of a class of this module, likewise."""
+    source = (
+        f"class Noted(SearchTool):\n    def _run(self, q: str) -> str:\n        return q + {code}"
+    )
+    exec(source, globals())  # noqa: S102 - likewise
+    noted: BaseTool = globals()["Noted"]()
+    return noted
+
+
 def made(function: Any, **changes: Any) -> BaseTool:
     """Return a tool called "search" that runs a function."""
     wanted: dict[str, Any] = {"name": "search", "description": "Search.", **changes}
@@ -246,6 +305,24 @@ with_default.__qualname__ = elsewhere.__qualname__
         pytest.param(search_by({"at": "a"}), search_by({"at": "b"}), id="made with a mapping"),
         pytest.param(search_by(["a"]), search_by(["b"]), id="made with a list"),
         pytest.param(search_by(Place("a").search), search_by(Place("b").search), id="a method"),
+        pytest.param(local(lambda: "a"), local(lambda: "b"), id="a class made in a function"),
+        pytest.param(edited("'a'"), edited("'b'"), id="edited code"),
+        pytest.param(edited_class("'a'"), edited_class("'b'"), id="an edited class"),
+        *(
+            pytest.param(search_by(one), search_by(another), id=f"made with {one!r}")
+            for one, another in (
+                (Decimal(1), Decimal(2)),
+                (date(2024, 1, 1), date(2024, 1, 2)),
+                (b"a", b"b"),
+                (frozenset("a"), frozenset("b")),
+                ({"a": {1}}, {"a": {2}}),
+                (Limits(1), Limits(2)),
+                ([Limits(1)], [Limits(2)]),
+            )
+        ),
+        pytest.param(search_by(Working(1)), search_by(Working(2)), id="an object's number"),
+        pytest.param(made(Working(1).search), made(Working(2).search), id="its method"),
+        pytest.param(made(Working(1, 3).search), made(Working(1, 4).search), id="its settings"),
         pytest.param(
             made(lambda q: f"{q} a", **ONE_TEXT), made(lambda q: f"{q} b", **ONE_TEXT), id="lambdas"
         ),
@@ -304,6 +381,16 @@ def test_what_a_tool_counts_does_not_keep_it_from_its_results() -> None:
     for _ in range(3):
         ask(CacheMiddleware(cache, tools={"search": 60}), counting())
     assert runs == 1
+
+
+def test_what_an_objects_method_counts_does_not_either() -> None:
+    """What its class changes later is what it works with, and not what it is made of."""
+    working = Working(1)
+    cache = LLMCache()
+    for _ in range(3):
+        ask(CacheMiddleware(cache, tools={"search": 60}), made(working.search))
+    ask(CacheMiddleware(cache, tools={"search": 60}), made(Working(1).search))
+    assert working.runs == 1
 
 
 def test_a_tool_that_is_made_again_is_that_tool(target: Target) -> None:
