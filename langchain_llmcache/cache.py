@@ -143,6 +143,7 @@ class LLMCache(BaseCache):
         self._gate = Gate(self._breaker, self._observer)
         self._matchers = self._attached(settings)
         self._keys = KeyMaker(
+            settings.namespace_parts,
             extra=settings.key_extra,
             secret=settings.key_secret,
             ignore_fields=settings.ignore_fields,
@@ -157,7 +158,6 @@ class LLMCache(BaseCache):
             settings,
             self._keys,
             Codec(self._binding, max_bytes=self._max_bytes),
-            self._observer,
             self._gate,
             now=time.time,
             monotonic=time.monotonic,
@@ -428,7 +428,7 @@ class LLMCache(BaseCache):
             StoreError: if the store could not do it.
         """
         told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
-        return run(self._flow.delete(self._opened.blocking, told))
+        return run(self._flow.removal.delete(self._opened.blocking, told))
 
     async def adelete(
         self,
@@ -458,7 +458,7 @@ class LLMCache(BaseCache):
         """
         _check_asyncio("adelete", "delete")
         told = told_request(prompt, llm_string, key, model, input, stop, kwargs)
-        return await self._flow.delete(self._opened.asynchronous, told)
+        return await self._flow.removal.delete(self._opened.asynchronous, told)
 
     def forget(self, message: BaseMessage) -> bool:
         """Remove the stored answer that a message came from; tell whether there was one.
@@ -472,7 +472,7 @@ class LLMCache(BaseCache):
                 entry is not in this cache's namespace.
             StoreError: if the store could not do it.
         """
-        return run(self._flow.forget(self._opened.blocking, message))
+        return run(self._flow.removal.forget(self._opened.blocking, message))
 
     async def aforget(self, message: BaseMessage) -> bool:
         """Remove the stored answer that a message came from; tell whether there was one.
@@ -486,7 +486,7 @@ class LLMCache(BaseCache):
             StoreError: if the store could not do it.
         """
         _check_asyncio("aforget", "forget")
-        return await self._flow.forget(self._opened.asynchronous, message)
+        return await self._flow.removal.forget(self._opened.asynchronous, message)
 
     # Unlike the protocol's, these take no unknown arguments: a misspelt one would clear all.
     def clear(  # type: ignore[override]
@@ -506,7 +506,7 @@ class LLMCache(BaseCache):
         """
         parts = namespace_parts(namespace)
         checked_text("model", model)
-        return run(self._flow.clear(self._opened.blocking, parts, model))
+        return run(self._flow.removal.clear(self._opened.blocking, parts, model))
 
     async def aclear(  # type: ignore[override]
         self, *, namespace: str | Sequence[str] = (), model: str | None = None
@@ -526,7 +526,7 @@ class LLMCache(BaseCache):
         parts = namespace_parts(namespace)
         checked_text("model", model)
         _check_asyncio("aclear", "clear")
-        return await self._flow.clear(self._opened.asynchronous, parts, model)
+        return await self._flow.removal.clear(self._opened.asynchronous, parts, model)
 
     def import_from(
         self,
@@ -561,8 +561,6 @@ class LLMCache(BaseCache):
         counts: Counter[str] = Counter()
         usual = self._lifetime(ttl)
         for answer in read_foreign(other, prefix=prefix):
-            if answer.llm_string is None and not dry_run:
-                self._flow.has_imports = True
             own = ttl is UNSET and answer.left is not None
             lifetime = (answer.left or 1) / 1000 if own else usual
             side = self._opened.blocking
@@ -578,7 +576,7 @@ class LLMCache(BaseCache):
         Raises:
             StoreError: if it does not; the message says why.
         """
-        run(self._flow.ping(self._opened.blocking))
+        run(self._gate.administer("ping", self._opened.blocking.entries.ping()))
 
     async def aping(self) -> None:
         """Check that the store answers. For start-up checks: the cache itself never needs it.
@@ -587,7 +585,7 @@ class LLMCache(BaseCache):
             StoreError: if it does not; the message says why.
         """
         _check_asyncio("aping", "ping")
-        await self._flow.ping(self._opened.asynchronous)
+        await self._gate.administer("ping", self._opened.asynchronous.entries.ping())
 
     def stats(self) -> CacheStats:
         """Return what this object did since it was made."""
@@ -693,11 +691,11 @@ class LLMCache(BaseCache):
         )
 
     def _heal(self, key: Key, head: bytes) -> None:
-        run(self._flow.heal(self._opened.blocking, key, head))
+        run(self._flow.removal.heal(self._opened.blocking, key, head))
 
     async def _aheal(self, key: Key, head: bytes) -> None:
         if self._is_in_asyncio("heal"):
-            await self._flow.heal(self._opened.asynchronous, key, head)
+            await self._flow.removal.heal(self._opened.asynchronous, key, head)
 
     def _who_asked(self, prompt: str, llm_string: str) -> Asked:
         asked = who_asked(prompt, llm_string, self._keys)
@@ -708,11 +706,11 @@ class LLMCache(BaseCache):
 
     def _heal_message(self, message: BaseMessage) -> None:
         """Remove the entry of a message that an agent refused, if it is known. Never raises."""
-        run(self._flow.heal_message(self._opened.blocking, message))
+        run(self._flow.removal.heal_message(self._opened.blocking, message))
 
     async def _aheal_message(self, message: BaseMessage) -> None:
         """Remove the entry of a message that an agent refused, if it is known. Never raises."""
-        await self._flow.heal_message(self._opened.asynchronous, message)
+        await self._flow.removal.heal_message(self._opened.asynchronous, message)
 
     def _guard(self) -> Guard:
         # A callable is asked about answers of models only.
@@ -722,7 +720,7 @@ class LLMCache(BaseCache):
             self._gate,
             self._observer,
             self._binding,
-            namespace=self._flow.namespace,
+            namespace=self._keys.namespace,
             ttl=seconds,
             max_bytes=self._max_bytes,
         )

@@ -36,11 +36,14 @@ class Gate:
     Args:
         breaker: Says whether the store is worth a try.
         observer: Is told every outcome.
+
+    Attributes:
+        observer: Likewise, by those who ask here.
     """
 
     def __init__(self, breaker: Breaker, observer: Observer) -> None:
         self._breaker = breaker
-        self._observer = observer
+        self.observer = observer
 
     async def ask(
         self, action: str, operation: Callable[[], Awaitable[T]], key: Key | None = None
@@ -51,7 +54,7 @@ class Gate:
             CorruptEntryError: if that is its reply.
         """
         if not self._breaker.allows():
-            self._observer.count("skipped", key)
+            self.observer.count("skipped", key)
             return FAILED
         try:
             reply = await operation()
@@ -67,7 +70,7 @@ class Gate:
     async def read(self, entries: Entries, key: Key) -> bytes | CorruptEntryError | Failed | None:
         """Return what a store holds under a key; an error if it is not an entry."""
         if not self._breaker.allows():
-            self._observer.count("skipped", key)
+            self.observer.count("skipped", key)
             return FAILED
         try:
             entry = await entries.get(key)
@@ -111,8 +114,8 @@ class Gate:
         consequence = {"lookup": "treated as a miss", "store": "the answer is not stored"}
         said = consequence.get(action, "going on")
         if isinstance(error, Refused):
-            self._observer.failed("denied", f"{action} refused, {said}", error, key)
+            self.observer.failed("denied", f"{action} refused, {said}", error, key)
         elif isinstance(error, Overloaded):
-            self._observer.failed("shed", f"{action} given up, {said}", error, key)
+            self.observer.failed("shed", f"{action} given up, {said}", error, key)
         else:
-            self._observer.failed("errors", f"{action} failed, {said}", error, key)
+            self.observer.failed("errors", f"{action} failed, {said}", error, key)

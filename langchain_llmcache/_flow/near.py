@@ -40,7 +40,7 @@ class NearCache:
 
 
 class NearCopies:
-    """The copies."""
+    """The copies; ``get`` returns that of an entry, if there is one."""
 
     def __init__(self, bounds: NearCache, monotonic: Callable[[], float]) -> None:
         self._ttl = bounds.ttl
@@ -49,10 +49,7 @@ class NearCopies:
         self._entries: Lru[Key] = Lru(
             max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, monotonic=monotonic
         )
-
-    def get(self, key: Key) -> bytes | None:
-        """Return the copy of an entry, if there is one."""
-        return self._entries.get(key)
+        self.get = self._entries.get
 
     def found(self, key: Key, entry: bytes, asked: float) -> None:
         """Keep a copy of what the store holds, as read by a lookup that began at ``asked``.

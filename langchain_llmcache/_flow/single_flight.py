@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -51,6 +52,7 @@ class State(Enum):
     OVER = "over"
 
 
+@dataclass(slots=True, eq=False)
 class Asker:
     """A lookup that found nothing, among those that ask the same.
 
@@ -75,48 +77,32 @@ class Asker:
         waits: What is waited for on its behalf.
     """
 
-    __slots__ = (
-        "began",
-        "caller",
-        "entry",
-        "flight",
-        "give_up",
-        "held",
-        "key",
-        "lease",
-        "led",
-        "place",
-        "refused",
-        "slot",
-        "state",
-        "suspended",
-        "until",
-        "waited",
-        "waiter",
-        "waits",
-    )
+    key: Key
+    slot: Hashable
+    caller: Caller
+    began: float
+    state: State = State.NEW
+    until: float = float("-inf")
+    entry: bytes | None = None
+    refused: bytes | None = None
+    lease: bytes | None = None
+    held: bool = False
+    waited: bool = False
+    suspended: float | None = None
+    give_up: Callable[[Ending], None] | None = None
+    place: Place | None = None
+    waiter: Waiter | None = None
+    flight: Flight | None = None
+    led: tuple[Asker, ...] = ()
+    waits: list[Flight] = field(default_factory=list)
 
-    def __init__(self, key: Key, slot: Hashable, caller: Caller, began: float) -> None:
-        self.key = key
-        self.slot = slot
-        self.caller = caller
-        self.state = State.NEW
-        self.began = began
-        self.until = began
-        self.entry: bytes | None = None
-        self.refused: bytes | None = None
-        self.lease: bytes | None = None
-        self.held = False
-        self.waited = False
-        self.suspended: float | None = None
-        self.give_up: Callable[[Ending], None] | None = None
-        self.place: Place | None = None
-        self.waiter: Waiter | None = None
-        self.flight: Flight | None = None
-        self.led: tuple[Asker, ...] = ()
-        self.waits: list[Flight] = []
+    def begins_to_wait(self) -> bool:
+        """Note that it waits; tell whether that is new."""
+        before, self.waited = self.waited, True
+        return not before
 
 
+@dataclass(slots=True, eq=False)
 class Flight:
     """One question on its way to the model. Everything in it changes under the lock only.
 
@@ -132,28 +118,15 @@ class Flight:
         entry: The answer, once it is known.
     """
 
-    __slots__ = (
-        "began",
-        "entry",
-        "failed",
-        "free",
-        "leading",
-        "left",
-        "slot",
-        "waiting",
-        "watching",
-    )
-
-    def __init__(self, slot: Hashable, began: float) -> None:
-        self.slot = slot
-        self.began = began
-        self.failed = 0
-        self.free = 0
-        self.leading: dict[Asker, None] = {}
-        self.waiting: dict[Asker, None] = {}
-        self.watching: Asker | None = None
-        self.left: bytes | None = None
-        self.entry: bytes | None = None
+    slot: Hashable
+    began: float
+    failed: int = 0
+    free: int = 0
+    leading: dict[Asker, None] = field(default_factory=dict)
+    waiting: dict[Asker, None] = field(default_factory=dict)
+    watching: Asker | None = None
+    left: bytes | None = None
+    entry: bytes | None = None
 
     def leave(self, asker: Asker, ending: Ending) -> None:
         """Note that one of those who lead has ended without an answer."""

@@ -97,10 +97,11 @@ _open: Final[ContextVar[_Open]] = ContextVar("llmcache_options", default=_NONE)
 
 def current() -> Options:
     """Return the options of the running code."""
-    for block in _open.get().blocks:
+    now = _open.get()
+    for block in now.blocks:
         if block.left:
             return _tidied().options
-    return _open.get().options
+    return now.options
 
 
 @contextmanager

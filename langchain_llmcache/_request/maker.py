@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from langchain_llmcache._request.asking import Asked
+from langchain_llmcache._request.blocks import Options, current
 from langchain_llmcache._request.canonical import tagged
 from langchain_llmcache._request.definitions import is_plain
 from langchain_llmcache._request.identity import Identities, Identity
-from langchain_llmcache._request.key import Key, encode_model
+from langchain_llmcache._request.key import Key, encode_model, encode_part
 from langchain_llmcache._request.llm_strings import (
     Uncacheable,
     as_bytes,
@@ -68,6 +69,7 @@ class KeyMaker:
     """Turns requests into keys; remembers what it found out about models and their texts.
 
     Args:
+        namespace: Of all its keys, outermost part first.
         extra: Anything else that shapes answers (region, account, version): JSON data. Its
             ``"model"`` names a model whose own settings do not.
         secret: Makes the digests HMAC-SHA-256, so that without it the keys do not
@@ -81,6 +83,7 @@ class KeyMaker:
 
     def __init__(
         self,
+        namespace: Sequence[str] = (),
         *,
         extra: Any = None,
         secret: str | bytes | None = None,
@@ -95,6 +98,7 @@ class KeyMaker:
         if secret is not None and (not isinstance(secret, (str, bytes)) or not secret):
             msg = "key_secret is not a non-empty str or bytes; pass None for plain digests"
             raise ConfigurationError(msg)
+        self._namespace = tuple(map(encode_part, namespace))
         self._model = model_of(extra) if isinstance(extra, Mapping) else None
         self._secret = secret.encode() if isinstance(secret, str) else secret
         self._ignored = _names(ignore_fields)
@@ -104,6 +108,11 @@ class KeyMaker:
         self._keys: Recent[tuple[str, Any, tuple[str, ...]], tuple[Key, str | None]] = Recent(
             _PROMPTS_KEPT, lambda request, _: sys.getsizeof(request[0]) + 2 * _OVERHEAD
         )
+
+    def namespace(self, options: Options | None = None) -> tuple[str, ...]:
+        """Return the (encoded) namespace of calls with these options; of the running code's."""
+        below = (options or current()).namespace
+        return (*self._namespace, *map(encode_part, below)) if below else self._namespace
 
     def key(self, namespace: tuple[str, ...], prompt: str, asked: Asked) -> tuple[Key, str | None]:
         """Return the key of a request in an (encoded) namespace, and its model's name.

@@ -19,6 +19,29 @@ from langchain_llmcache._request.asking import CHAT, core_frames, innermost
 
 # What langchain-core collects there, if it streams behind an ``invoke``.
 _COLLECTED: Final = ("chunks", "stream_accum")
+_SILENT_KEPT: Final = 1000
+
+
+class SilentModels:
+    """Models that tell no usage in ``invoke`` either, each known by where its answers lie."""
+
+    def __init__(self) -> None:
+        self._spaces: set[tuple[str, ...]] = set()
+
+    def suits(self, space: tuple[str, ...]) -> bool:
+        """Tell whether the running lookup takes an answer without usage that came as a stream."""
+        return space in self._spaces or wants_stream()
+
+    def is_uncounted(self, space: tuple[str, ...], generations: Sequence[Generation]) -> bool:
+        """Tell whether this answer has no usage although its model may tell it in another."""
+        if not tells_no_usage(generations):
+            self._spaces.discard(space)
+            return False
+        if came_as_stream():
+            return space not in self._spaces
+        if len(self._spaces) < _SILENT_KEPT:
+            self._spaces.add(space)
+        return False
 
 
 def wants_stream() -> bool:

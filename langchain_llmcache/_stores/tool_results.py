@@ -73,7 +73,8 @@ def key_of_result(cache: LLMCache, tool: str, name: str, arguments: object) -> F
         Exception: if the arguments are no JSON data.
     """
     text = json.dumps(arguments, sort_keys=True)
-    key = cache._flow.key_of(text, Asked(f"tool {tool}"))  # noqa: SLF001 - likewise
+    keys = cache._keys  # noqa: SLF001 - likewise
+    key, _ = keys.key(keys.namespace(), text, Asked(f"tool {tool}"))
     return (TOOLS, name[:_NAME_SHOWN]), key.digest
 
 

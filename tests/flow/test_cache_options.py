@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, NewEntry, cache_options
 from langchain_llmcache._request.blocks import DEFAULTS, Options, current
 from langchain_llmcache._request.key import Key
-from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
+from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, set_clock, texts
 
 Halves = Callable[[LLMCache], Half]
 
@@ -78,7 +78,7 @@ def is_hit(message: Any) -> bool:
 
 def later(cache: LLMCache, seconds: float) -> None:
     """Turn the cache's clock on."""
-    cache._flow._now = lambda: time.time() + seconds
+    set_clock(cache, lambda: time.time() + seconds)
 
 
 class Spied:
@@ -257,9 +257,9 @@ async def test_what_a_clock_ahead_has_stored_is_of_no_known_age(
     cache = target.make()
     calls = half(cache)
     now = time.time()  # the same moment for all
-    cache._flow._now = lambda: now + ahead
+    set_clock(cache, lambda: now + ahead)
     await calls.update(PROMPT, LLM_STRING, answer("from there"))
-    cache._flow._now = lambda: now
+    set_clock(cache, lambda: now)
     [hit] = await calls.lookup(PROMPT, LLM_STRING) or []
     assert hit.message.response_metadata["llmcache"]["age"] >= 0
     with cache_options(max_age=max_age):
@@ -292,7 +292,7 @@ def test_calls_past_the_cache_neither_lead_nor_follow(
     with ThreadPoolExecutor(1) as threads:
         # In another thread, which could wait for it.
         assert threads.submit(_apart, cache, options).result(timeout=5) is None
-    assert len(cache._flow._flights._flights) == 1
+    assert len(cache._flow._agreement._flights._flights) == 1
     assert cache.stats().waits == 0
     cache.update(PROMPT, LLM_STRING, answer("the leader's"))
     assert texts(cache.lookup(PROMPT, LLM_STRING)) == ["the leader's"]
@@ -364,7 +364,7 @@ async def test_a_follower_refuses_what_is_too_old_for_it(cache: LLMCache) -> Non
         await asyncio.sleep(0.001)
     # The entry is written at one time, and read a hundred seconds later.
     clock = iter([time.time()])
-    cache._flow._now = lambda: next(clock, time.time() + 100)
+    set_clock(cache, lambda: next(clock, time.time() + 100))
     go_on.set()
     await leading
     assert await following is None

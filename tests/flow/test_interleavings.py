@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from langchain_llmcache._flow.flow import Flow
+from langchain_llmcache._flow.agreement import Agreement
+from langchain_llmcache._flow.leases import Leases
 from langchain_llmcache._flow.rounds import Round
 from langchain_llmcache._flow.single_flight import Flight, Flights
 from tests.support.explorer import Scenario, Server, Violation, explore
@@ -212,10 +213,10 @@ def _nobody(*_: object) -> list[Any]:
     return []
 
 
-_lead = Flow._lead
+_lead = Agreement._lead
 
 
-async def _lead_hastily(self: Flow, *arguments: Any, again: bool) -> Any:
+async def _lead_hastily(self: Agreement, *arguments: Any, again: bool) -> Any:
     return await _lead(self, *arguments, again=False)
 
 
@@ -227,11 +228,11 @@ MISTAKES: dict[str, tuple[Any, str, Any, Scenario, str]] = {
         *(Scenario(PAIR), "has waited"),
     ),
     "a failed leader that does not say so": (
-        *(Flow, "leave", _keep),
+        *(Agreement, "leave", _keep),
         *(Scenario(PAIR, **MODEL), "left behind|waits for nobody"),
     ),
     "a failed leader that keeps its lease": (
-        *(Flow, "_give_back", _do_nothing),
+        *(Leases, "give_back", _do_nothing),
         *(Scenario(processes(2), lease=LEASE, **MODEL), "left behind"),
     ),
     "a flight that ends before its answer is stored": (
@@ -239,7 +240,7 @@ MISTAKES: dict[str, tuple[Any, str, Any, Scenario, str]] = {
         *(Scenario(PAIR), "needlessly"),
     ),
     "a follower whose turn it is and that does not look again": (
-        *(Flow, "_lead", _lead_hastily),
+        *(Agreement, "_lead", _lead_hastily),
         *(Scenario(((0, "q"), (0, "q"), (1, "q")), **MODEL), "did not get the answer"),
     ),
     "a failed leader that releases all the others": (
@@ -262,11 +263,11 @@ MISTAKES: dict[str, tuple[Any, str, Any, Scenario, str]] = {
         *(STALLED, "waits for nobody"),
     ),
     "a leader that does not look again": (
-        *(Flow, "_lead", _lead_hastily),
+        *(Agreement, "_lead", _lead_hastily),
         *(Scenario(PAIR), "although the answer is there"),
     ),
     "a leader without a lease": (
-        *(Flow, "_claim", _do_nothing),
+        *(Leases, "claim", _do_nothing),
         *(Scenario(processes(2), lease=LEASE), "needlessly|although the answer is there"),
     ),
 }

@@ -193,7 +193,7 @@ async def test_cleared_while_somebody_reads_is_gone(server: Server, half: Halves
     cache = LLMCache.from_url(server.url, near=NearCache(ttl=600))
     near = half(cache)
     await near.update(PROMPT, LLM_STRING, answer())
-    cache._flow._near._entries.discard(lambda _: True)  # type: ignore[union-attr]
+    cache._flow._reader._near._entries.discard(lambda _: True)  # type: ignore[union-attr]
     for side in (cache._opened.blocking, cache._opened.asynchronous):
         get = side.entries.get
 
@@ -214,7 +214,7 @@ async def test_a_copy_that_expires_in_use_is_not_kept_once_more(
     """Its bytes are as old as before: kept anew, a hot entry would never be seen to change."""
     near = half(cache)
     await near.update(PROMPT, LLM_STRING, answer())
-    copies = cache._flow._near
+    copies = cache._flow._reader._near
     assert copies is not None
     get = copies.get
 
@@ -223,7 +223,7 @@ async def test_a_copy_that_expires_in_use_is_not_kept_once_more(
         copies._entries.discard(lambda _: True)
         return entry
 
-    copies.get = get_at_the_last_moment  # type: ignore[method-assign]
+    copies.get = get_at_the_last_moment
     assert await near.lookup(PROMPT, LLM_STRING) is not None
     other.clear()
     assert await gone(near)

@@ -26,7 +26,7 @@ from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, cache_o
 from langchain_llmcache._insight.listeners import Listeners
 from tests.support import ROOT
 from tests.support.patience import LATE, SOON, eventually, soon
-from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, texts
+from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, set_clock, texts
 
 Halves = Callable[[LLMCache], Half]
 USAGE: Any = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -151,7 +151,7 @@ def test_a_stale_answer_is_told_as_such(seen: Seen) -> None:
     """A miss because of ``max_age`` says so."""
     cache = LLMCache(on_event=seen)
     cache.update(PROMPT, LLM_STRING, answer())
-    cache._flow._now = lambda: time.time() + 100
+    set_clock(cache, lambda: time.time() + 100)
     with cache_options(max_age=10):
         assert cache.lookup(PROMPT, LLM_STRING) is None
     assert (seen.last(cache).kind, seen.last(cache).reason) == ("miss", "max_age")

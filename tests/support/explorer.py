@@ -40,6 +40,7 @@ from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import _LED, Asker, Flight, State, led_here
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._request.asking import Asked
+from langchain_llmcache._request.blocks import Options
 from langchain_llmcache._request.key import AnyScope, Key
 
 T = TypeVar("T")
@@ -286,6 +287,9 @@ class Server:
 class _Keys:
     """Requests as keys: the question itself."""
 
+    def namespace(self, options: Options | None = None) -> tuple[str, ...]:
+        return ()
+
     def key(
         self, namespace: tuple[str, ...], prompt: str, llm_string: str
     ) -> tuple[Key, str | None]:
@@ -392,7 +396,6 @@ class World:
                 settings,
                 _Keys(),  # type: ignore[arg-type]
                 Codec(Binding()),
-                _OBSERVER,
                 Gate(
                     Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),
                     _OBSERVER,
@@ -442,7 +445,7 @@ class World:
             self._enter(task, f"lookup {attempt}")
             task.waited = 0.0
             task.was_stored = self._stored.get(question, 0.0) > self.now
-            task.stored = flow._stored
+            task.stored = flow._agreement.stored
             found = await flow.lookup(self._side, question, Asked(_LLM_STRING))
             if found is not None:
                 self._check_answer(task, [generation.text for generation in found])
@@ -461,7 +464,7 @@ class World:
                 continue
             self._answers[text] = (question, task.number)
             self._enter(task, f"update {attempt}")
-            task.landing = flow._flights._flights.get(_key(question))
+            task.landing = flow._agreement._flights._flights.get(_key(question))
             await flow.update(
                 self._side,
                 question,
@@ -499,7 +502,7 @@ class World:
 
     def _asker_of(self, task: Task) -> Asker:
         assert task.step is not None
-        for flight in self._flows[task.process]._flights._flights.values():
+        for flight in self._flows[task.process]._agreement._flights._flights.values():
             for asker in flight.waiting:
                 if asker.waiter is task.step.waiter:
                     return asker
@@ -821,7 +824,7 @@ class World:
         self._check_leases()
         if set(self.faults) <= {*_CALLERS, "late", "stall", "suspend"}:
             for flow in self._flows.values():
-                if flow._flights._flights:
+                if flow._agreement._flights._flights:
                     raise Violation("a flight is left behind")
 
     # --- states ---
@@ -901,7 +904,7 @@ class World:
             step.waiter is not None and step.waiter.woken_at is not None,
             round(task.waited, _DIGITS),
             task.was_stored,
-            task.stored is self._flows[task.process]._stored,
+            task.stored is self._flows[task.process]._agreement.stored,
             tuple(
                 tuple(
                     self._renamed(part, ref) if isinstance(part, tuple) else part for part in event
@@ -971,7 +974,7 @@ class World:
                     tuple(sorted(owners.get(asker, -1) for asker in flight.leading)),
                     tuple(owners.get(asker, -1) for asker in flight.waiting),
                 )
-                for flight in flow._flights._flights.values()
+                for flight in flow._agreement._flights._flights.values()
             )
         )
         return (flights, flow._gate._breaker._failures)

@@ -51,6 +51,11 @@ def answer(text: str = "A promise with a date.") -> list[Generation]:
     return [ChatGeneration(message=AIMessage(text, id="run-1"))]
 
 
+def set_clock(cache: LLMCache, now: Callable[[], float]) -> None:
+    """Have the cache's entries written and read at the times that a clock tells."""
+    cache._flow._now = cache._flow._reader._now = now
+
+
 def texts(generations: list[Generation] | None) -> list[str] | None:
     """Return the texts of an answer, or None for a miss."""
     return None if generations is None else [generation.text for generation in generations]

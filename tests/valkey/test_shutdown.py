@@ -369,7 +369,11 @@ def test_a_fork_in_the_middle_of_things(cache: LLMCache) -> None:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_while_a_lock_is_held(cache: LLMCache) -> None:
     """A lock that another thread holds at the moment of the fork is open in the child."""
-    locks = [cache._observer._lock, cache._flow._flights._lock, cache._flow._gate._breaker._lock]
+    locks = [
+        cache._observer._lock,
+        cache._flow._agreement._flights._lock,
+        cache._flow._gate._breaker._lock,
+    ]
     for lock in locks:
         lock.acquire()
 
