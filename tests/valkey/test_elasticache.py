@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +23,7 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
-from langchain_llmcache import elasticache as module
+from langchain_llmcache._valkey import settings as module
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache.elasticache import Endpoint, IamCredentials, read_endpoint
 from tests.support import ROOT, acl
@@ -508,7 +509,9 @@ async def test_connections_are_renewed_in_time(
 ) -> None:
     """A connection that has reached its age is replaced before its next use."""
     server = own_valkey_server(certificates=certificates, users={"app": "on >p ~* +@all"})
-    monkeypatch.setattr(module, "_MAX_AGE", 0.5)
+    hours = 0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * hours)
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(f"{PROVIDER}.get_token", lambda _: "p")
     cache = LLMCache.from_elasticache(
         f"127.0.0.1:{server.port}",
@@ -528,7 +531,7 @@ async def test_connections_are_renewed_in_time(
         first = identities()
         assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
         assert identities() == first
-        await asyncio.sleep(0.6)
+        hours = 11  # a connection is ended by ElastiCache after 12
         assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
         assert len(identities()) == 1
         assert identities() != first

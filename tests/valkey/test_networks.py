@@ -21,6 +21,7 @@ from tests.support.certificates import Certificates
 from tests.support.patience import LATE, PATIENT, SOON, soon
 from tests.support.proxy import (
     BlackHole,
+    Delay,
     Fault,
     FaultProxy,
     Garbage,
@@ -132,20 +133,18 @@ async def test_forgotten_connections_in_use_by_many(
     assert [state for state in states if state] == ["open", "half-open", "closed"]
 
 
-async def test_forgotten_in_the_middle_of_a_pipeline(
-    server: Server, fault_proxy: FaultProxy
-) -> None:
+async def test_forgotten_in_the_middle_of_a_pipeline(fault_proxy: FaultProxy) -> None:
     """What was under way is lost in time; nobody gets another's answer afterwards."""
     async with LLMCache.from_url(fault_proxy.url, timeout=TIMEOUT) as cache:
         prompts = [f"{PROMPT} {number}" for number in range(64)]
         for prompt in prompts:
             await cache.aupdate(prompt, LLM_STRING, answer(prompt))
-        with server.client() as client:
-            client.client_pause(200)
-            lost = [asyncio.create_task(cache.alookup(prompt, LLM_STRING)) for prompt in prompts]
-            await asyncio.sleep(0.05)
-            fault_proxy.forget()
-            assert await asyncio.gather(*lost) == [None] * 64
+        fault_proxy.fault = Delay(LATE)
+        lost = [asyncio.create_task(cache.alookup(prompt, LLM_STRING)) for prompt in prompts]
+        await asyncio.sleep(0.05)
+        fault_proxy.forget()
+        fault_proxy.fault = Pass()
+        assert await asyncio.gather(*lost) == [None] * 64
         await first_hit(Half("async", cache), prompts[0])
         for prompt in prompts:
             assert texts(await cache.alookup(prompt, LLM_STRING)) == [prompt]
