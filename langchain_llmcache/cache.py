@@ -24,6 +24,7 @@ from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
+from langchain_llmcache._flow.parts import Parts
 from langchain_llmcache._flow.ports import Matchers, NotTheStoreError, run
 from langchain_llmcache._flow.settings import (
     DEFAULT_TTL,
@@ -154,7 +155,7 @@ class LLMCache(BaseCache):
             compresses=settings.compression is not None,
         )
         self._max_bytes = settings.max_entry_bytes
-        self._flow = Flow(
+        parts = Parts(
             settings,
             self._keys,
             Codec(self._binding, max_bytes=self._max_bytes),
@@ -163,7 +164,7 @@ class LLMCache(BaseCache):
             monotonic=time.monotonic,
             note=self._healing() if settings.heal else None,
         )
-
+        self._flow = Flow(parts)
         # Calls that were never followed by an ``update`` live on in the contexts of their callers.
         weakref.finalize(self, self._flow.abandon).atexit = False
 

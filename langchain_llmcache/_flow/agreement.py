@@ -6,19 +6,19 @@ processes (``leases``). Rule of this file: however a lookup ends, the others go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import partial
 from weakref import ref
 
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.entries import LEASE
-from langchain_llmcache._flow.gate import FAILED, Failed, Gate
+from langchain_llmcache._flow.gate import FAILED, Failed
 from langchain_llmcache._flow.leases import Leases
+from langchain_llmcache._flow.parts import NoAnswer, Parts, Request
 from langchain_llmcache._flow.ports import Entries, Side
-from langchain_llmcache._flow.reading import NoAnswer, Reader, Request
+from langchain_llmcache._flow.reading import Reader
 from langchain_llmcache._flow.rounds import Ending
-from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._flow.single_flight import Asker, Flight, Flights, State, begins_to_ask
 
 
@@ -49,25 +49,22 @@ class Agreement:
     """Has callers who ask the same agree.
 
     Args:
-        settings: How long they wait for each other, if at all.
+        parts: Of the cache.
         reader: Looks what there is.
-        gate: Asks the store.
-        monotonic: Seconds that never go back.
 
     Attributes:
         stored: Another object after each store.
     """
 
-    def __init__(
-        self, settings: Settings, reader: Reader, gate: Gate, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        settings, monotonic = parts.settings, parts.monotonic
         self._reader = reader
-        self._observer = gate.observer
+        self._observer = parts.gate.observer
         self._monotonic = monotonic
         self._flights = Flights(
             monotonic=monotonic, longest=settings.max_wait, shared=settings.single_flight
         )
-        self._leases = Leases(settings.lease, self._flights, reader, gate, monotonic)
+        self._leases = Leases(parts, self._flights, reader)
         self.stored: object = None
 
     def abandon(self) -> None:

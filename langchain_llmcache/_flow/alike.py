@@ -9,30 +9,28 @@ from functools import partial
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer import hits
-from langchain_llmcache._answer.codec import Codec, revive
+from langchain_llmcache._answer.codec import revive
 from langchain_llmcache._answer.entries import LEASE
-from langchain_llmcache._flow.gate import FAILED, Gate
+from langchain_llmcache._flow.gate import FAILED
+from langchain_llmcache._flow.parts import NoAnswer, Parts, Request
 from langchain_llmcache._flow.ports import Matcher, Question, Side
-from langchain_llmcache._flow.reading import NoAnswer, Reader, Request
+from langchain_llmcache._flow.reading import Reader
 from langchain_llmcache._request.key import parse_path
-from langchain_llmcache._request.maker import KeyMaker
 
 
 class Alike:
     """Lets questions that mean the same share an answer.
 
     Args:
-        keys: Makes keys, also of prompts without their question.
-        codec: Decodes what a matcher wants to know of an answer.
+        parts: Of the cache.
         reader: Reads the answers that are given.
-        gate: Asks the store.
     """
 
-    def __init__(self, keys: KeyMaker, codec: Codec, reader: Reader, gate: Gate) -> None:
-        self._keys = keys
-        self._codec = codec
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        self._keys = parts.keys
+        self._codec = parts.codec
         self._reader = reader
-        self._gate = gate
+        self._gate = parts.gate
 
     async def look(self, request: Request, found: NoAnswer) -> list[Generation] | None:
         """Return the stored answer to a question that means the same.

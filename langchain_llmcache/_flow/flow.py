@@ -7,14 +7,12 @@ wait is the caller's; whatever goes wrong with a lookup or an update stays in he
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._answer.codec import Codec, takes_long_to_write
+from langchain_llmcache._answer.codec import takes_long_to_write
 from langchain_llmcache._answer.entries import (
     LEASE,
     UNKNOWN_AGE,
@@ -28,22 +26,18 @@ from langchain_llmcache._answer.policy import Declined
 from langchain_llmcache._answer.ttl import Ttl, jittered, resolve_ttl
 from langchain_llmcache._flow.agreement import Agreement
 from langchain_llmcache._flow.alike import Alike
-from langchain_llmcache._flow.gate import FAILED, Gate
+from langchain_llmcache._flow.gate import FAILED
+from langchain_llmcache._flow.parts import NoAnswer, Parts, Request
 from langchain_llmcache._flow.ports import Side
-from langchain_llmcache._flow.reading import NoAnswer, Note, Reader, Request
+from langchain_llmcache._flow.reading import Reader
 from langchain_llmcache._flow.removal import Removal
-from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.blocks import DEFAULTS, UNSET, Options, current
 from langchain_llmcache._request.hashed import ForeignAnswer, TakenOver, key_of_hashed
 from langchain_llmcache._request.key import Key
 from langchain_llmcache._request.llm_strings import Uncacheable
-from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import CacheMissError
-
-# Not the module's own: an application may have seeded that, and a fork would repeat it.
-_RANDOM: Final = random.SystemRandom()
 
 
 def _reason(found: NoAnswer, options: Options) -> str:
@@ -61,45 +55,27 @@ class Flow:
     """The cache's behaviour, over any store.
 
     Args:
-        settings: How to behave.
-        keys: Makes the keys.
-        codec: Makes the entries.
-        gate: Asks the store.
-        now: Unix seconds.
-        monotonic: Seconds that never go back.
-        draw: Returns a number from 0 to 1, for the jitter.
-        note: Is told which entries the caller's model call stores or hits.
+        parts: Of the cache.
 
     Attributes:
         removal: Removes what was stored.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        keys: KeyMaker,
-        codec: Codec,
-        gate: Gate,
-        *,
-        now: Callable[[], float],
-        monotonic: Callable[[], float],
-        draw: Callable[[], float] = _RANDOM.random,
-        note: Note | None = None,
-    ) -> None:
-        self._settings = settings
-        self._keys = keys
-        self._codec = codec
-        self._observer = gate.observer
-        self._gate = gate
-        self._now = now
-        self._monotonic = monotonic
-        self._draw = draw
-        self._note = note
-        self._origins = Origins(keys.namespace(DEFAULTS))
-        self._reader = Reader(settings, keys, codec, gate, now, monotonic, note)
-        self._agreement = Agreement(settings, self._reader, gate, monotonic)
-        self._alike = Alike(keys, codec, self._reader, gate)
-        self.removal = Removal(keys, self._origins, self._reader, gate, heals=note is not None)
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
+        self._keys = parts.keys
+        self._codec = parts.codec
+        self._observer = parts.gate.observer
+        self._gate = parts.gate
+        self._now = parts.now
+        self._monotonic = parts.monotonic
+        self._draw = parts.draw
+        self._note = parts.note
+        self._origins = Origins(self._keys.namespace(DEFAULTS))
+        self._reader = Reader(parts)
+        self._agreement = Agreement(parts, self._reader)
+        self._alike = Alike(parts, self._reader)
+        self.removal = Removal(parts, self._origins, self._reader)
 
     def abandon(self) -> None:
         """Let go of calls that never came back: they would keep the store's connections."""

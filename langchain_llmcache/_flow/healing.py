@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -53,39 +54,35 @@ class Remover(NamedTuple):
     aremove: WeakMethod[Callable[[Key, bytes], Coroutine[Any, Any, None]]]
 
 
+@dataclass(slots=True, eq=False)
 class _Answer:
     """An entry that a model call stored or hit."""
 
-    __slots__ = ("_remover", "accepted", "head", "key")
-
-    def __init__(self, remover: Remover, key: Key, head: bytes) -> None:
-        self._remover = remover
-        self.key = key
-        self.head = head
-        # By a parser, which has made something else of it.
-        self.accepted = False
+    remover: Remover
+    key: Key
+    head: bytes
+    # By a parser, which has made something else of it.
+    accepted: bool = False
 
     def remove(self) -> None:
-        remove = self._remover.remove()
+        remove = self.remover.remove()
         if remove is not None:
             remove(self.key, self.head)
 
     async def aremove(self) -> None:
-        remove = self._remover.aremove()
+        remove = self.remover.aremove()
         if remove is not None:
             await remove(self.key, self.head)
 
 
+@dataclass(slots=True, eq=False)
 class _Run:
     """What is known of a run that has not ended."""
 
-    __slots__ = ("answers", "refusal", "settled")
-
-    def __init__(self) -> None:
-        self.answers: list[_Answer] = []
-        # That of a run below, on its way up; and whether its answers were found there.
-        self.refusal: BaseException | None = None
-        self.settled = False
+    answers: list[_Answer] = field(default_factory=list)
+    # That of a run below, on its way up; and whether its answers were found there.
+    refusal: BaseException | None = None
+    settled: bool = False
 
 
 _runs: Final[dict[UUID, _Run]] = {}

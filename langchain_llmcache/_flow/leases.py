@@ -8,12 +8,12 @@ others waiting.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from langchain_llmcache._answer.entries import LEASE
-from langchain_llmcache._flow.gate import FAILED, Failed, Gate
+from langchain_llmcache._flow.gate import FAILED, Failed
+from langchain_llmcache._flow.parts import Parts
 from langchain_llmcache._flow.ports import LeasingEntries, Side
 from langchain_llmcache._flow.reading import Reader
 from langchain_llmcache._flow.rounds import Ending, Lease, read_lease
@@ -33,28 +33,20 @@ class Leases:
     """The leases of one cache.
 
     Args:
-        seconds: How long one holds; None: processes do not wait for each other.
+        parts: Of the cache. (Without the option ``lease``, processes do not wait for each other.)
         flights: Are told of room for one more of this process.
         reader: Looks what there is.
-        gate: Asks the store.
-        monotonic: Seconds that never go back.
     """
 
-    def __init__(
-        self,
-        seconds: float | None,
-        flights: Flights,
-        reader: Reader,
-        gate: Gate,
-        monotonic: Callable[[], float],
-    ) -> None:
+    def __init__(self, parts: Parts, flights: Flights, reader: Reader) -> None:
+        seconds = parts.settings.lease
         self._is_used = seconds is not None
         self._milliseconds = max(1, round((seconds or 0) * 1000))
         self._flights = flights
         self._reader = reader
-        self._observer = gate.observer
-        self._gate = gate
-        self._monotonic = monotonic
+        self._observer = parts.gate.observer
+        self._gate = parts.gate
+        self._monotonic = parts.monotonic
 
     async def claim(self, side: Side, asker: Asker, there: bytes | None) -> bytes | None:
         """Agree with other processes on who asks the model.

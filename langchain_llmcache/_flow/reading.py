@@ -5,100 +5,46 @@ Rule of this file: an entry that cannot be read is removed, and then there is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
-from uuid import UUID
 
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.answers import ROOM, Answers, Opened
-from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import LEASE, CorruptEntryError
-from langchain_llmcache._flow.gate import FAILED, Failed, Gate
+from langchain_llmcache._flow.gate import FAILED, Failed
 from langchain_llmcache._flow.near import NearCopies
+from langchain_llmcache._flow.parts import NoAnswer, Parts, Request
 from langchain_llmcache._flow.ports import Side
-from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._insight.errors import describe
 from langchain_llmcache._request.asking import Asked
-from langchain_llmcache._request.blocks import Options
 from langchain_llmcache._request.hashed import hashed_names, key_of_hashed
 from langchain_llmcache._request.key import Key, Scope
 from langchain_llmcache._request.llm_strings import Uncacheable
-from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._request.streams import SilentModels
 from langchain_llmcache._signals import pass_on
-
-# What a key leads to that is no answer for the one who asks: a lease, or an entry that is too old
-# for it; None: nothing; ``FAILED``: the store could not be asked, or the entry was removed.
-NoAnswer: TypeAlias = bytes | Failed | None
-
-# Is told which entries the caller's model call stores or hits, and the run that the call is a
-# part of.
-Note: TypeAlias = Callable[[Key, bytes, UUID | None], None]
-
-
-@dataclass(slots=True, init=False)
-class Request:
-    """What a caller asks, or has the answer of.
-
-    What is known of it is set bit by bit: a constructor would be felt by each hit.
-
-    Attributes:
-        side: The entries, their caller, and what matches questions, if anything does.
-        key: Its key.
-        model: The name of its model, if that is known.
-        prompt: As LangChain gives it.
-        asked: Who asks.
-        options: Of the caller.
-        began: When the cache was asked.
-    """
-
-    side: Side
-    key: Key
-    model: str | None
-    prompt: str
-    asked: Asked
-    options: Options
-    began: float
 
 
 class Reader:
     """Reads entries.
 
     Args:
-        settings: How the cache is to behave.
-        keys: Makes the keys.
-        codec: Decodes the entries.
-        gate: Asks the store.
-        now: Unix seconds.
-        monotonic: Seconds that never go back.
-        note: Is told of hits.
+        parts: Of the cache.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        keys: KeyMaker,
-        codec: Codec,
-        gate: Gate,
-        now: Callable[[], float],
-        monotonic: Callable[[], float],
-        note: Note | None,
-    ) -> None:
-        near = settings.near
-        self._answers = Answers(codec, settings.hit_usage, ROOM if near is None else near.max_bytes)
-        self._near = None if near is None else NearCopies(near, monotonic)
-        self._keys = keys
+    def __init__(self, parts: Parts) -> None:
+        codec, near = parts.codec, parts.settings.near
+        room = ROOM if near is None else near.max_bytes
+        self._answers = Answers(codec, parts.settings.hit_usage, room)
+        self._near = None if near is None else NearCopies(near, parts.monotonic)
+        self._keys = parts.keys
         self._codec = codec
-        self._observer = gate.observer
-        self._gate = gate
-        self._now = now
-        self._note = note
+        self._observer = parts.gate.observer
+        self._gate = parts.gate
+        self._now = parts.now
+        self._note = parts.note
         self.silent = SilentModels()
         # Whether the store may hold answers of caches that keep hashes of requests only.
-        self.has_imports = settings.imported
+        self.has_imports = parts.settings.imported
 
     async def look(self, request: Request) -> list[Generation] | NoAnswer:
         """Return the answer in a copy of the entry, or in the store, or what is there instead."""

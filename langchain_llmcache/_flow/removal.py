@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 
 from langchain_llmcache._answer.origins import Origins
-from langchain_llmcache._flow.gate import Gate
+from langchain_llmcache._flow.parts import Parts
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._flow.reading import Reader
 from langchain_llmcache._request.asking import Asked
 from langchain_llmcache._request.key import Key, Scope, encode_model, encode_part, parse_path
 from langchain_llmcache._request.llm_strings import Uncacheable
-from langchain_llmcache._request.maker import KeyMaker
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
@@ -23,22 +22,18 @@ class Removal:
     """Removes entries: from the store, from what matches questions, and their copies.
 
     Args:
-        keys: Makes the keys.
+        parts: Of the cache.
         origins: Knows which entry a message came from.
         reader: Has the copies.
-        gate: Asks the store.
-        heals: Whether the answer of a message is removed when an agent refuses it.
     """
 
-    def __init__(
-        self, keys: KeyMaker, origins: Origins, reader: Reader, gate: Gate, *, heals: bool
-    ) -> None:
-        self._keys = keys
+    def __init__(self, parts: Parts, origins: Origins, reader: Reader) -> None:
+        self._keys = parts.keys
         self._origins = origins
         self._reader = reader
-        self._observer = gate.observer
-        self._gate = gate
-        self._heals = heals
+        self._observer = parts.gate.observer
+        self._gate = parts.gate
+        self._heals = parts.note is not None
 
     async def delete(self, side: Side, told: tuple[str, Asked] | Key) -> bool:
         """Remove the answer of one request, or the entry of one key; tell whether there was one.

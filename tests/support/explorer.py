@@ -34,6 +34,7 @@ from langchain_llmcache._answer.entries import LEASE
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
 from langchain_llmcache._flow.gate import Gate
+from langchain_llmcache._flow.parts import Parts
 from langchain_llmcache._flow.ports import Place, Side
 from langchain_llmcache._flow.rounds import Ending, read_lease
 from langchain_llmcache._flow.settings import Settings
@@ -393,15 +394,17 @@ class World:
         settings = Settings(max_wait=scenario.max_wait, lease=scenario.lease)
         self._flows = {
             process: Flow(
-                settings,
-                _Keys(),  # type: ignore[arg-type]
-                Codec(Binding()),
-                Gate(
-                    Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),
-                    _OBSERVER,
-                ),
-                now=lambda: 0.0,
-                monotonic=self._clock,
+                Parts(
+                    settings,
+                    _Keys(),  # type: ignore[arg-type]
+                    Codec(Binding()),
+                    Gate(
+                        Breaker(monotonic=self._clock, changed=lambda _: None, draw=lambda: 0.5),
+                        _OBSERVER,
+                    ),
+                    now=lambda: 0.0,
+                    monotonic=self._clock,
+                )
             )
             for process, _ in scenario.clients
         }
