@@ -40,6 +40,7 @@ class Language:
         counting: Words that make one thing and several things different: "the best", "my".
         proper: Words that are one name, in whatever case they are written.
         capitals: Words that are another word when they begin with a capital letter.
+        mentions: Words that show that words themselves are asked about: each of them counts then.
     """
 
     light: frozenset[str] = frozenset()
@@ -63,6 +64,7 @@ class Language:
     counting: frozenset[str] = frozenset()
     proper: frozenset[str] = frozenset()
     capitals: frozenset[str] = frozenset()
+    mentions: frozenset[str] = frozenset()
 
     @cached_property
     def canonical(self) -> dict[str, str]:
@@ -125,6 +127,20 @@ def _kinds(text: str) -> dict[str, str]:
 
 # What follows a phrase that only introduces a question ("do you know").
 _ASKS = r"(?=(?:what|which|who|whom|whose|when|where|why|how|if|whether|the|is|are|for what)\b)"
+# What shows that words themselves are asked about.
+_MENTIONS = (
+    "word words phrase phrases sentence say says said spell spells spelled spelling spellings pronounce "
+    "pronounced pronunciation mean means meant meaning meanings define defined definition synonym synonyms "
+    "antonym antonyms homonym anagram palindrome rhyme rhymes syllable syllables letter letters vowel vowels "
+    "noun verb adverb adjective tense plural singular conjugate conjugation grammar grammatical grammatically "
+    "etymology acronym abbreviation abbreviated idiom slang prefix suffix hyphen hyphenated capitalize "
+    "capitalized crossword scrabble translate translated translates translation rewrite rephrase paraphrase "
+    "proofread stand stands written called named title titled lyrics sang sing quote quoted "
+    "spanish french german italian portuguese russian chinese mandarin cantonese japanese korean arabic hindi "
+    "urdu bengali dutch turkish polish greek latin hebrew swedish norwegian danish finnish ukrainian vietnamese "
+    "thai english"
+)
+_THANKS = r"(?:please|thanks|thank you|thx)[\s.!?]*$"
 # Verbs of a state: "how do you feel" does not ask for a way to do it.
 _STATES = (
     "feel|think|know|like|love|hate|look|sound|seem|mean|want|need|believe|exist|live|die|work|sleep|"
@@ -136,7 +152,7 @@ _COUNTED = (
 ).split()
 
 ENGLISH = Language(
-    light=words("a an the kindly please thanks exactly actually really basically so ever"),
+    light=words("a an the exactly actually really basically so ever"),
     markers=words(
         "the of and what which who whom whose when where why how is are does did can could should "
         "would will my you your it this that with for tell please explain show give write translate "
@@ -257,11 +273,11 @@ ENGLISH = Language(
         ("center", "centre"),
     ),
     framing=(
-        (r"^(?:please|kindly|so)\b[\s,.!:]*", ""),
+        (r"^(?:please|kindly|so)\b[\s,.!:]*(?!(?:in|is|means?|and|or)\b)", ""),
         (
             (
                 r"^(?:hello|hi|hey|ok|okay|well|thanks|good (?:morning|evening|afternoon))(?: there| all| everyone)?"
-                r"\s*[,.!:]+\s*"
+                r"\s*[,.!]+\s*"
             ),
             "",
         ),
@@ -292,7 +308,9 @@ ENGLISH = Language(
         (r"^show (?:me|us) (?=(?:what|where|why|how)\b)", ""),
         (r"^(explain|describe)( .+)? to (?:me|us)[\s.!?]*$", r"\1\2"),
         (r"^(explain|describe) to (?:me|us)\b", r"\1"),
-        (r"[\s,]*\b(?:please|thanks|thank you|thx)[\s.!?]*$", ""),
+        # Amid a sentence, they may be what is asked about: "the Spanish for please".
+        (rf"\s*[,.!?]\s*{_THANKS}", ""),
+        (rf"^(?!.*\b(?:{'|'.join(_MENTIONS.split())})\b)(.*[^\s:])\s+{_THANKS}", r"\1"),
         (
             (
                 r"\bwhat (?:is|are) (?:the )?(?:best |right |correct |proper |recommended )?"
@@ -436,4 +454,5 @@ ENGLISH = Language(
         "finnish danish scotch dutch swiss roman greek arctic moor pole magi tang delta "
         "nice reading bath today yesterday tomorrow cork job lent catholic democrat republican english"
     ),
+    mentions=words(_MENTIONS),
 )

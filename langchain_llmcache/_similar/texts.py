@@ -90,9 +90,8 @@ _AS_NAME: Final = " as a name"
 _SHORTEST_STEM: Final = 3
 _SIGN_OF_CODE: Final = re.compile(r"[\[\](){}<>;=_#$/\\]")
 _FORMULA: Final = re.compile(r"[\d=*/^<>]")
-_SUPERSCRIPTS: Final = str.maketrans(
-    {high: f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
-)
+# What a letter or a digit that is raised, lowered or a fraction gets in front when it becomes a plain one.
+_RAISED: Final = {"<super>": "^", "<sub>": "_", "<fraction>": " "}
 
 
 @dataclass(frozen=True)
@@ -213,6 +212,19 @@ def _definite(one: Signature, other: Signature) -> bool:
     )
 
 
+def _plain(text: str) -> str:
+    """Return a text in plain letters and digits: x² is x^2, which is not x2."""
+    if not text.isascii():
+        text = "".join(f"{_mark(letter)}{letter}" for letter in text)
+    return unicodedata.normalize("NFKC", text)
+
+
+def _mark(letter: str) -> str:
+    kind = unicodedata.decomposition(letter).partition(" ")[0]
+    # (H₂O is H2O.)
+    return "" if kind == "<sub>" and letter.isdigit() else _RAISED.get(kind, "")
+
+
 def _whole(text: str) -> str:
     """Return a text of no known language: each letter counts, in code its case too."""
     whole = " ".join(text.split())
@@ -286,18 +298,20 @@ class _Reader:
         self._secret = secret
 
     def read(self, text: str) -> Signature:
-        plain = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS))
-        plain = plain.replace("’", "'").strip()
+        plain = _plain(text).replace("’", "'").strip()
         if plain.isupper() and " " in plain:
             plain = plain.lower()
         known = self._knows(plain)
         framed = self._without_framing(plain) if known else plain
         tokens = list(_tokens(framed, brackets=bool(_FORMULA.search(framed))))
         seen = [part for kind, token, _ in tokens if kind == "word" for part in self._parts(token)]
-        read = _Reading(seen=seen, known=known, marks=self._marks(plain, framed))
+        asked = known and self._language.mentions.isdisjoint(seen)
+        read = _Reading(seen=seen, known=asked, marks=self._marks(plain, framed))
         layout = _layout(plain)
         read.literals += [layout] if "\n" in layout else []
         read.literals += _CODE.findall(plain) if known else [_whole(plain)]
+        if known and not asked:
+            read.literals.append(_whole(framed.rstrip(" ?.!")))
         read.cased = plain[:1].isupper() and not self._is_headline(tokens)
         counted = (
             read.marks is not None
@@ -423,7 +437,7 @@ class _Reader:
                     self._letter(read)
                 word = part if exact or not read.known else self._singular(part)
                 bare = word != part
-                word = language.canonical.get(word, word)
+                word = word if name and not acronym else language.canonical.get(word, word)
                 self._article(read, word, bare=bare)
                 if name and (part in language.capitals or len(part) == 1):
                     word += _AS_NAME

@@ -2700,6 +2700,44 @@ How do I use futures in my new project? | How do I use future in my new project?
 """)
 CODE: Final = [(one.replace("\\n", "\n"), other.replace("\\n", "\n")) for one, other in _CODE]
 
+# Where words themselves are asked about, or are names, no other word stands for them.
+MENTIONS: Final = _pairs("""
+How do I say please in Japanese? | How do I say thanks in Japanese?
+In Korean, how do you say thank you? | In Korean, how do you say please?
+What is Spanish for please? | What is Spanish for thanks?
+Translate to German: please | Translate to German: thanks
+Is please polite? | Is thanks polite?
+What does actually mean? | What does basically mean?
+What is the meaning of so? | What is the meaning of ever?
+What is the past tense of begin? | What is the past tense of start?
+What is the plural of kid? | What is the plural of child?
+What is a synonym for start? | What is a synonym for begin?
+What is the opposite meaning of big? | What is the opposite meaning of large?
+What rhymes with big? | What rhymes with large?
+How do you spell car? | How do you spell automobile?
+How do you spell cat? | How do you spell cats?
+How do you spell can't? | How do you spell cannot?
+How do you spell colour? | How do you spell color?
+How do I pronounce photo? | How do I pronounce photograph?
+How many letters are in movie? | How many letters are in film?
+How many syllables are in quick? | How many syllables are in rapid?
+Use quick in a sentence. | Use rapid in a sentence.
+What is the origin of the word lawyer? | What is the origin of the word attorney?
+What is the etymology of doctor? | What is the etymology of physician?
+What does end stand for? | What does finish stand for?
+What is car in Spanish? | What is automobile in Spanish?
+Rewrite this: I start work. | Rewrite this: I begin work.
+Who sang Start Me Up? | Who sang Begin Me Up?
+Who directed Big Fish? | Who directed Large Fish?
+Who plays in Doctor Strange? | Who plays in Physician Strange?
+Who wrote The Film Club? | Who wrote The Movie Club?
+How tall is Big Ben? | How tall is Large Ben?
+Where is the Hard Rock hotel? | Where is the Difficult Rock hotel?
+What is the derivative of xⁿ? | What is the derivative of xn?
+What is the limit of xₙ? | What is the limit of xn?
+How much is 1½ cups? | How much is 11⁄2 cups?
+""")
+
 DIFFERENT: Final = {
     "opposites": OPPOSITES,
     "numbers": NUMBERS,
@@ -2711,4 +2749,5 @@ DIFFERENT: Final = {
     "small words": SMALL,
     "subtle": SUBTLE,
     "code": CODE,
+    "mentions": MENTIONS,
 }
