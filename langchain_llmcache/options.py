@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
@@ -100,12 +99,7 @@ class cache_options:  # noqa: N801 - used like a function
         self._blocks[block] = None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         block = innermost(self) or next(reversed(self._blocks), None)
         if block is not None:
             self._blocks.pop(block, None)
@@ -114,13 +108,8 @@ class cache_options:  # noqa: N801 - used like a function
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__(*exc_info)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Return a function whose own code runs with these options.

@@ -27,8 +27,6 @@ from langchain_llmcache._demo import eventstream
 from langchain_llmcache._demo.answers import ConverseError, ConverseRequest, answer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from langchain_aws import ChatBedrockConverse
     from typing_extensions import Self
 
@@ -89,12 +87,7 @@ class ConverseEndpoint:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def respond(self, request: ConverseRequest) -> tuple[float, dict[str, Any] | ConverseError]:

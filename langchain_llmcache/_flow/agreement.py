@@ -54,6 +54,7 @@ class Agreement:
 
     Attributes:
         stored: Another object after each store.
+        abandon: Lets go of calls that never came back.
     """
 
     def __init__(self, parts: Parts, reader: Reader) -> None:
@@ -66,10 +67,7 @@ class Agreement:
         )
         self._leases = Leases(parts, self._flights, reader)
         self.stored: object = None
-
-    def abandon(self) -> None:
-        """Let go of calls that never came back: they would keep the store's connections."""
-        self._flights.abandon()
+        self.abandon = self._flights.abandon
 
     async def answer(
         self, request: Request, found: NoAnswer, stored: object

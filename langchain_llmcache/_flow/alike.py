@@ -33,12 +33,7 @@ class Alike:
         self._gate = parts.gate
 
     async def look(self, request: Request, found: NoAnswer) -> list[Generation] | None:
-        """Return the stored answer to a question that means the same.
-
-        Args:
-            request: What is asked.
-            found: What there is in the place of its own answer.
-        """
+        """Return the stored answer to a question that means the same, in place of what was found."""
         matcher = request.side.matcher
         question = None if found is FAILED else self._question(matcher, request)
         match = None if matcher is None or question is None else await matcher.find(question)

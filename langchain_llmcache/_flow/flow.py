@@ -59,6 +59,7 @@ class Flow:
 
     Attributes:
         removal: Removes what was stored.
+        abandon: Lets go of calls that never came back: they would keep the store's connections.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -74,12 +75,9 @@ class Flow:
         self._origins = Origins(self._keys.namespace(DEFAULTS))
         self._reader = Reader(parts)
         self._agreement = Agreement(parts, self._reader)
+        self.abandon = self._agreement.abandon
         self._alike = Alike(parts, self._reader)
         self.removal = Removal(parts, self._origins, self._reader)
-
-    def abandon(self) -> None:
-        """Let go of calls that never came back: they would keep the store's connections."""
-        self._agreement.abandon()
 
     @staticmethod
     def without_answer(why: str | None = None) -> None:
@@ -197,13 +195,7 @@ class Flow:
     async def take_over(
         self, side: Side, answer: ForeignAnswer, ttl: Ttl, *, dry_run: bool
     ) -> TakenOver:
-        """Store the answer of another cache, unless there is one already.
-
-        Args:
-            side: The entries and their caller.
-            answer: It.
-            ttl: How long it lives.
-            dry_run: Only tell what would come of it.
+        """Store the answer of another cache, unless there is one already, or only tell (``dry_run``).
 
         Raises:
             StoreError: if the store could not do it.

@@ -129,15 +129,10 @@ class Leases:
     async def _join(
         self, store: LeasingEntries, asker: Asker, there: bytes | None
     ) -> bytes | Failed | None:
-        """Take a place among those who ask the model, if there is one.
-
-        Args:
-            store: The entries.
-            asker: The lookup. If it may ask, it has a lease then.
-            there: What the store holds: nothing, or a lease.
+        """Take a place among those who ask the model, if there is one: then the lookup has a lease.
 
         Returns:
-            What it holds now; ``FAILED``: the store does not answer.
+            What the store holds now; ``FAILED``: it does not answer.
         """
         if there is None:
             return await self._put(store, asker)

@@ -13,7 +13,7 @@ import functools
 import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 from weakref import ref
@@ -112,12 +112,7 @@ class asking:  # noqa: N801 - used like a function
         _BLOCKS.set((ref(self), *_BLOCKS.get()))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         # No token: a generator may be closed in another context than it was in.
         blocks = list(_BLOCKS.get())
         with suppressed(ValueError):

@@ -136,11 +136,9 @@ class AsyncCaller:
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             loop = asyncio.get_running_loop()
-        except (
-            RuntimeError
-        ) as error:  # from another thread, or at the end of the loop: a lease expires
+        except RuntimeError as error:
             pass_on(error)
-            return
+            return  # from another thread, or at the end of the loop: a lease expires
         task = loop.create_task(_to_the_end(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -12,7 +12,6 @@ from collections.abc import Hashable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any, Final
 
 from typing_extensions import Self
@@ -66,12 +65,7 @@ class Turn:
         self._token = _OURS.set(_OURS.get() | {self})
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         give_back(_OURS, self._token)
         self._turns.end(self._key, self)
         self._done.set_result(self.result)
