@@ -2,9 +2,11 @@
 
     python notebooks/growth.py sqlite --entries 10000 100000 1000000
     python notebooks/growth.py valkey --entries 10000 100000 1000000
+    python notebooks/growth.py commands --entries 1000000
 
 For Valkey a server is started, and figures are added for callers at once (1 to 16,384 tasks), for
-the size of answers (1 KB to 10 MB), and for processes (1 to 8).
+the size of answers (1 KB to 10 MB), and for processes (1 to 8). For the command line, one server has
+so many small entries, and another one 250 of 3.9 MB.
 
 Only the public API is used, so that another version of the package can be measured with the
 same file: ``--before /path/to/it`` measures it first, and prints "before → now" in each cell.
@@ -48,7 +50,7 @@ PROCESSES, STORES = 4, 800
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("store", choices=["sqlite", "valkey"])
+    parser.add_argument("store", choices=["sqlite", "valkey", "commands"])
     parser.add_argument("--entries", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--tasks", type=int, nargs="*", default=[4**power for power in range(8)])
     parser.add_argument(
@@ -59,6 +61,9 @@ def main() -> None:
     parser.add_argument("--plots", action="store_true", help="draw the curves into docs/plots")
     parser.add_argument("--json", action="store_true", help="print JSON Lines")
     arguments = parser.parse_args()
+    if arguments.store == "commands":
+        print_commands(max(arguments.entries))
+        return
     before = iter(measured_in(arguments.before) if arguments.before else ())
     for name, rows in curves(arguments):
         if arguments.json:
@@ -408,6 +413,97 @@ def fill_server(url: str, entries: int) -> None:
         for first in range(0, entries, 10_000):
             numbers = range(first, min(first + 10_000, entries))
             client.mset({b"%b/%064x" % (start, number): value for number in numbers})
+
+
+# --- the command line --------------------------------------------------------------------------
+
+LLMCACHE = (sys.executable, "-m", "langchain_llmcache")
+LARGE_ENTRIES, LARGE_BYTES = 250, 3_900_000
+NAMED = 40
+# FILE is one that export has written; KEYS are some of those that are there.
+COMMANDS = (
+    "nothing",
+    "doctor",
+    "stats",
+    "ls --limit 0",
+    "ls --limit 0 --containing xyz",
+    "show KEY",
+    "clear --dry-run",
+    "export FILE",
+    "import FILE --keep",
+    "import FILE",
+    "delete KEYS",
+    "clear --yes",
+)
+
+
+def print_commands(entries: int) -> None:
+    """Print how long another client waits, at most, while each command runs, and how long that takes."""
+    small = commands_figures(entries, 500)
+    large = commands_figures(LARGE_ENTRIES, LARGE_BYTES)
+    each = ("longest wait, ms", "seconds")
+    names = [
+        f"{what}, {size}" for size in (f"{entries:,} entries", "large answers") for what in each
+    ]
+    print(f"| command | {' | '.join(names)} |\n|{' --- |' * 5}")
+    for command in COMMANDS:
+        figures = " | ".join(map(cell, (*small[command], *large[command])))
+        print(f"| `{command}` | {figures} |")
+
+
+def commands_figures(entries: int, size: int) -> dict[str, tuple[float, float]]:
+    """Return, of each command, the longest wait of another client, and its seconds."""
+    from _server import own_server
+
+    with own_server() as url, tempfile.TemporaryDirectory() as folder:
+        asyncio.run(fill_by_cache(url, entries, size))
+        keys = some_keys(url)
+        words = {"FILE": [f"{folder}/entries.jsonl"], "KEY": keys[:1], "KEYS": keys}
+        return {
+            command: command_figures(
+                url, [each for word in command.split() for each in words.get(word, [word])]
+            )
+            for command in COMMANDS
+        }
+
+
+def command_figures(url: str, words: Sequence[str]) -> tuple[float, float]:
+    """Return the longest wait in milliseconds, and the seconds, of a command."""
+    program = [*LLMCACHE, *words, "--url", url]
+    if words == ["nothing"]:
+        program = [sys.executable, "-c", f"import time; time.sleep({SECONDS})"]
+    with looking_up(url) as longest:
+        began = time.perf_counter()
+        done = subprocess.run(  # noqa: S603 - as above
+            program, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        took = time.perf_counter() - began
+    # (Where much memory is in use, the doctor finds a problem.)
+    if done.returncode and words[0] != "doctor":
+        raise SystemExit(f"{words[0]} failed: {done.returncode}")
+    return 1000 * max(longest), took
+
+
+async def fill_by_cache(url: str, entries: int, size: int) -> None:
+    """Store so many answers of a size, a few at once."""
+    answer = [Generation(text="x" * size)]
+    at_once = max(1, min(2000, 10_000_000 // size))
+    async with LLMCache.from_url(url, timeout=30) as cache:
+        for first in range(0, entries, at_once):
+            numbers = range(first, min(first + at_once, entries))
+            await asyncio.gather(*(cache.aupdate(f"{number}", MODEL, answer) for number in numbers))
+        if cache.stats().stores != entries:
+            raise SystemExit(f"only {cache.stats().stores} of {entries} were stored")
+
+
+def some_keys(url: str) -> list[str]:
+    """Return the beginnings of some digests."""
+    done = subprocess.run(  # noqa: S603 - as above
+        [*LLMCACHE, "ls", "--json", "--limit", str(NAMED), "--url", url],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return [json.loads(line)["key"].rpartition("/")[2][:12] for line in done.stdout.splitlines()]
 
 
 if __name__ == "__main__":
