@@ -121,10 +121,9 @@ class Agreement:
             ending: How its call of the model ended.
             alone: It goes on, and no other caller waits for it any more.
         """
-        flight = asker.flight
+        flight, key, give_back = asker.flight, asker.key, self._leases.give_back
         others = self._flights.leave(asker, ending, alone=alone)
         lease, asker.lease = asker.lease, None
-        key, give_back = asker.key, self._leases.give_back
         if lease is not None:
             side.caller.spawn(lambda: give_back(side, key, lease, ending, others=others))
         elif flight is not None and flight.left is not None and not others:
