@@ -1,6 +1,7 @@
-"""A few threads that do the blocking work of event loops, with a deadline for each piece.
+"""Threads that do the blocking work of event loops: one for a call, or a few for many of them.
 
 Not asyncio's default executor: that is the application's, and may be full of its own slow calls.
+And ``asyncio.run`` waits for its threads, which may hang in a name server or a metadata service.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any, Final, TypeVar
 from langchain_llmcache._flow.ports import NotTheStoreError, Overloaded
 from langchain_llmcache._forks import new_lock
 from langchain_llmcache._signals import pass_on
-from langchain_llmcache._valkey.in_thread import start_thread
 
 T = TypeVar("T")
 
@@ -26,6 +26,36 @@ T = TypeVar("T")
 _MOST: Final = 4
 # Seconds by which a timer may be late without the loop having been busy.
 _LATE: Final = 0.02
+
+
+def _drop(_: object) -> None:
+    """Do nothing with what came too late."""
+
+
+async def in_thread(call: Callable[[], T], discard: Callable[[T], object] = _drop) -> T:
+    """Return what a blocking call returns.
+
+    What comes when it is not waited for any more is given to ``discard``.
+
+    Raises:
+        NotTheStoreError: no thread can be had.
+    """
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    start_thread(lambda: _do(call, future, discard), "llmcache-wait")
+    return await future
+
+
+def start_thread(work: Callable[[], None], name: str) -> None:
+    """Do some work in a thread that nothing waits for at the end of the process.
+
+    Raises:
+        NotTheStoreError: no thread can be had: at the end of the process, or at its limits.
+    """
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:
+        msg = "no thread can be started (is the process ending?)"
+        raise NotTheStoreError(msg) from error
 
 
 class Threads:
@@ -55,9 +85,8 @@ class Threads:
             Overloaded: if its turn did not come in time, although others' did.
             NotTheStoreError: if no thread can be had any more, at the end of the process.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        crew = self._submit(lambda: _do(function, future, loop))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        crew = self._submit(lambda: _do(function, future))
         if seconds is None:
             return await future
         patience = _Patience(future, crew, seconds)
@@ -149,26 +178,34 @@ class _Crew:
 
 
 def _do(
-    function: Callable[[], Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop
+    function: Callable[[], T], future: asyncio.Future[T], discard: Callable[[T], object] = _drop
 ) -> None:
     if future.done():
         return
-    result, error = None, None
+    result: Any = None
+    error: BaseException | None = None
     try:
         result = function()
     except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
         error = raised
     try:
-        loop.call_soon_threadsafe(_settle, future, result, error)
-    except RuntimeError as error:  # the loop is closed: no one waits
-        pass_on(error)
-        return
+        future.get_loop().call_soon_threadsafe(_settle, future, result, error, discard)
+    except RuntimeError as closed:  # the loop is: no one waits
+        pass_on(closed)
+        if error is None:
+            discard(result)
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _settle(
+    future: asyncio.Future[T],
+    result: T,
+    error: BaseException | None,
+    discard: Callable[[T], object],
+) -> None:
     if future.done():
-        return
-    if error is not None:
+        if error is None:
+            discard(result)
+    elif error is not None:
         future.set_exception(error)
     else:
         future.set_result(result)

@@ -53,7 +53,7 @@ from langchain_llmcache._stores.open import (
     open_store,
     open_url,
 )
-from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._threads import in_thread
 from langchain_llmcache._valkey.url import UrlError
 from langchain_llmcache.errors import ConfigurationError, UnsupportedOperationError
 from langchain_llmcache.imports import ImportReport

@@ -19,8 +19,7 @@ from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.memory import MemoryStore
 from langchain_llmcache._stores.only_bytes import reading_only_bytes
 from langchain_llmcache._stores.own import OwnStore
-from langchain_llmcache._threads import Threads
-from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._threads import Threads, in_thread
 from langchain_llmcache.errors import UnsupportedOperationError
 
 Space = tuple[str, ...]

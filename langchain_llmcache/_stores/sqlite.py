@@ -25,8 +25,7 @@ from langchain_llmcache._forks import is_held_here
 from langchain_llmcache._signals import another, pass_on, suppressed
 from langchain_llmcache._stores.node_values import NodeSerializer
 from langchain_llmcache._stores.own import OwnStore
-from langchain_llmcache._threads import Threads
-from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._threads import Threads, in_thread
 
 # Every so many writes look for expired rows, for keys that are not asked for again.
 _PURGE_EVERY: Final = 16

@@ -27,7 +27,7 @@ from valkey.asyncio import connection as aio
 from valkey.connection import Connection, SSLConnection
 
 from langchain_llmcache._signals import pass_on
-from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._threads import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
 T = TypeVar("T")

@@ -24,13 +24,13 @@ from valkey.sentinel import (
 )
 
 from langchain_llmcache._signals import pass_on
+from langchain_llmcache._threads import in_thread
 from langchain_llmcache._valkey.addresses import (
     AsyncNamedConnection,
     NamedConnection,
     by_name,
     distrust,
 )
-from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 
 

@@ -26,10 +26,10 @@ from valkey.connection import (
 from valkey.exceptions import AuthenticationError, ReadOnlyError, ResponseError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
+from langchain_llmcache._threads import in_thread
 from langchain_llmcache._valkey.addresses import by_name, distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection, with_deadline
 from langchain_llmcache._valkey.green import check_later_patches
-from langchain_llmcache._valkey.in_thread import in_thread
 from langchain_llmcache._valkey.tls import AsyncTlsConnection, TlsConnection
 from langchain_llmcache._valkey.topology import Address, ClusterSettings
 from langchain_llmcache._valkey.url import (

@@ -17,9 +17,9 @@ from valkey.exceptions import (
 
 from langchain_llmcache._forks import this_process
 from langchain_llmcache._signals import Latch, pass_on
+from langchain_llmcache._threads import start_thread
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection
-from langchain_llmcache._valkey.in_thread import start_thread
 from langchain_llmcache._valkey.router import Command
 from langchain_llmcache._valkey.settings import (
     ConnectionSettings,

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from valkey import connection as blocking
 from valkey.asyncio import connection as aio
 
-from langchain_llmcache._valkey.in_thread import in_thread
+from langchain_llmcache._threads import in_thread
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _NOT_YET_VALID: Final = 9

@@ -169,7 +169,6 @@ _KEPT = {
     "_insight/listeners.py: _tell_all": "in a thread of its own, where no handler runs",
     "_threads.py: _do": "likewise",
     "_valkey/sync_pool.py: run": "likewise, and it is raised where it is waited for",
-    "_valkey/in_thread.py: work": "likewise",
     "_signals.py: another": "what a handler raised is told before",
     "_valkey/aio_line.py: _connected": "those who wait for the connection are told",
     "_valkey/aio_wire.py: _read": "those who wait for the replies are told",
