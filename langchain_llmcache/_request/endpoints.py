@@ -37,7 +37,7 @@ _ADDRESSES: Final = (
     "url",
     "_host",
 )
-_PLACES: Final = ("region_name", "location", "project")
+_PLACES: Final = ("region_name", "location", "project", "organization")
 # From what models hold to what knows the address.
 _INNER: Final = (
     "meta",
@@ -83,7 +83,7 @@ class Endpoint(NamedTuple):
 
     Attributes:
         address: The address, if the client tells.
-        places: Region, location and project, as far as they are known.
+        places: Region, location, project and organization, as far as they are known.
         along: Headers, parameters and cookies that clients add to each request, without credentials.
     """
 

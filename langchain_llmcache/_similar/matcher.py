@@ -299,7 +299,8 @@ class Matching:
             # (Not "<": a forged similarity may be no number.)
             if not candidate.similarity >= memory.similar.min_similarity:
                 break
-            if candidate.path == asked.path:
+            # (Nor is an answer of another namespace or model, whatever a forged row says.)
+            if candidate.path == asked.path or _space(candidate) != _space(asked):
                 continue
             memory.count("candidates", asked)
             reason: str | None = refusal(own, candidate.signature)
@@ -383,3 +384,8 @@ def _name(error: Exception) -> str:
     # Our own says why, and no text; any other may repeat the question.
     is_ours = isinstance(error, (EmbeddingFailedError, NoSearchError))
     return str(error) if is_ours else type(error).__name__
+
+
+def _space(place: Question | Found) -> str:
+    """Return the namespace and the model of a key."""
+    return place.path.rpartition("/")[0]

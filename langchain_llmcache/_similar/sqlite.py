@@ -19,7 +19,7 @@ from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
 from langchain_llmcache._similar.index import Found, Item
 from langchain_llmcache._similar.memory import Matrix
-from langchain_llmcache._similar.texts import Signature
+from langchain_llmcache._similar.texts import UNREADABLE, Signature
 
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS llmcache_similar (
@@ -104,11 +104,11 @@ class SqliteIndex:
                 path, signed, text, audits, refuted = row
                 try:
                     signature = Signature.of_data(json.loads(signed))
-                except (KeyError, ValueError, TypeError) as error:  # of another version
+                    path = path.removeprefix(self._prefix)
+                    refuted = None if refuted is None else float(refuted)
+                    found.append(Found(path, similarity, signature, text, int(audits), refuted))
+                except UNREADABLE as error:  # of another version
                     pass_on(error)
-                    continue
-                path = path.removeprefix(self._prefix)
-                found.append(Found(path, similarity, signature, text, audits, refuted))
             return found[:count]
 
     async def audited(self, path: str, scope: str, similarity: float, *, agreed: bool) -> None:
@@ -138,7 +138,8 @@ class SqliteIndex:
     async def outcomes(self, scope: str) -> str:
         with self._connection() as connection:
             rows = connection.execute(
-                "SELECT outcome FROM llmcache_similar_outcomes WHERE scope = ? ORDER BY number",
+                "SELECT outcome FROM llmcache_similar_outcomes WHERE scope = ? "
+                "AND typeof(outcome) = 'text' ORDER BY number",
                 (self._prefix + scope,),
             )
             return "".join(row[0] for row in rows)
@@ -169,7 +170,7 @@ class SqliteIndex:
             del self._copies[next(iter(self._copies))]
         for number, vector in connection.execute(
             "SELECT number, vector FROM llmcache_similar WHERE kin = ? AND number > ? "
-            "AND length(vector) = ? ORDER BY number",
+            "AND typeof(vector) = 'blob' AND length(vector) = ? ORDER BY number",
             (kin, copy.read, 4 * width),
         ):
             copy.matrix.put(number, vector)

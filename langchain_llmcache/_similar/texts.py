@@ -24,6 +24,16 @@ Refusal: TypeAlias = Literal[
     "tables", "numbers", "names", "literals", "negation", "opposites", "question", "words", "order"
 ]
 
+# What reading a row of an index raises that this version did not write.
+UNREADABLE: Final = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 # Texts that are longer are documents, not questions.
 LONGEST: Final = 2000
 

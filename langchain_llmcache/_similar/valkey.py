@@ -17,7 +17,7 @@ from valkey.exceptions import ResponseError
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._similar.evidence import AGREED, REFUTED, WINDOW
 from langchain_llmcache._similar.index import Found, Item, NoSearchError
-from langchain_llmcache._similar.texts import Signature
+from langchain_llmcache._similar.texts import UNREADABLE, Signature
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.router import Router
 
@@ -182,7 +182,7 @@ def _found(reply: Any) -> list[Found]:
                     refuted=None if refuted is None else float(refuted),
                 )
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except UNREADABLE as error:
             pass_on(error)
             continue
     return sorted(found, key=lambda one: -one.similarity)
