@@ -206,7 +206,7 @@ _TABLE: Final = tuple(
             r"OperationalError: .*disk is full",
             "disk-full",
             "there is no room on the disk for the file of the sqlite:// URL; hits go on",
-            "make room, for instance with llmcache clear; or use a shorter ttl",
+            "make room, 10 MB for a start: to remove entries (llmcache clear) needs that, too",
         ),
         (
             r"OperationalError: .*(no such column|no column named|because it is a view|be indexed)",

@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
@@ -469,6 +469,7 @@ class SqliteAdministration:
         self.prefix = prefix
         self.codec = Codec(Unproven(prefix))
         self._prefix = encode_part(prefix)
+        self._has_removed = False
 
     def keys(self, scope: AnyScope, digest: str = "") -> Iterator[list[Key]]:
         """Yield the keys of a scope whose digest begins so, in batches."""
@@ -531,16 +532,16 @@ class SqliteAdministration:
 
     def remove(self, keys: Sequence[Key]) -> int:
         """Remove entries; return how many there were."""
-        with _translated("delete"), self.store._lock, self.store._conn as connection:  # noqa: SLF001
-            before = connection.total_changes
-            connection.executemany(
-                "DELETE FROM cache WHERE ns = ? AND key = ?", [self._name(key) for key in keys]
-            )
-            removed: int = connection.total_changes - before
+        with _translated("delete"):
+            removed: int = self.store._file.discard([self._name(key) for key in keys])  # noqa: SLF001
+        self._has_removed = self._has_removed or removed > 0
         return removed
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, which becomes smaller if there is less in it now."""
+        if self._has_removed:
+            with suppress(sqlite3.Error):  # others are at work: then it may stay
+                self.store._file.shrink()  # noqa: SLF001
         self.store.close()
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 from langgraph.cache.base import BaseCache, FullKey, Namespace
@@ -47,6 +48,7 @@ _LONGEST_PAUSE: Final = 0.05
 _FIND: Final = (
     "SELECT encoding, val FROM cache WHERE ns = ? AND key = ? AND (expiry IS NULL OR expiry > ?)"
 )
+_SIZE: Final = "SELECT rowid, length(val) FROM cache WHERE ns = ? AND key = ?"
 _NAMESPACES: Final = """
     WITH RECURSIVE found(ns) AS (
         SELECT min(ns) FROM cache
@@ -340,6 +342,21 @@ class _File:
             gone = piece[:done]
             removed += sum(1 for _, size, ends in gone if size and (ends is None or ends > now))
             _pause(began)
+
+    def discard(self, names: Sequence[tuple[str, str]]) -> int:
+        """Remove rows by their namespaces and keys, piece by piece; return how many there were."""
+        removed = 0
+        while names:
+            began = time.monotonic()
+            with self.writer(self._timeout) as connection:
+                found = (connection.execute(_SIZE, name) for name in names[:_PIECE_ROWS])
+                piece = list(chain.from_iterable(found))
+                done = _delete(connection, piece)
+            removed += done
+            if done == len(piece):
+                names = names[_PIECE_ROWS:]
+            _pause(began)
+        return removed
 
     def shrink(self) -> None:
         """Give free pages back to the disk, if the file was made for that."""

@@ -6,14 +6,15 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.entries import TAG
-from langchain_llmcache._request.key import Key
-from langchain_llmcache._stores import admin
+from langchain_llmcache._request.key import Key, Scope
+from langchain_llmcache._stores import admin, sqlite
 from langchain_llmcache._stores.admin import Held, open_administration
 from langchain_llmcache._valkey import commands
 from langchain_llmcache._valkey.router import Router
@@ -161,3 +162,25 @@ def test_rows_need_no_memory(server: Server) -> None:
     few = peak("ls", "--limit", "10", "--url", server.url)
     many = peak("ls", "--limit", "0", "--url", server.url)
     assert many - few < 30e6
+
+
+def test_a_cleared_file_becomes_smaller(tmp_path: Path) -> None:
+    """``clear`` removes a megabyte at a time, so that others can write, and gives the space back."""
+    path = tmp_path / "cache.db"
+    store = open_administration(f"sqlite:///{path}", prefix=PREFIX, timeout=30, must_exist=False)
+    store.put([held(number, 300_000) for number in range(30)], replace=True)
+    pieces: list[int] = []
+
+    def watched(connection: Any, rows: Sequence[tuple[int, int]]) -> int:
+        done = delete(connection, rows)
+        pieces.append(done)
+        return done
+
+    delete = sqlite._delete
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_delete", watched)
+        keys = [key for batch in store.keys(Scope(())) for key in batch]
+        assert store.remove(keys) == 30
+    store.close()
+    assert max(pieces) <= 4
+    assert path.stat().st_size < 3_000_000
