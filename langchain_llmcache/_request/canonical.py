@@ -255,9 +255,13 @@ class Forms:
         if not is_importable(value):
             msg = f"the class {value.__qualname__}, which no import leads to"
             raise NoForm(msg)
-        if (dataclasses.is_dataclass(value) or issubclass(value, Enum)) and schema_of(value):
-            return tagged(b"j", _text(path_of(value)), schema_of(value) or b"")
-        return _by_name(value)
+        if issubclass(value, Enum):
+            members = {name: member.value for name, member in value.__members__.items()}
+            return tagged(b"j", _text(path_of(value)), *self._pairs(members.items(), ".{}"))
+        cls: Any = value
+        if dataclasses.is_dataclass(value) and (schema := schema_of(cls)) is not None:
+            return tagged(b"j", _text(path_of(cls)), schema)
+        return _by_name(cls)
 
     def _of_function(self, value: Any) -> bytes:
         if not is_importable(value):
