@@ -439,6 +439,7 @@ COMMANDS = (
 
 def print_commands(entries: int) -> None:
     """Print how long another client waits, at most, while each command runs, and how long that takes."""
+    warm_up()
     small = commands_figures(entries, 500)
     large = commands_figures(LARGE_ENTRIES, LARGE_BYTES)
     each = ("longest wait, ms", "seconds")
