@@ -140,6 +140,8 @@ class Codec:
 
     def takes_long(self, data: bytes) -> bool:
         """Tell whether decoding this would hold up an event loop for too long."""
+        if len(data) <= _SMALL and data.startswith(TAG):
+            return False
         size = self._binding.payload_size(TAG, data)
         if size > len(data):  # compressed: what is in it is not seen from here
             return size > _DENSE

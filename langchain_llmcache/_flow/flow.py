@@ -7,7 +7,7 @@ wait is the caller's; whatever goes wrong with a lookup or an update stays in he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 
 from langchain_core.outputs import Generation
@@ -99,7 +99,9 @@ class Flow:
         Raises:
             CacheMissError: there is no answer, and the model must not be asked.
         """
-        request = await self._request("lookup", side, prompt, asked)
+        request = self._request("lookup", side, prompt, asked)
+        if request is not None and not isinstance(request, Request):
+            request = await request
         if request is None:
             return self.without_answer("the request has no safe key (the log says why)")
         options = request.options
@@ -149,7 +151,9 @@ class Flow:
         ttl: Ttl,
     ) -> None:
         """Store an answer, and give it to all who wait for it. Raises nothing of its own."""
-        request = await self._request("store", side, prompt, asked)
+        request = self._request("store", side, prompt, asked)
+        if request is not None and not isinstance(request, Request):
+            request = await request
         if request is None:
             return
         key = request.key
@@ -274,22 +278,25 @@ class Flow:
             lifetime = jittered(lifetime, self._settings.ttl_jitter, self._draw)
         return entry, lifetime, new
 
-    async def _request(self, action: str, side: Side, prompt: str, asked: Asked) -> Request | None:
-        """Return what is asked, or None if it has no safe key."""
+    def _request(
+        self, action: str, side: Side, prompt: str, asked: Asked
+    ) -> Request | Awaitable[Request | None] | None:
+        """Return what is asked, or None if it has no safe key; later, if the prompt is large."""
         request = Request()
         request.began = self._monotonic()
         request.side = side
         request.prompt = prompt
         request.asked = asked
-        request.options = options = current()
+        request.options = current()
+        # The model is read before anything is awaited: it may be changed then.
+        if self._keys.takes_long(prompt, asked):
+            return side.caller.compute(partial(self._with_key, action, request))
+        return self._with_key(action, request)
+
+    def _with_key(self, action: str, request: Request) -> Request | None:
         try:
-            told = self._keys.namespace(options), prompt, asked
-            # The model is read before anything is awaited: it may be changed then.
-            if self._keys.takes_long(prompt, asked):
-                made = await side.caller.compute(partial(self._keys.key, *told))
-            else:
-                made = self._keys.key(*told)
-            request.key, request.model = made
+            namespace = self._keys.namespace(request.options)
+            request.key, request.model = self._keys.key(namespace, request.prompt, request.asked)
         except Uncacheable as reason:
             pass_on(reason)
             self._observer.trouble("uncacheable", f"request not cached: {reason}")

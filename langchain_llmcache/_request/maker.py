@@ -33,6 +33,7 @@ from langchain_llmcache._request.llm_strings import (
 )
 from langchain_llmcache._request.prompts import canonical_prompt
 from langchain_llmcache._request.recent import Recent
+from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 
 # Part of every digest: another number is another key space.
@@ -140,15 +141,15 @@ class KeyMaker:
         return found
 
     def takes_long(self, prompt: str, asked: Asked) -> bool:
-        """Tell whether ``key`` would hold up an event loop; then the model is read here.
-
-        Raises:
-            Uncacheable: as for ``key``.
-        """
+        """Tell whether ``key`` would hold up an event loop; then the model is read here."""
         if len(prompt) < _LARGE or (asked.made is not None and asked.made[2] is prompt):
             return False
         if asked.made is None:
-            asked.made = (self, self._settings(asked), None, None, None)
+            try:
+                asked.made = (self, self._settings(asked), None, None, None)
+            except Exception as error:  # noqa: BLE001 - ``key`` raises it, and that at once
+                pass_on(error)
+                return False
         return True
 
     @staticmethod
