@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -56,13 +56,19 @@ def _run(app: Callable[[], object]) -> None:
 
 
 def _unwritten(error: OSError) -> int:
-    # What is still in the buffer would fail once more when the process ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _give_up(sys.stdout)
     if error.errno != errno.EPIPE:  # its reader has read enough, such as head
         said = f"llmcache: cannot write to the standard output: {error.strerror}."
-        with contextlib.suppress(OSError):
+        try:
             print(said, file=sys.stderr)
+        except OSError:
+            _give_up(sys.stderr)
     return _FAILED
+
+
+def _give_up(stream: TextIO) -> None:
+    # What is still in the buffer would fail once more when the process ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ def test_a_full_disk_is_one_line(command: tuple[str, ...], url: str) -> None:
 def test_a_full_disk_for_errors_too(url: str) -> None:
     """Nothing can be said then, and nothing else happens."""
     with FULL.open("w") as full:
-        done = process("ls", stdout=full, stderr=full, env={"LLMCACHE_URL": url})
+        # (What fails is kept in a buffer, and fails once more in the end.)
+        buffered = {"LLMCACHE_URL": url, "PYTHONUNBUFFERED": ""}
+        done = process("ls", stdout=full, stderr=full, env=buffered)
     assert done.returncode == 1
 
 
