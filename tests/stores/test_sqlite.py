@@ -24,7 +24,7 @@ from langgraph.cache.sqlite import SqliteCache
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._stores import sqlite as module
-from tests.support.patience import SOON, soon
+from tests.support.patience import LATE, SOON, soon
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -214,10 +214,8 @@ def rows_after_store_of_child(cache: LLMCache, path: Path, *, blocking: bool = F
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-async def test_a_child_leaves_to_its_parent_what_waits_there(path: Path) -> None:
-    """What is about to be stored when a process forks is stored once."""
+async def leave_what_waits(path: Path) -> None:
+    """Fork while tasks wait to store something."""
     with cache_at(path, timeout=SOON) as cache:
         store: Any = cache.store
         with store._lock:
@@ -231,10 +229,8 @@ async def test_a_child_leaves_to_its_parent_what_waits_there(path: Path) -> None
         assert count(path) == 5
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_does_not_wait_for_threads_of_its_parent(path: Path) -> None:
-    """One of them was about to write when the process forked: nobody will finish that."""
+def leave_the_lock(path: Path) -> None:
+    """Fork while another thread is about to write, which nobody will finish in the child."""
     with cache_at(path, timeout=SOON) as cache, ThreadPoolExecutor(1) as threads:
         store: Any = cache.store
         threads.submit(store._lock.acquire).result()
@@ -242,6 +238,21 @@ def test_a_child_does_not_wait_for_threads_of_its_parent(path: Path) -> None:
             assert rows_after_store_of_child(cache, path, blocking=True) == 2
         finally:
             threads.submit(store._lock.release).result()
+
+
+def fork_twice(folder: Path) -> None:
+    """Do both, in a process that is small: pytest's may have become too large to be forked."""
+    asyncio.run(leave_what_waits(folder / "tasks.db"))
+    leave_the_lock(folder / "lock.db")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_leaves_to_its_parent_what_waits_there(tmp_path: Path) -> None:
+    """What is about to be stored when a process forks is stored once, and by the parent."""
+    process = multiprocessing.get_context("spawn").Process(target=fork_twice, args=(tmp_path,))
+    process.start()
+    process.join(LATE)
+    assert process.exitcode == 0
 
 
 _HOLD = """
