@@ -91,7 +91,6 @@ def _text(value: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
 
 
-# Immutable values whose text tells all. Each is told from the others, and from that text.
 def _moment(value: datetime | time) -> str:
     """Return a date or a time, with the name of its zone: two zones may have the same offset."""
     zone = value.tzinfo
@@ -100,6 +99,7 @@ def _moment(value: datetime | time) -> str:
     return f"{value.isoformat()} {value.fold} {getattr(zone, 'key', zone)!r}"
 
 
+# Immutable values whose text tells all. Each is told from the others, and from that text.
 _BY_TEXT: Final[dict[type, Callable[[Any], str]]] = {
     bool: repr,
     complex: repr,
@@ -293,15 +293,14 @@ def _fields_of(value: Any) -> Mapping[str, Any] | None:
 
 def _slots_of(value: Any) -> dict[str, Any]:
     """Return what an object holds in slots, those of the classes above its own included."""
-    names: list[str] = []
-    for base in type(value).__mro__:
-        slots = vars(base).get("__slots__", ())
-        names += [slots] if isinstance(slots, str) else slots
-    return {
-        name: getattr(value, name)
-        for name in names
-        if name not in ("__dict__", "__weakref__") and hasattr(value, name)
-    }
+    names = [
+        name  # as it is kept: of ``__mode``, with that of its class in front
+        for base in type(value).__mro__
+        if "__slots__" in vars(base)
+        for name, member in vars(base).items()
+        if isinstance(member, types.MemberDescriptorType)
+    ]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 def _protobuf(value: Any) -> bytes | None:

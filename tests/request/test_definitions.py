@@ -152,9 +152,13 @@ class Kept(dict[str, int]):
 
 
 class Above:
-    """Has a slot."""
+    """Has slots, one of which is its own."""
 
-    __slots__ = ("hidden",)
+    __slots__ = ("__own", "hidden")
+
+    def keep(self, own: int) -> None:
+        """Put something into its own slot."""
+        self.__own = own
 
 
 @dataclass
@@ -178,6 +182,13 @@ def below(hidden: int) -> Below:
     return made
 
 
+def owning(own: int) -> Below:
+    """Return an object with something in a slot that is its parent's own."""
+    made = Below(1)
+    made.keep(own)
+    return made
+
+
 Top = namedtuple("Top", "count")  # noqa: PYI024 - the older kind, too
 Beam = namedtuple("Beam", "count")  # noqa: PYI024
 WINTER = datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -190,6 +201,7 @@ WINTER = datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
         (Kept(a=1), {"a": 1}),
         (kept("a"), kept("b")),
         (below(1), below(2)),
+        (owning(1), owning(2)),
         (WINTER, WINTER.replace(tzinfo=timezone(timedelta(hours=1)))),
         (WINTER, WINTER.replace(tzinfo=ZoneInfo("Europe/Paris"))),
         (datetime(2024, 1, 1), datetime(2024, 1, 1, fold=1)),  # noqa: DTZ001 - without a zone
