@@ -34,6 +34,7 @@ from langchain_llmcache._request.definitions import (
     is_plain,
     path_of,
     redefined,
+    slots_of,
     underlying,
 )
 from langchain_llmcache._request.fields import is_credential
@@ -142,7 +143,8 @@ class Told:
     def _by_object(self, item: Any) -> Iterator[str]:
         """Yield whose an object is, or of which place: its data, without credentials."""
         yield from self._by_class(type(item))
-        attributes = getattr(item, "__dict__", {"": item})
+        held = slots_of(item)
+        attributes = {**getattr(item, "__dict__", {} if held else {"": item}), **held}
         self.is_whole &= all(isinstance(each, str) for each in attributes.values())
         changed, changes = _changed_in(type(item))
         for name, value in sorted(attributes.items()):

@@ -31,6 +31,7 @@ from langchain_llmcache._request.definitions import (
     notes_in,
     path_of,
     redefined,
+    slots_of,
     told_as_tool,
 )
 from langchain_llmcache._request.fields import is_model, told_by
@@ -284,23 +285,11 @@ def _fields_of(value: Any) -> Mapping[str, Any] | None:
         return {**kept, **(value.__pydantic_extra__ or {})}
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {**getattr(value, "__dict__", {}), **fields, **_slots_of(value)}
+        return {**getattr(value, "__dict__", {}), **fields, **slots_of(value)}
     if hasattr(type(value), "__attrs_attrs__"):
         fields = {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
-        return {**fields, **getattr(value, "__dict__", {}), **_slots_of(value)}
+        return {**fields, **getattr(value, "__dict__", {}), **slots_of(value)}
     return vars(value) if type(value) is types.SimpleNamespace else None
-
-
-def _slots_of(value: Any) -> dict[str, Any]:
-    """Return what an object holds in slots, those of the classes above its own included."""
-    names = [
-        name  # as it is kept: of ``__mode``, with that of its class in front
-        for base in type(value).__mro__
-        if "__slots__" in vars(base)
-        for name, member in vars(base).items()
-        if isinstance(member, types.MemberDescriptorType)
-    ]
-    return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 def _protobuf(value: Any) -> bytes | None:

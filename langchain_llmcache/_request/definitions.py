@@ -111,6 +111,18 @@ def underlying(member: Any) -> Any:
     return member
 
 
+def slots_of(value: Any) -> dict[str, Any]:
+    """Return what an object holds in slots, those of the classes above its own included."""
+    names = [
+        name  # as it is kept: of ``__mode``, with that of its class in front
+        for base in type(value).__mro__
+        if "__slots__" in vars(base)
+        for name, member in vars(base).items()
+        if isinstance(member, types.MemberDescriptorType) and not name.startswith("__")
+    ]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
 def by_code(code: types.CodeType) -> Iterator[str]:
     """Yield what identifies code."""
     yield code.co_code.hex()

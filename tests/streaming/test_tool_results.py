@@ -203,6 +203,20 @@ class Limits:
     most: int
 
 
+class Slotted:
+    """Something that holds what it was made with in slots, one of which is its own."""
+
+    __slots__ = ("__index", "shard")
+
+    def __init__(self, index: str, shard: int = 1) -> None:
+        self.__index = index
+        self.shard = shard
+
+    def search(self, q: str) -> str:
+        """Search."""
+        return f"{q} in {self.__index}, {self.shard}"
+
+
 class Working:
     """Something that is made with numbers and settings, and counts what it does."""
 
@@ -323,6 +337,8 @@ with_default.__qualname__ = elsewhere.__qualname__
         pytest.param(search_by(Working(1)), search_by(Working(2)), id="an object's number"),
         pytest.param(made(Working(1).search), made(Working(2).search), id="its method"),
         pytest.param(made(Working(1, 3).search), made(Working(1, 4).search), id="its settings"),
+        pytest.param(made(Slotted("a").search), made(Slotted("b").search), id="its own slot"),
+        pytest.param(made(Slotted("a", 1).search), made(Slotted("a", 2).search), id="its slot"),
         pytest.param(
             made(lambda q: f"{q} a", **ONE_TEXT), made(lambda q: f"{q} b", **ONE_TEXT), id="lambdas"
         ),
