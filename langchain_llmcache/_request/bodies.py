@@ -28,9 +28,9 @@ from pydantic import BaseModel
 
 from langchain_llmcache._request.canonical import tagged
 from langchain_llmcache._request.definitions import (
-    OF_PYTHON,
     by_code,
     is_importable,
+    is_of_python,
     is_plain,
     path_of,
     redefined,
@@ -92,7 +92,7 @@ class Told:
     def by_member(self, name: str, item: Any) -> Iterator[str]:
         """Yield what identifies an attribute of a class."""
         item = underlying(item)
-        if isinstance(item, types.FunctionType) or not name.startswith(OF_PYTHON):
+        if isinstance(item, types.FunctionType) or not is_of_python(name):
             yield from self.by(item)
 
     def by(self, item: Any) -> Iterator[str]:

@@ -20,13 +20,12 @@ from pathlib import PurePath
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from pydantic import BaseModel
 from typing_extensions import get_type_hints, is_typeddict
 
 # By name: the code that it led to first.
 _FIRST: Final[dict[str, bytes]] = {}
 _CODE: Final[WeakKeyDictionary[Any, bytes]] = WeakKeyDictionary()
-# Names of what Python and pydantic put into a class.
-OF_PYTHON: Final = ("__", "_abc_", "model_")
 
 
 def is_plain(value: Any) -> bool:
@@ -96,8 +95,15 @@ def _by_members(item: Any) -> Iterator[str]:
         if isinstance(held, types.FunctionType):
             yield name
             yield from _by_members(held)
-        elif is_plain(held) and not name.startswith(OF_PYTHON):
+        elif is_plain(held) and not is_of_python(name):
             yield f"{name} {held!r}"
+
+
+def is_of_python(name: str) -> bool:
+    """Tell whether Python or pydantic put an attribute of this name into a class."""
+    return name.startswith(("__", "_abc_")) or (
+        name.startswith("model_") and hasattr(BaseModel, name)
+    )
 
 
 def underlying(member: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from langchain.agents import create_agent
@@ -249,6 +249,18 @@ def local(answer: Callable[[], str]) -> BaseTool:
     return Search()
 
 
+def by_model(name_of_model: str) -> BaseTool:
+    """Return a tool of a class that says by which model it answers."""
+
+    class Search(SearchTool):
+        model_name: ClassVar[str] = name_of_model
+
+        def _run(self, q: str) -> str:
+            return f"{q} by {self.model_name}"
+
+    return Search()
+
+
 def edited(code: str) -> BaseTool:
     """Return a tool of a function of this module, as an editor of a notebook leaves it."""
     source = f"def noted(q: str) -> str:\n    'Search.'\n    return q + {code}"
@@ -320,6 +332,7 @@ with_default.__qualname__ = elsewhere.__qualname__
         pytest.param(search_by(["a"]), search_by(["b"]), id="made with a list"),
         pytest.param(search_by(Place("a").search), search_by(Place("b").search), id="a method"),
         pytest.param(local(lambda: "a"), local(lambda: "b"), id="a class made in a function"),
+        pytest.param(by_model("a"), by_model("b"), id="a class's attribute"),
         pytest.param(edited("'a'"), edited("'b'"), id="edited code"),
         pytest.param(edited_class("'a'"), edited_class("'b'"), id="an edited class"),
         *(
