@@ -200,7 +200,7 @@ class Line:
         try:
             self._waiting.append(Ask(commands, deadline, largest, future))
             if self._timer is None or deadline < self._wakes_at:
-                self._wake_at(deadline, self._look)
+                self._wake_at(deadline)
             self._take_turn()
         except BaseException:
             future.cancel()  # a signal handler came in between: nobody waits for it
@@ -491,10 +491,11 @@ class Line:
 
     # -- time
 
-    def _wake_at(self, when: float, then: Callable[[], None]) -> None:
+    def _wake_at(self, when: float = math.inf) -> None:
+        """Look then, or soon if that is sooner."""
         now = time.monotonic()
         self._wakes_at = max(now, min(when, now + self._timeout * _LOOK_AGAIN))
-        timer = self._loop.call_later(self._wakes_at - now, then, context=Context())
+        timer = self._loop.call_later(self._wakes_at - now, self._look, context=Context())
         before, self._timer = self._timer, timer
         if before is not None:
             before.cancel()
@@ -515,7 +516,7 @@ class Line:
         if due is None:
             return
         if due > now:
-            self._wake_at(due, self._look)
+            self._wake_at(due)
         else:
             self._look_closely()
 
@@ -547,7 +548,7 @@ class Line:
     def _judge_now(self, counts: dict[int, int]) -> None:
         if any(wire.count != counts.get(id(wire)) for wire in self._wires):
             # It is this process that is busy.
-            self._wake_at(math.inf, self._look)
+            self._wake_at()
             return
         now = time.monotonic()
         if self._connecting is not None and self._is_over(self._connect_began, now):
@@ -559,7 +560,7 @@ class Line:
         self._take_turn()
         due = self._first_deadline()
         if due is not None:
-            self._wake_at(math.inf, self._look)
+            self._wake_at()
         self._check_idle()
 
     def _first_deadline(self) -> float | None:
