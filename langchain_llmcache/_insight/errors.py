@@ -206,7 +206,7 @@ _TABLE: Final = tuple(
             r"OperationalError: .*disk is full",
             "disk-full",
             "there is no room on the disk for the file of the sqlite:// URL; hits go on",
-            "make room, 10 MB for a start: to remove entries (llmcache clear) needs that, too",
+            "make room: 10 MB are enough to remove entries with llmcache clear, which writes, too",
         ),
         (
             r"OperationalError: .*(no such column|no column named|because it is a view|be indexed)",
