@@ -24,8 +24,8 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.blocks import current
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._stores.tool_results import (

@@ -19,6 +19,7 @@ from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.codec import Codec
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl, to_milliseconds
+from langchain_llmcache._checks import checked_text, kind_of
 from langchain_llmcache._environment import arguments_from
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.flow import Flow
@@ -37,7 +38,6 @@ from langchain_llmcache._insight.listeners import Listeners, checked_listeners
 from langchain_llmcache._insight.observer import Observer
 from langchain_llmcache._insight.savings import checked_prices
 from langchain_llmcache._insight.stats import CacheStats
-from langchain_llmcache._numbers import checked_text, kind_of
 from langchain_llmcache._recipes import NotPicklableError, Recipe, label_of, remade
 from langchain_llmcache._request.asking import Asked, missed, who_asked, who_asks
 from langchain_llmcache._request.blocks import UNSET, current

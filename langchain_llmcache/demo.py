@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from langchain_aws import ChatBedrockConverse
 
+from langchain_llmcache._checks import checked_number
 from langchain_llmcache._demo.endpoint import ConverseEndpoint, chat_model
-from langchain_llmcache._numbers import checked_number
 
 __all__ = ["demo_model"]
 

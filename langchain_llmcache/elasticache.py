@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from valkey.connection import AbstractConnection, Connection
 from valkey.exceptions import AuthenticationError
 
+from langchain_llmcache._checks import checked_flag, checked_text
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._numbers import checked_flag, checked_text
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.tls import TlsConnection

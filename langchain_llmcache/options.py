@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
-from langchain_llmcache._numbers import checked_flag, checked_number
+from langchain_llmcache._checks import checked_flag, checked_number
 from langchain_llmcache._request.blocks import (
     UNSET,
     Block,

@@ -17,7 +17,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from langchain_core.outputs import Generation
 
-from langchain_llmcache._numbers import (
+from langchain_llmcache._checks import (
     checked_count,
     checked_flag,
     checked_number,

@@ -33,10 +33,10 @@ from langchain_core.runnables import Runnable
 from langchain_llmcache._answer.classes import MESSAGES
 from langchain_llmcache._answer.hits import MARKER
 from langchain_llmcache._answer.usage import no_usage
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._contexts import holding
 from langchain_llmcache._flow.rounds import Ending
 from langchain_llmcache._flow.single_flight import Asker, held
-from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.asking import asking
 from langchain_llmcache._request.blocks import Options, current, during
 from langchain_llmcache._request.texts import texts_of_chat

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.hits import MARKER
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._request.key import Key, parse_path
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError

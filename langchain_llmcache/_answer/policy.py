@@ -14,7 +14,7 @@ from langchain_core.outputs import Generation
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
 from langchain_llmcache._answer.redaction import redacted_generation
-from langchain_llmcache._numbers import checked_count, kind_of
+from langchain_llmcache._checks import checked_count, kind_of
 from langchain_llmcache.errors import ConfigurationError
 
 DEFAULT_MAX_ENTRY_BYTES: Final = 4 * 2**20  # an answer with a few pictures in it

@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 

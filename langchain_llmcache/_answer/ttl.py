@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from langchain_llmcache._answer.entries import NewEntry, NotStorableError
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache.errors import ConfigurationError
 
 Duration: TypeAlias = float | timedelta | None

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from langchain_llmcache import LLMCache, cache_options
 from langchain_llmcache._answer.ttl import to_milliseconds
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._cli.options import Json, StoreChoice, of_store
 from langchain_llmcache._cli.output import (
     BAD_CONFIGURATION,
@@ -32,7 +33,6 @@ from langchain_llmcache._cli.pool import asking_each
 from langchain_llmcache._cli.prompts import read_inputs
 from langchain_llmcache._cli.text import duration, harmless
 from langchain_llmcache._insight.stats import CacheStats
-from langchain_llmcache._numbers import kind_of
 from langchain_llmcache.errors import LLMCacheError
 
 _FAILURES_SHOWN = 10

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from langchain_llmcache._checks import checked_count, checked_seconds
 from langchain_llmcache._flow.lru import Lru
-from langchain_llmcache._numbers import checked_count, checked_seconds
 from langchain_llmcache._request.key import Key
 
 

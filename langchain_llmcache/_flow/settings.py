@@ -17,11 +17,11 @@ from langchain_llmcache._answer.entries import NewEntry
 from langchain_llmcache._answer.hits import HitUsage
 from langchain_llmcache._answer.policy import DEFAULT_MAX_ENTRY_BYTES, StorePolicy
 from langchain_llmcache._answer.ttl import Ttl, checked_ttl
+from langchain_llmcache._checks import checked_flag, checked_number, checked_seconds
 from langchain_llmcache._flow.near import NearCache
 from langchain_llmcache._flow.ports import Similarity
 from langchain_llmcache._insight.listeners import checked_listeners
 from langchain_llmcache._insight.savings import Prices, checked_prices
-from langchain_llmcache._numbers import checked_flag, checked_number, checked_seconds
 from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._request.key import namespace_parts
 from langchain_llmcache.errors import ConfigurationError

@@ -19,8 +19,8 @@ from inspect import iscoroutinefunction
 from queue import SimpleQueue
 from typing import Any, Final
 
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent, Listener

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 from weakref import ref
 
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._request.blocks import UNSET
 from langchain_llmcache._signals import suppressed
 from langchain_llmcache.errors import ConfigurationError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.load import dumps
 from langchain_core.messages import BaseMessage
 
-from langchain_llmcache._numbers import checked_text, kind_of
+from langchain_llmcache._checks import checked_text, kind_of
 from langchain_llmcache._request.asking import Asked, who_asks
 from langchain_llmcache._request.key import Key, parse_path
 from langchain_llmcache._request.llm_strings import is_list

@@ -12,8 +12,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import NotStorableError
 from langchain_llmcache._answer.seal import LARGE
+from langchain_llmcache._checks import checked_count
 from langchain_llmcache._flow.lru import Lru
-from langchain_llmcache._numbers import checked_count
 from langchain_llmcache._stores.node_values import NodeSerializer
 from langchain_llmcache._stores.own import OwnStore
 from langchain_llmcache._threads import Threads

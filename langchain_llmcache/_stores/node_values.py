@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.entries import CorruptEntryError, NotStorableError
 from langchain_llmcache._answer.hashes import check_hashes
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._stores.node_kinds import (
     ARRAY,
     KINDS,

@@ -14,12 +14,12 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_llmcache._answer.binding import Binding
 from langchain_llmcache._answer.seal import Seal
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache._flow.gate import Gate
 from langchain_llmcache._flow.ports import Side
 from langchain_llmcache._flow.settings import Settings
 from langchain_llmcache._insight.observer import Observer
-from langchain_llmcache._numbers import kind_of
 from langchain_llmcache._request.key import ended
 from langchain_llmcache._stores.callers import AsyncCaller, BlockingCaller
 from langchain_llmcache._stores.guard import Guard

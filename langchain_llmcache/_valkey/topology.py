@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
-from langchain_llmcache._numbers import checked_flag
+from langchain_llmcache._checks import checked_flag
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote, unquote_to_bytes
 
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache._signals import pass_on
 from langchain_llmcache.errors import ConfigurationError
 

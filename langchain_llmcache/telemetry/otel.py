@@ -17,7 +17,7 @@ from __future__ import annotations
 from pickle import PicklingError
 from typing import Any
 
-from langchain_llmcache._numbers import kind_of
+from langchain_llmcache._checks import kind_of
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels

@@ -22,8 +22,8 @@ from pickle import PicklingError
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from langchain_llmcache._checks import checked_text, kind_of
 from langchain_llmcache._forks import new_lock
-from langchain_llmcache._numbers import checked_text, kind_of
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.events import CacheEvent
 from langchain_llmcache.telemetry._metrics import BOUNDARIES, STATES, Labels
