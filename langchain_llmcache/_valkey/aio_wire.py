@@ -247,6 +247,10 @@ class TaskWire(Wire):
     def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
         super().__init__(connection, owner)
         self._reading: asyncio.Task[None] | None = None
+        transport = self._writer.transport
+        if hasattr(transport, "get_protocol"):  # a fake server's has none
+            # The loop holds the transport, and must hold this: asyncio's protocol holds no reader.
+            transport.get_protocol().wire = self
         parser: Any = connection._parser  # noqa: SLF001
         if hasattr(parser, "_stream"):
             parser._stream = _Measured(parser._stream, self)  # noqa: SLF001

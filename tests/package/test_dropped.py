@@ -18,10 +18,6 @@ from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 
 Halves = Callable[[LLMCache], Half]
-# asyncio's word for what is closed when it is collected. It is closed.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <StreamWriter", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 # More than the calls that one context remembers.
 CACHES = 100
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,11 +14,23 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._valkey import aio_line
+from langchain_llmcache._valkey.aio_wire import DirectWire, TaskWire, Wire, wire_of
 from tests.support.call_ids import numbered
 from tests.support.patience import outlive
-from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, llm_string, texts
+from tests.support.targets import (
+    LLM_STRING,
+    PROMPT,
+    Half,
+    Target,
+    all_targets,
+    answer,
+    llm_string,
+    texts,
+)
 
 Halves = Callable[[LLMCache], Half]
+ON_SERVERS = [each for each in all_targets() if each.marks]
 
 
 async def test_an_answer_comes_back_complete_and_in_order(target: Target, half: Halves) -> None:
@@ -59,6 +73,32 @@ async def test_requests_are_told_apart(target: Target, half: Halves) -> None:
     assert await cache.lookup(PROMPT + " ", LLM_STRING) is None
     assert await cache.lookup(PROMPT, llm_string("model-b")) is None
     assert texts(await cache.lookup(PROMPT, LLM_STRING)) == ["one"]
+
+
+@pytest.mark.parametrize("target", ON_SERVERS, indirect=True)
+@pytest.mark.parametrize("wire", [DirectWire, TaskWire])
+async def test_collected_garbage_takes_no_connection_along(
+    target: Target, wire: type[Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a loop that rests holds of a cache is no garbage, however replies are read."""
+    made = Counter[str]()
+
+    def counted(connection: Any, owner: Any) -> Wire:
+        made["connections"] += 1
+        return (wire if wire is TaskWire else wire_of)(connection, owner)
+
+    monkeypatch.setattr(aio_line, "wire_of", counted)
+    cache = target.make(timeout=5)
+    prompts = [f"{PROMPT} {number}" for number in range(20)]
+    for prompt in prompts:
+        await cache.aupdate(prompt, LLM_STRING, answer())
+    before = made.copy()
+    await asyncio.sleep(0.3)  # until no timer is left
+    gc.collect()
+    for prompt in prompts:
+        assert await cache.alookup(prompt, LLM_STRING) is not None
+    assert made == before
+    await cache.aclose()
 
 
 async def test_a_later_answer_replaces_an_earlier_one(target: Target, half: Halves) -> None:
