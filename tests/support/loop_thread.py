@@ -31,9 +31,10 @@ class LoopThread:
 
     @staticmethod
     async def _cancel_all() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)  # each has begun: what never begins closes nothing
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         for _ in range(5):  # what they have closed is closed in one of the next turns
             await asyncio.sleep(0)

@@ -342,11 +342,13 @@ class NotValkey:
         return await asyncio.start_server(self._serve, HOST, port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            if await reader.read(65_536):
-                writer.write(self.ANSWER)
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError):
+                if await reader.read(65_536):
+                    writer.write(self.ANSWER)
+                    await writer.drain()
+        finally:
+            writer.close()
 
     def close(self) -> None:
         """Stop listening."""

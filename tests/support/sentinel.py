@@ -67,7 +67,7 @@ class ValkeySentinel(ValkeyServer):
         if self._primary is not None:
             lines += [
                 f"sentinel monitor {SERVICE} {HOST} {self._primary.port} 1",
-                f"sentinel down-after-milliseconds {SERVICE} 500",
+                f"sentinel down-after-milliseconds {SERVICE} 3000",
                 f"sentinel failover-timeout {SERVICE} 5000",
                 *self._tls_of(self._primary),
             ]

@@ -651,7 +651,8 @@ class ValkeyClusterServers:
         primaries: How many; the slots are spread evenly.
         replicas: How many in all; replica ``i`` follows primary ``i % primaries``.
         directives: Further lines of every node's ``valkey.conf``.
-        node_timeout: Seconds of silence after which a node counts as failed.
+        node_timeout: Seconds of silence after which a node counts as failed, and its replica takes
+            over. By default long: a machine may be busy.
         certificates: Speak TLS, among the nodes too.
         password: The same for clients and among the nodes.
         users: ACL rules by user name, on every node.
@@ -662,7 +663,7 @@ class ValkeyClusterServers:
         primaries: int = 3,
         replicas: int = 0,
         *directives: str,
-        node_timeout: float = 1.0,
+        node_timeout: float = 60.0,
         certificates: Certificates | None = None,
         password: str | None = None,
         users: Mapping[str, str] | None = None,

@@ -216,7 +216,7 @@ def test_own_server_speaks_tls(own_valkey_server: StartServer, certificates: Cer
 
 def test_cluster_serves_and_fails_over(valkey_cluster: StartCluster) -> None:
     """A cluster takes writes on each shard; a killed primary is replaced; restarted, it is whole."""
-    cluster = valkey_cluster(primaries=3, replicas=3)
+    cluster = valkey_cluster(primaries=3, replicas=3, node_timeout=2)
     assert len(cluster.primaries) == len(cluster.replicas) == 3
     assert sum(cluster.slots_of(node) for node in cluster.primaries) == SLOTS
     client = cluster.client()

@@ -386,7 +386,7 @@ def wait_and_hit(cache: LLMCache) -> bool:
 @pytest.mark.long
 def test_a_primary_is_killed_under_load(valkey_cluster: StartCluster) -> None:
     """Failover: no exception, no wrong answer, then hits on every shard again."""
-    servers = valkey_cluster(primaries=3, replicas=3)
+    servers = valkey_cluster(primaries=3, replicas=3, node_timeout=2)
     trouble_under_load(servers, lambda: servers.fail_over(servers.nodes[0]))
 
 
@@ -477,7 +477,7 @@ async def test_a_primary_that_hangs_leaves_reads_to_its_replica(
     valkey_cluster: StartCluster, half: Halves
 ) -> None:
     """With ``read_from_replicas=True`` a frozen node costs a few deadlines; then all are hits."""
-    servers = valkey_cluster(primaries=1, replicas=1, node_timeout=60)
+    servers = valkey_cluster(primaries=1, replicas=1)
     primary, replica = servers.nodes
     with LLMCache.from_url(servers.url) as writer, contextlib.closing(primary.client()) as client:
         writer.update(PROMPT, LLM_STRING, answer())
@@ -495,7 +495,7 @@ async def test_a_primary_that_hangs_leaves_reads_to_its_replica(
 
 async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: Halves) -> None:
     """A frozen primary costs a few deadlines; then its keys are misses at once, others' hits."""
-    servers = valkey_cluster(primaries=3, node_timeout=30)
+    servers = valkey_cluster(primaries=3)
     async with LLMCache.from_url(servers.url, timeout=1, single_flight=False) as cache:
         await fill(half(cache))
         frozen = keys_of(servers.primaries)[2]
