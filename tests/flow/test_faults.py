@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults import FAULTS, FAULTS_OF_MATCHING, TIMEOUT, Fault, Kind, Row, measure_all
+from tests.faults import FAULTS, FAULTS_OF_MATCHING, Fault, Kind, Row, measure_all
 from tests.support.patience import LATE, SOON
 from tests.support.servers import search_modules
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
-# A machine may be busy: what hangs here would hang for longer.
-LONGEST = 10 * TIMEOUT
 CALLS = 200
 # Once the breaker is open, it lets a call through every second or so.
 ASKED = CALLS / 4
@@ -81,7 +79,7 @@ def test_a_broken_store_is_hardly_noticed_by_matching(server_binary: str) -> Non
 def _promises_are_kept(row: Row) -> None:
     assert row.exceptions == []
     assert row.wrong == 0
-    assert row.longest <= LONGEST
+    assert row.longest < SOON  # a machine may be busy: what hangs here would hang for longer
     if row.opens:
         assert row.asked <= ASKED
     assert row.back is not None
