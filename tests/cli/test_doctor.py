@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._cli import checks
 from tests.support import cli
 from tests.support.acl import MINIMAL_USER, denied
 from tests.support.certificates import Certificates
+from tests.support.patience import LATE
 from tests.support.servers import Server, StartServer, ValkeyClusterServers, ValkeyServer
 from tests.support.targets import answer, llm_string
 
 Found = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no slow server."""
+    monkeypatch.setattr(checks, "_SLOW", LATE)
 
 
 def examine(url: str, code: int = 0, *options: object) -> Found:

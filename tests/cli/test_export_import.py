@@ -71,10 +71,13 @@ def test_the_other_store_answers_as_the_first(
 
     assert cli.hits(other, 20) == 20
     assert cli.hits(other, 5, model="b/c", namespace=("acme", "eu,west")) == 5
+    began = time.monotonic()
     before, after = left(url), left(other)
+    took = time.monotonic() - began
     assert before.keys() == after.keys()
     for key, ttl in before.items():
-        assert after[key] == (None if ttl is None else pytest.approx(ttl, abs=1))
+        seconds = after[key]
+        assert seconds == ttl or -1 - took < (seconds or 0) - (ttl or 0) < 1
 
 
 def test_an_entry_that_is_listed_twice_is_counted_once() -> None:

@@ -180,18 +180,28 @@ def test_a_tool_result_is_answered_with_text(endpoint: ConverseEndpoint) -> None
 # ---------------------------------------------------------------------------- streaming
 
 
-def test_text_is_streamed_in_pieces(endpoint: ConverseEndpoint) -> None:
+def test_text_is_streamed_in_pieces(
+    endpoint: ConverseEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A streamed answer arrives in several pieces, the first of them before the end."""
     endpoint.latency = 0.4
-    arrivals = []
+    pauses: list[float] = []
+    arrived = threading.Event()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        assert len(pauses) < 6 or arrived.wait(LATE)
+
+    monkeypatch.setattr(endpoint, "pause", pause)
     pieces = []
     for chunk in chat_model(endpoint).stream(QUESTION):
         if chunk.text:
-            arrivals.append(time.perf_counter())
+            arrived.set()
             pieces.append(chunk.text)
 
     assert len(pieces) > 3
-    assert arrivals[-1] - arrivals[0] > 0.1
+    assert len(pauses) > 6
+    assert sum(pauses) == pytest.approx(0.4)
 
 
 def test_tool_uses_are_streamed(endpoint: ConverseEndpoint) -> None:
@@ -351,7 +361,7 @@ def test_closing_is_prompt_and_leaves_no_thread() -> None:
 
         for future in pending:
             with pytest.raises(ConnectionClosedError):
-                future.result(timeout=10)
+                future.result(SOON)
     endpoint.close()
 
     assert took < SOON

@@ -12,7 +12,7 @@ from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.breaker import Breaker
 from langchain_llmcache.events import State
 from tests.support.servers import StartServer
-from tests.support.targets import LLM_STRING, PROMPT, Half, answer
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, keep_open
 
 Halves = Callable[[LLMCache], Half]
 
@@ -205,6 +205,7 @@ async def test_one_log_line_for_each_change(
     server = own_valkey_server()
     cache = LLMCache.from_url(server.url)
     assert cache.stats().breaker == "closed"
+    keep_open(cache)
     server.kill()
     for number in range(200):
         await half(cache).update(f"{PROMPT} {number}", LLM_STRING, answer())

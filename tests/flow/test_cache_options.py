@@ -26,6 +26,7 @@ from typing_extensions import TypedDict
 from langchain_llmcache import ConfigurationError, LLMCache, NearCache, NewEntry, cache_options
 from langchain_llmcache._request.blocks import DEFAULTS, Options, current
 from langchain_llmcache._request.key import Key
+from tests.support.patience import LATE, SOON
 from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, set_clock, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -291,7 +292,7 @@ def test_calls_past_the_cache_neither_lead_nor_follow(
     assert cache.lookup(PROMPT, LLM_STRING) is None  # this call leads now
     with ThreadPoolExecutor(1) as threads:
         # In another thread, which could wait for it.
-        assert threads.submit(_apart, cache, options).result(timeout=5) is None
+        assert threads.submit(_apart, cache, options).result(SOON) is None
     assert len(cache._flow._agreement._flights._flights) == 1
     assert cache.stats().waits == 0
     cache.update(PROMPT, LLM_STRING, answer("the leader's"))
@@ -333,7 +334,7 @@ async def test_a_refresh_makes_nobody_wait_who_takes_any_answer(cache: LLMCache)
     refreshing = asyncio.create_task(refresh())
     await asyncio.sleep(0.01)
     # (In a task of its own: whoever leads a flight never waits for it anyway.)
-    asked = asyncio.wait_for(asyncio.create_task(cache.alookup(PROMPT, LLM_STRING)), 5)
+    asked = asyncio.wait_for(asyncio.create_task(cache.alookup(PROMPT, LLM_STRING)), SOON)
     assert texts(await asked) == ["old"]
     assert cache.stats().waits == 0
     go_on.set()
@@ -359,7 +360,7 @@ async def test_a_follower_refuses_what_is_too_old_for_it(cache: LLMCache) -> Non
 
     following = asyncio.create_task(follow())
     leading = asyncio.create_task(lead())
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), SOON)
     while not cache.stats().waits:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.001)
     # The entry is written at one time, and read a hundred seconds later.
@@ -506,16 +507,16 @@ async def test_functions_of_both_kinds_can_be_decorated(model: Numbered) -> None
 def test_one_object_serves_many_threads_at_once() -> None:
     """It holds nothing of the blocks that are open."""
     shared = cache_options(namespace="shared")
-    together = threading.Barrier(16)
+    together = threading.Barrier(16, timeout=LATE)
     seen: list[tuple[str, ...]] = []
 
     def work(number: int) -> None:
         with cache_options(namespace=f"t{number}"):
-            together.wait(10)
+            together.wait()
             with shared, shared:
-                together.wait(10)
+                together.wait()
                 seen.append(current().namespace)
-            together.wait(10)
+            together.wait()
             seen.append(current().namespace)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]

@@ -80,7 +80,7 @@ class Calls:
     def __init__(self, case: Case, seconds: float = 0.01) -> None:
         self.case = case
         self.seconds = seconds
-        self.begun = self.failed = self.at_once = 0
+        self.begun = self.failed = self.at_once = self.rounds = 0
         self._open = 0
         self._lock = threading.Lock()
         self.too_many: list[str] = []
@@ -98,6 +98,7 @@ class Calls:
         """Count a call; return its number."""
         with self._lock:
             self.begun += 1
+            self.rounds += not self._open
             self._open += 1
             self.at_once = max(self.at_once, self._open)
             cancelled = self.case.cancelled and self.begun > 1
@@ -338,13 +339,10 @@ def test_a_loop_that_ends_leaves_no_lease(how: str, server: Server) -> None:
 
 async def test_a_dead_model_has_told_all_after_few_rounds() -> None:
     """The last asker has its error after about log2(n) calls' time, and not after n."""
-    case = CASES[3]
-    calls = Calls(case, seconds=0.1)
+    calls = Calls(CASES[3])
     model = calls.model(LLMCache(max_wait=LATE), ASKERS - 1)
-    began = time.monotonic()
     await asyncio.gather(*(model.ainvoke(QUESTION) for _ in range(ASKERS)), return_exceptions=True)
-    rounds = (time.monotonic() - began) / calls.seconds
-    assert rounds < 3 * 8  # 1, 1, 2, 4, 8, 16, 32 and 36 calls, on a busy machine
+    assert calls.rounds == 8  # 1, 1, 2, 4, 8, 16, 32 and 36 calls
     assert calls.at_once == 36
 
 
@@ -369,7 +367,7 @@ async def test_max_wait_bounds_all_rounds() -> None:
     case = Case("", fails=lambda _: True)
     calls = Calls(case, seconds=0.3)
     model = calls.model(LLMCache(max_wait=0.5))
-    with soon(PATIENT + 0.5):
+    with soon():
         await asyncio.gather(*(model.ainvoke(QUESTION) for _ in range(50)), return_exceptions=True)
     assert calls.begun == 50
-    assert calls.at_once > 25
+    assert calls.at_once > 18  # as many as the largest round would have

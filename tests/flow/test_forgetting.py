@@ -26,6 +26,7 @@ from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, NearCac
 from langchain_llmcache._answer import origins
 from langchain_llmcache._request.key import parse_path
 from langchain_llmcache.streaming import with_cache
+from tests.support.patience import eventually
 from tests.support.targets import Half, Target
 
 Halves = Callable[[LLMCache], Half]
@@ -208,6 +209,7 @@ def test_it_is_told() -> None:
     with LLMCache(on_event=events.append) as cache:
         model = Model(cache=cache)
         assert cache.forget(model.invoke("a question"))
+    assert eventually(lambda: any(event.kind == "delete" for event in events))
     kinds = [(event.kind, event.digest, event.count) for event in events]
     assert kinds[-1] == ("delete", kinds[0][1], 1)
 

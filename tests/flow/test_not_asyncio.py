@@ -140,7 +140,7 @@ from langchain_llmcache import LLMCache
 from langgraph.cache.sqlite import SqliteCache
 
 url, path = sys.argv[1:]
-caches = [LLMCache.from_url(url), LLMCache(SqliteCache(path=path))]
+caches = [LLMCache.from_url(url, timeout=5), LLMCache(SqliteCache(path=path))]
 
 async def use(cache):
     for number in range(5):

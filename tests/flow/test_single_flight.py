@@ -66,6 +66,7 @@ async def test_a_hundred_tasks_make_one_call(
     """``abatch`` of 100 equal prompts: one model call, 100 answers."""
     cache = target.make()
     set_llm_cache(cache)
+    endpoint.script = after(lambda: eventually(lambda: cache.stats().waits == 99))
     answers = await model.abatch([QUESTION] * 100)
     assert endpoint.calls == 1
     assert len({message.content for message in answers}) == 1
@@ -207,10 +208,13 @@ async def test_a_thread_does_not_wait_for_its_own_loop(
 ) -> None:
     """Sync ``invoke`` on the loop's thread does not wait for a task of that loop."""
     set_llm_cache(LLMCache(max_wait=LATE))
+    went_on = threading.Event()
+    endpoint.script = after(lambda: endpoint.calls > 1 or went_on.wait(LATE))
     task = asyncio.create_task(model.ainvoke(QUESTION))
-    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(eventually, lambda: endpoint.calls)
     with soon():
         assert model.invoke(QUESTION).content
+    went_on.set()
     assert (await task).content
     assert endpoint.calls == 2
 
@@ -313,16 +317,15 @@ def test_a_killed_leader_is_survived(
     server: Server, endpoint: ConverseEndpoint, start_worker: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """When the leader's process is killed, the others go on when its lease is over."""
-    endpoint.latency = LATE
+    # (Also if the lease is over before the leader is killed.)
+    endpoint.latency = lambda _: LATE if endpoint.calls == 1 else 0
     leader, follower = (start_worker(endpoint.url, server.url, 1.0) for _ in range(2))
     go(leader)
-    while endpoint.calls == 0:
-        time.sleep(0.01)
+    assert eventually(lambda: endpoint.calls)
     go(follower)
     time.sleep(0.3)
     os.kill(leader.pid, signal.SIGKILL)
-    endpoint.latency = 0
-    assert follower.communicate(timeout=SOON)[0].split()[0] == "1"
+    assert follower.communicate(timeout=LATE / 2)[0].split()[0] == "1"
     assert endpoint.calls == 2
 
 
@@ -359,7 +362,7 @@ async def test_other_processes_wait_for_the_answer(
     assert await half(one).lookup(PROMPT, LLM_STRING) is None
     with ThreadPoolExecutor(1) as threads:
         following = threads.submit(lambda: asyncio.run(_look(half(two))))
-        await asyncio.sleep(0.2)
+        assert await asyncio.to_thread(eventually, lambda: two.stats().waits)
         assert not following.done()
         await half(one).update(PROMPT, LLM_STRING, answer("shared"))
         assert texts(following.result(SOON)) == ["shared"]
@@ -382,13 +385,19 @@ async def test_a_failed_leader_gives_its_lease_back(
 
     task = asyncio.create_task(fails())
     await led.wait()
+
+    async def follow() -> bytes:
+        assert await _look(half(two)) is None
+        # It is the follower now who holds the place.
+        with server.client() as client:
+            held: bytes = client.get(client.keys()[0])
+            return held
+
     with soon():
-        assert await asyncio.to_thread(lambda: asyncio.run(_look(half(two)))) is None
+        held = await asyncio.to_thread(lambda: asyncio.run(follow()))
+    assert held.startswith(b"lease:")
     with pytest.raises(RuntimeError):
         await task
-    with server.client() as client:
-        # It is the follower now who holds the place.
-        assert client.get(client.keys()[0]).startswith(b"lease:")
     await one.aclose()
 
 

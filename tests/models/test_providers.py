@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +15,7 @@ from langchain_llmcache import LLMCache
 from tests.support import models
 from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.call_ids import numbered
+from tests.support.patience import collect_garbage
 from tests.support.providers import ModelServer
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def test_an_edited_class_never_gets_the_old_ones_answer(server: ModelServer) -> 
     set_llm_cache(LLMCache())
 
     def run(**fields: Any) -> dict[str, Any]:
-        gc.collect()
+        collect_garbage()
         edited = create_model("Report", __module__=__name__, **fields)
         answer: Any = openai(server).with_structured_output(edited).invoke("q")
         assert type(answer) is edited

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,31 +12,40 @@ from langchain_core.language_models import FakeListChatModel
 
 from langchain_llmcache import CacheEvent, LLMCache, NearCache, cache_options
 from langchain_llmcache.streaming import with_cache
+from tests.support.patience import collect_garbage, eventually
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer
 
 Halves = Callable[[LLMCache], Half]
+Settled = Callable[[], Awaitable[bool]]
 # More than the calls that one context remembers.
 CACHES = 100
 
 
-def threads() -> int:
-    """Return how many threads of ours there are."""
-    return sum(thread.name.startswith("llmcache") for thread in threading.enumerate())
+def threads() -> set[threading.Thread]:
+    """Return the threads of ours."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("llmcache")}
 
 
-async def settled(server: Server) -> tuple[int, int]:
-    """Return how many connections and threads are left when all that goes is gone."""
+@pytest.fixture
+def nothing_is_left(server: Server) -> Iterator[Callable[[], Awaitable[bool]]]:
+    """Tell whether all threads and connections that a test begins are gone, or are so soon."""
     with server.client() as client:
-        left = (0, 0)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            gc.collect()
-            await asyncio.sleep(0.05)
-            left = (client.info("clients")["connected_clients"] - 1, threads())
-            if left == (0, 0):
-                break
-        return left
+
+        def connections() -> set[Any]:
+            return {each["id"] for each in client.client_list()}
+
+        # (Whatever other tests left is not this one's.)
+        others = threads(), connections()
+
+        def is_gone() -> bool:
+            collect_garbage()
+            return threads() <= others[0] and connections() <= others[1]
+
+        async def nothing_is_left() -> bool:
+            return await asyncio.to_thread(eventually, is_gone)
+
+        yield nothing_is_left
 
 
 def listener(_: CacheEvent) -> None:
@@ -48,16 +55,20 @@ def listener(_: CacheEvent) -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"lease": 30}, {"near": NearCache()}, {"single_flight": False}]
 )
-async def test_a_dropped_cache_leaves_nothing(server: Server, half: Halves, options: Any) -> None:
+async def test_a_dropped_cache_leaves_nothing(
+    server: Server, half: Halves, options: Any, nothing_is_left: Settled
+) -> None:
     """Lookups that were never followed by an update keep neither connections nor threads."""
     for number in range(CACHES):
         cache = LLMCache.from_url(server.url, on_event=listener, timeout=5, **options)
         assert await half(cache).lookup(f"{PROMPT} {number}", LLM_STRING) is None
         del cache
-    assert await settled(server) == (0, 0)
+    assert await nothing_is_left()
 
 
-async def test_whatever_it_was_used_for(server: Server, half: Halves) -> None:
+async def test_whatever_it_was_used_for(
+    server: Server, half: Halves, nothing_is_left: Settled
+) -> None:
     """Hits, stores, lookups that were passed by, clears, graphs' stores."""
     for number in range(20):
         cache = LLMCache.from_url(server.url, on_event=listener, timeout=5)
@@ -68,10 +79,12 @@ async def test_whatever_it_was_used_for(server: Server, half: Halves) -> None:
         assert cache.store is not None
         await half(cache).clear()
         del cache
-    assert await settled(server) == (0, 0)
+    assert await nothing_is_left()
 
 
-async def test_a_dropped_model_takes_its_cache_along(server: Server) -> None:
+async def test_a_dropped_model_takes_its_cache_along(
+    server: Server, nothing_is_left: Settled
+) -> None:
     """In the middle of a stream, too."""
     for _ in range(20):
         cache = LLMCache.from_url(server.url, on_event=listener, timeout=5)
@@ -81,7 +94,12 @@ async def test_a_dropped_model_takes_its_cache_along(server: Server) -> None:
         astream = model.astream("hi there")
         await anext(astream)
         del cache, model, stream, astream
-    assert await settled(server) == (0, 0)
+    assert await nothing_is_left()
+
+
+async def until_one_waits(cache: LLMCache) -> None:
+    """Return when a caller follows another one."""
+    assert await asyncio.to_thread(eventually, lambda: cache.stats().waits)
 
 
 async def test_a_call_that_is_under_way_keeps_its_cache(server: Server) -> None:
@@ -98,9 +116,9 @@ async def test_a_call_that_is_under_way_keeps_its_cache(server: Server) -> None:
     leader = asyncio.create_task(lead(cache))
     await asked.wait()
     follower = asyncio.create_task(cache.alookup(PROMPT, LLM_STRING))
-    await asyncio.sleep(0.1)
+    await until_one_waits(cache)
     del cache
-    gc.collect()
+    collect_garbage()
     answered.set()
     await leader
     found = await follower

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import threading
 import weakref
@@ -31,6 +30,7 @@ from langchain_llmcache._request import identity, maker
 from langchain_llmcache._request.asking import Asked, who_asks
 from langchain_llmcache._request.prompts import canonical_prompt
 from langchain_llmcache.streaming import with_cache
+from tests.support.patience import collect_garbage
 
 QUESTION = "What is a lease?"
 
@@ -256,7 +256,7 @@ def test_a_class_that_is_gone_is_told_from_its_like(cache: LLMCache, how: str) -
     answers = []
     for answer in ("a", "b", "a", "b"):
         answers.append(_defined(how, answer).invoke(QUESTION).text)
-        gc.collect()
+        collect_garbage()
     assert answers == ["a", "b", "a", "b"]
     assert (cache.stats().hits, cache.stats().uncacheable) == (2, 0)
 
@@ -725,7 +725,7 @@ def test_nothing_keeps_a_model_alive(cache: LLMCache) -> None:
         models[-1].invoke(QUESTION)
     references = [weakref.ref(model) for model in models]
     del model, models
-    gc.collect()
+    collect_garbage()
     assert [reference() for reference in references] == [None] * 4
 
 
@@ -763,7 +763,7 @@ def test_who_asks_keeps_no_frame() -> None:
     model = Chat(cache=Spy())
     model.invoke([message])
     del message
-    gc.collect()
+    collect_garbage()
     assert kept[0].model is model
     assert reference() is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from langchain_llmcache._request.llm_strings import Uncacheable, parse_llm_strin
 from langchain_llmcache._request.maker import KeyMaker
 from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.models import anthropic, ollama, openai
+from tests.support.patience import collect_garbage
 
 HEAD = '{"kwargs": {"model_name": "gpt"}, "lc": 1, "type": "constructor"}---'
 
@@ -227,7 +227,7 @@ def of_class(cls: object) -> str:
 
 def define(module: str = __name__, **fields: Any) -> type[BaseModel]:
     """Define a class again under the name ``Edited``, as a notebook cell does."""
-    gc.collect()  # what an earlier test leaves in a cycle is as alive as any class
+    collect_garbage()  # what an earlier test leaves in a cycle is as alive as any class
     return create_model("Edited", __module__=module, **fields)
 
 
@@ -253,7 +253,7 @@ def test_two_classes_of_one_name_are_not_cached() -> None:
     with pytest.raises(Uncacheable, match="Edited"):
         digest(of_class(newer))
     del older
-    gc.collect()
+    collect_garbage()
     assert digest(of_class(newer))
 
 

@@ -27,7 +27,7 @@ from langchain_llmcache.errors import ConfigurationError, StoreError
 from langchain_llmcache.stores import NodeSerializer
 from tests.support.patience import LATE, outlive
 from tests.support.servers import Server, StartServer
-from tests.support.targets import LLM_STRING, PROMPT, answer, texts
+from tests.support.targets import LLM_STRING, PROMPT, answer, keep_open, texts
 
 ONE: FullKey = (("graph", "node"), "one")
 TWO: FullKey = (("graph", "node"), "two")
@@ -331,7 +331,8 @@ async def test_commands_and_sends(make: Make, kind: str) -> None:
 
 async def test_the_server_down(kind: str, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     """With the server down the graph runs, the breaker opens, and the log says it once."""
-    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2)
+    cache = LLMCache.from_url("valkey://127.0.0.1:1")
+    keep_open(cache)
     app = compiled(cache, runs)
     for _ in range(4):
         assert (await run_graph(app, kind))["number"] == 2
@@ -350,7 +351,7 @@ async def test_the_server_goes_and_comes(
 ) -> None:
     """A server that stops in the middle costs the values of that time only."""
     server = own_valkey_server()
-    cache = LLMCache.from_url(server.url, timeout=0.2)
+    cache = LLMCache.from_url(server.url)
     app = compiled(cache, runs)
     await run_graph(app, kind)
     server.kill()

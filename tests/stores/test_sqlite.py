@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import multiprocessing
 import os
 import sqlite3
@@ -23,8 +22,9 @@ import pytest
 from langgraph.cache.sqlite import SqliteCache
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache import _threads as threads_module
 from langchain_llmcache._stores import sqlite as module
-from tests.support.patience import LATE, SOON, soon
+from tests.support.patience import LATE, SOON, collect_garbage, eventually, soon
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -130,14 +130,19 @@ def writing(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers wait for others for a moment only, and lookups have their time all the same."""
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_writer_keeps_no_lookup_waiting(path: Path, half: Halves) -> None:
     """A lookup is a hit while another process writes; a store is given up in time."""
-    with cache_at(path, timeout=0.2) as cache:
-        with writing(path):
+    with cache_at(path, timeout=SOON) as cache:
+        with writing(path), soon():
             assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["found"]
-            began = time.monotonic()
             await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
-            assert time.monotonic() - began < 5
         stats = cache.stats()
         assert (stats.hits, stats.shed, stats.errors, stats.breaker) == (1, 1, 0, "closed")
         await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
@@ -146,9 +151,9 @@ async def test_a_writer_keeps_no_lookup_waiting(path: Path, half: Halves) -> Non
 
 async def test_a_thread_that_waits_for_a_writer_for_too_long(path: Path) -> None:
     """That it comes back late, on a busy machine, is no failure of the file."""
-    with cache_at(path, timeout=0.2) as cache:
+    with cache_at(path, timeout=0.5) as cache:
         store: Any = cache.store
-        with writing(path), mock.patch.object(module, "_PATIENCE", 10.0):
+        with writing(path), mock.patch.object(module, "_PATIENCE", 1000.0):
             await cache.aupdate(f"{PROMPT} 2", LLM_STRING, answer())
             await cache.aupdate(f"{PROMPT} 3", LLM_STRING, answer())
             stats = cache.stats()
@@ -158,20 +163,21 @@ async def test_a_thread_that_waits_for_a_writer_for_too_long(path: Path) -> None
         assert cache.stats().stores == 2
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_writer_of_this_process_keeps_no_lookup_waiting(path: Path, half: Halves) -> None:
     """Lookups have connections of their own."""
-    with cache_at(path, timeout=0.2) as cache:
+    with cache_at(path, timeout=SOON) as cache:
         store: Any = cache.store
         begun, over = threading.Event(), threading.Event()
 
         def write() -> None:
             with store._lock:
                 begun.set()
-                over.wait(30)
+                over.wait(LATE)
 
         writer = threading.Thread(target=write)
         writer.start()
-        begun.wait(30)
+        begun.wait(LATE)
         try:
             assert texts(await half(cache).lookup(PROMPT, LLM_STRING)) == ["found"]
             await half(cache).update(f"{PROMPT} 2", LLM_STRING, answer())
@@ -295,8 +301,8 @@ async def test_a_process_that_writes_keeps_no_lookup_waiting(
     await storing
     assert (cache.stats().stores, cache.stats().shed) == (32, 0)
     cache.close()
-    with LLMCache.from_url(f"sqlite:///{path}", timeout=0.2) as cache, process_writing(path):
-        with soon(4):  # only the first one waits for its timeout
+    with LLMCache.from_url(f"sqlite:///{path}", timeout=1) as cache, process_writing(path):
+        with soon():  # only the first one waits for its timeout
             for number in range(20):
                 cache.update(f"{PROMPT} {number}", LLM_STRING, answer())
                 await cache.aupdate(f"{PROMPT} {number}", LLM_STRING, answer())
@@ -326,17 +332,26 @@ def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
             assert result.get(110) == [100, 100, 100]
 
 
-async def test_a_burst_and_a_loop_that_is_blocked(path: Path) -> None:
+def turn_clock(seconds: float, patch: pytest.MonkeyPatch) -> None:
+    """Let time pass for the timers of the running loop."""
+    loop = asyncio.get_running_loop()
+    time_of_day = loop.time
+    patch.setattr(loop, "time", lambda: time_of_day() + seconds)
+
+
+async def test_a_burst_and_a_loop_that_is_blocked(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Stores and lookups of a file wait out a busy loop."""
     asked = [f"{PROMPT} {number}" for number in range(1000)]
-    with cache_at(path, timeout=0.5) as cache:
+    with cache_at(path, timeout=SOON) as cache:
         storing = asyncio.gather(*(cache.aupdate(each, LLM_STRING, answer()) for each in asked))
         await asyncio.sleep(0)
-        time.sleep(0.7)  # noqa: ASYNC251 - a loop that is blocked
+        turn_clock(2 * SOON, monkeypatch)  # a loop that is blocked
         await storing
         looking = asyncio.gather(*(cache.alookup(each, LLM_STRING) for each in asked))
         await asyncio.sleep(0)
-        time.sleep(0.7)  # noqa: ASYNC251 - likewise
+        turn_clock(2 * SOON, monkeypatch)  # likewise
         assert all(await looking)
         stats = cache.stats()
         assert (stats.stores, stats.errors, stats.shed, stats.skipped) == (1001, 0, 0, 0)
@@ -417,10 +432,9 @@ async def test_a_file_that_hangs_is_left_in_time(
     over = threading.Event()
     with cache_at(path, timeout=0.05) as cache:
         monkeypatch.setattr(type(cache.store), "read", lambda *_: over.wait(60))
-        began = time.monotonic()
-        for _ in range(10):
-            assert await cache.alookup(PROMPT, LLM_STRING) is None
-        assert time.monotonic() - began < 5
+        with soon():
+            for _ in range(10):
+                assert await cache.alookup(PROMPT, LLM_STRING) is None
         assert cache.stats().breaker == "open"
         over.set()
 
@@ -429,16 +443,25 @@ async def test_who_waits_behind_others_has_more_time(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read in turn within twice the deadline is read."""
-    with cache_at(path, timeout=0.5, single_flight=False) as cache:
+    with cache_at(path, timeout=SOON, single_flight=False) as cache:
         read: Any = vars(type(cache.store))["read"]
+        turns = threading.Semaphore(8)
+        begun: list[Any] = []
 
         def slow(*args: Any) -> Any:
-            time.sleep(0.1)
+            begun.append(args)
+            assert turns.acquire(timeout=LATE)
             return read(*args)
 
         monkeypatch.setattr(type(cache.store), "read", slow)
-        found = [cache.alookup(PROMPT, LLM_STRING) for _ in range(28)]  # in four threads
-        assert all(await asyncio.gather(*found))
+        looking = [cache.alookup(PROMPT, LLM_STRING) for _ in range(28)]  # in four threads
+        finding = asyncio.gather(*looking)
+        assert await asyncio.to_thread(eventually, lambda: len(begun) == 12)
+        monkeypatch.setattr(threads_module, "_LATE", float("inf"))
+        turn_clock(SOON, monkeypatch)
+        await asyncio.sleep(0.05)  # who has waited for the deadline
+        turns.release(20)
+        assert all(await finding)
         assert cache.stats().shed == 0
 
 
@@ -458,16 +481,11 @@ async def test_many_tasks_at_once(path: Path) -> None:
 
 async def test_threads_end_with_the_cache(path: Path) -> None:
     """A cache that is dropped keeps neither threads nor connections."""
-
-    def threads() -> int:
-        return sum(thread.name == "llmcache-sqlite" for thread in threading.enumerate())
-
+    before = set(threading.enumerate())
     cache = cache_at(path)
     await cache.alookup(PROMPT, LLM_STRING)
-    assert threads() > 0
+    begun = set(threading.enumerate()) - before
+    assert "llmcache-sqlite" in {thread.name for thread in begun}
     del cache
-    deadline = time.monotonic() + 30
-    while threads() and time.monotonic() < deadline:
-        gc.collect()
-        await asyncio.sleep(0.01)
-    assert threads() == 0
+    collect_garbage()
+    assert await asyncio.to_thread(eventually, lambda: begun.isdisjoint(threading.enumerate()))

@@ -16,7 +16,7 @@ from langchain_llmcache.streaming import with_cache
 from tests.support.scripted import ScriptedModel
 
 LEFT = """
-    import asyncio, gc
+    import asyncio, gc, threading
     from langchain_llmcache import LLMCache, cache_options
     from langchain_llmcache.streaming import with_cache
     from tests.support.scripted import ScriptedModel, SyncOnlyModel
@@ -28,9 +28,15 @@ LEFT = """
             async for _ in model.astream("hi"):
                 pass
 
+    class Blocked(SyncOnlyModel):
+        def _stream(self, *args, **options):
+            go_on.wait(60)
+            yield from super()._stream(*args, **options)
+
+    go_on = threading.Event()
+
     async def main():
-        for cls in (ScriptedModel, SyncOnlyModel):
-            model = cls(pause=0.3)
+        for model in (ScriptedModel(pause=60), Blocked()):
             tasks.append(loop.create_task(read(with_cache(model, LLMCache()) if WRAPPED else model)))
         await asyncio.sleep(0.1)
 
@@ -38,6 +44,7 @@ LEFT = """
     loop.close()
     tasks.clear()
     gc.collect()
+    go_on.set()
 """
 
 

@@ -17,9 +17,11 @@ from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.event_stream import _AstreamEventsCallbackHandler
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._flow import single_flight
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
 from tests.support import models
+from tests.support.patience import LATE
 from tests.support.providers import ModelServer
 from tests.support.scripted import USAGE, ScriptedModel
 from tests.support.targets import Target
@@ -165,8 +167,10 @@ def test_an_invoke_that_waits_for_a_stream_asks_for_itself() -> None:
         assert usage(waiting.result()) == USAGE
 
 
-def test_of_many_invokes_that_wait_for_a_stream_one_asks() -> None:
+def test_of_many_invokes_that_wait_for_a_stream_one_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others take what that one is told."""
+    # (Until all wait, also if this process stands still.)
+    monkeypatch.setattr(single_flight, "_PATIENCE", LATE)
     cache = LLMCache()
     model = with_cache(Silent(pause=0.01), cache)
     stream = model.stream(QUESTION)

@@ -6,7 +6,6 @@ import asyncio
 import pickle
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -32,13 +31,14 @@ from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
 
 from langchain_llmcache import LLMCache
+from langchain_llmcache._flow import single_flight
 from langchain_llmcache.errors import ConfigurationError
 from langchain_llmcache.options import cache_options
 from langchain_llmcache.streaming import with_cache
 from tests.support import models
 from tests.support.bedrock import ConverseEndpoint, chat_model
 from tests.support.call_ids import numbered
-from tests.support.patience import LATE, SOON, soon
+from tests.support.patience import LATE, SOON, eventually, soon
 from tests.support.providers import ModelServer
 from tests.support.scripted import DumbModel, ScriptedModel, SyncOnlyModel
 from tests.support.servers import Server
@@ -412,10 +412,22 @@ async def test_a_graph_that_streams_messages(model: ScriptedModel, way: str) -> 
 # --- one asks for all ---
 
 
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followers wait for a stream that is not read, also if this process stands still."""
+    monkeypatch.setattr(single_flight, "_PATIENCE", LATE)
+
+
 def test_threads_follow_a_stream() -> None:
     """Threads that stream or invoke what a thread just streams get its whole answer."""
     cache = LLMCache()
-    model = with_cache(ScriptedModel(pause=0.05), cache)
+
+    class Held(ScriptedModel):
+        def _chunks(self, kind: str) -> Iterator[Any]:
+            yield from super()._chunks(kind)
+            assert eventually(lambda: cache.stats().waits == 11)
+
+    model = with_cache(Held(), cache)
     barrier = threading.Barrier(12)
 
     def ask(number: int) -> str:
@@ -427,7 +439,6 @@ def test_threads_follow_a_stream() -> None:
     with ThreadPoolExecutor(12) as threads:
         assert set(threads.map(ask, range(12))) == {"A promise with a date."}
     assert len(ScriptedModel.calls) == 1
-    assert 0 < cache.stats().waits <= 11  # who came late found the answer
 
 
 async def test_tasks_follow_a_stream() -> None:
@@ -442,6 +453,7 @@ async def test_tasks_follow_a_stream() -> None:
     assert len(ScriptedModel.calls) == 1
 
 
+@pytest.mark.usefixtures("_patient")
 async def test_a_stream_outlives_the_task_that_began_it() -> None:
     """Whoever reads each chunk in a task of its own still leads until the stream ends."""
     model = with_cache(ScriptedModel(pause=0.03), LLMCache(ignore_fields=["pause"]))
@@ -465,13 +477,14 @@ def _lead_in_a_thread(model: ScriptedModel) -> tuple[Iterator[Any], ThreadPoolEx
     return stream, thread, thread.submit(next, stream).result()
 
 
+@pytest.mark.usefixtures("_patient")
 def test_an_abandoned_stream_lets_others_go_on(cache: LLMCache) -> None:
     """Closing a stream ends the waiting of its followers at once, and stores nothing."""
     model = with_cache(ScriptedModel(pause=0.01), cache)
     stream, thread, _ = _lead_in_a_thread(model)
     with thread, ThreadPoolExecutor(1) as other:
         follower = other.submit(model.invoke, QUESTION)
-        time.sleep(0.1)
+        assert eventually(lambda: cache.stats().waits)
         assert not follower.done()
         stream.close()  # type: ignore[attr-defined]
         assert follower.result(SOON).text == "A promise with a date."
@@ -479,6 +492,7 @@ def test_an_abandoned_stream_lets_others_go_on(cache: LLMCache) -> None:
     assert cache.stats().stores == 1
 
 
+@pytest.mark.usefixtures("_patient")
 @pytest.mark.parametrize("end", ["closed", "cancelled"])
 async def test_an_abandoned_async_stream_lets_others_go_on(cache: LLMCache, end: str) -> None:
     """The same for asyncio: a stream that is closed, or whose task is cancelled."""
@@ -491,7 +505,7 @@ async def test_an_abandoned_async_stream_lets_others_go_on(cache: LLMCache, end:
         await asyncio.sleep(0.3)
     fast = with_cache(ScriptedModel(), cache)
     follower = asyncio.create_task(fast.ainvoke(QUESTION))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(eventually, lambda: cache.stats().waits)
     assert not follower.done()
     if leader is None:
         await stream.aclose()

@@ -7,6 +7,7 @@ any machine. Better than either is to count events, or to turn a clock.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,17 @@ def eventually(condition: Callable[[], Any], *, seconds: float = SOON) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def collect_garbage() -> None:
+    """Collect all garbage, also while another thread does: ``gc.collect`` does nothing then."""
+    while True:
+        garbage: list[object] = []
+        garbage.append(garbage)
+        del garbage
+        if gc.collect():
+            return
+        time.sleep(0.001)
 
 
 async def outlive(

@@ -56,6 +56,11 @@ def set_clock(cache: LLMCache, now: Callable[[], float]) -> None:
     cache._flow._now = cache._flow._reader._now = now
 
 
+def keep_open(cache: LLMCache) -> None:
+    """Have the cache's breaker see no time pass: once it is open, no probe comes in between."""
+    cache._flow._gate._breaker._monotonic = lambda: 0.0
+
+
 def texts(generations: list[Generation] | None) -> list[str] | None:
     """Return the texts of an answer, or None for a miss."""
     return None if generations is None else [generation.text for generation in generations]
