@@ -149,9 +149,9 @@ def connection_settings(
     """
     checked_flag("serverless", serverless, or_none=True)
     checked_flag("tls", tls, or_none=True)
-    texts = {"user": user, "password": password, "cache_name": cache_name}
-    for option, text in {**texts, "region": region, "ca_certs": ca_certs}.items():
-        checked_text(option, text)
+    _check_texts(
+        user=user, password=password, cache_name=cache_name, region=region, ca_certs=ca_certs
+    )
     told = read_endpoint(endpoint)
     serverless = bool(told.serverless) if serverless is None else serverless
     # ElastiCache has passwords on encrypted connections only; so an unknown name is TLS, too.
@@ -196,6 +196,14 @@ def connection_settings(
         credentials=credentials,
         cluster=ClusterSettings(cluster, read_from_replicas),
     )
+
+
+def _check_texts(**texts: str | None) -> None:
+    for option, text in texts.items():
+        checked_text(option, text)
+        if text and not text.isprintable():  # files of secrets end with a line break
+            msg = f"{option} has a line break or an invisible character in it; remove it"
+            raise ConfigurationError(msg)
 
 
 class IamCredentials:

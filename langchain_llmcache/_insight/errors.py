@@ -74,6 +74,15 @@ _TABLE: Final = tuple(
             "grant the prefix: ACL SETUSER <user> ~llm_cache:*, or the prefix of your own",
         ),
         (
+            r"ConnectionError: .*has no permissions.* '(select|client)\b",
+            "greeting-not-permitted",
+            "the user may not choose a database, or name its connections",
+            (
+                "leave db and client_name out of the URL, or grant them: "
+                "ACL SETUSER <user> +select +client|setname"
+            ),
+        ),
+        (
             r"NoPermissionError: |ConnectionError: .*has no permissions",
             "command-not-permitted",
             "the user may not run a command that the cache needs",

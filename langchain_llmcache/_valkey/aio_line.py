@@ -20,7 +20,6 @@ from contextvars import Context
 from itertools import chain
 from typing import Any, Final
 
-from valkey.connection import PythonRespSerializer
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ReadOnlyError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
@@ -29,6 +28,7 @@ from langchain_llmcache._flow.ports import Overloaded
 from langchain_llmcache._signals import another, raised_by_handler
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
+from langchain_llmcache._valkey.packing import pack
 from langchain_llmcache._valkey.router import Command, is_not_to_be_had
 from langchain_llmcache._valkey.settings import ConnectionSettings, FailoverProbe
 from langchain_llmcache._valkey.sizes import TooLargeError
@@ -275,7 +275,7 @@ class Line:
         return self._wire
 
     def _packed(self, wire: Wire, ask: Ask) -> list[bytes]:
-        chunks = [chunk for command in ask.commands for chunk in _pack(*command)]
+        chunks = [chunk for command in ask.commands for chunk in pack(*command)]
         ask.weight = sum(map(len, chunks))
         wire.add(ask)
         return chunks
@@ -308,7 +308,7 @@ class Line:
     def _gathered(self, wire: Wire, asks: dict[bytes, list[Ask]]) -> list[bytes]:
         reads = Reads(asks, self._expected * len(asks), self)
         wire.add(reads)
-        return _pack(*reads.command)
+        return pack(*reads.command)
 
     @property
     def _expected(self) -> int:
@@ -695,24 +695,3 @@ def _asks(sent: Iterable[Sent]) -> list[Ask]:
 def _fail(asks: Iterable[Ask], error: BaseException) -> None:
     for ask in asks:
         ask.fail(error)
-
-
-def _packer() -> Callable[..., list[bytes]]:
-    """Return valkey-py's fastest way to write a command."""
-    try:
-        from valkey.connection import LibvalkeyRespSerializer
-
-        LibvalkeyRespSerializer().pack("PING")
-    except (ImportError, NameError):  # without libvalkey
-
-        def encode(value: Any) -> bytes:
-            return value if isinstance(value, bytes) else str(value).encode()
-
-        pack = PythonRespSerializer(6000, encode).pack
-    else:
-        pack = LibvalkeyRespSerializer().pack
-    result: Callable[..., list[bytes]] = pack
-    return result
-
-
-_pack = _packer()

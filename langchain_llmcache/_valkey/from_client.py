@@ -7,6 +7,7 @@ What does not serve is refused at once.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, Final
 
 from valkey import Valkey
@@ -88,12 +89,24 @@ def _of_client(
     connection, arguments = _replaced(given.connection_pool, timeout)
     arguments = _handed_through(arguments)
     if isinstance(client, ValkeyCluster):
-        # It would have the parser changed, and ask for replicas: both are ours to do.
-        arguments.pop("valkey_connect_func", None)
+        # Its own would change the parser, and ask for replicas: both are ours to do.
+        arguments["valkey_connect_func"] = _greeting(client.user_on_connect_func)
     return connection, arguments, cluster
 
 
-def _cluster_settings(client: ValkeyCluster | AsyncValkeyCluster) -> ClusterSettings:
+def _greeting(own: Callable[[Any], Any] | None) -> Callable[[Any], None] | None:
+    """Return how a connection begins where the user of a cluster's client wants more of it."""
+    if own is None:
+        return None
+
+    def greet(connection: Any) -> None:
+        connection.on_connect()
+        own(connection)
+
+    return greet
+
+
+def _cluster_settings(client: ValkeyCluster) -> ClusterSettings:
     manager = client.nodes_manager
     return ClusterSettings(
         enabled=True,

@@ -35,8 +35,18 @@ def check_later_patches() -> None:
         raise NotTheStoreError(_HALF_PATCHED)
 
 
+def runs_apart() -> bool:
+    """Tell whether this is a real thread besides gevent's (one of its thread pool).
+
+    It has a hub of its own. A socket belongs to the hub in which it was made.
+    """
+    return _is_patched("socket") and not sys.modules["gevent"].get_hub().main_hub
+
+
 def _is_half_patched() -> bool:
+    return _is_patched("socket") and not _is_patched("threading")
+
+
+def _is_patched(module: str) -> bool:
     monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is None:
-        return False
-    return monkey.is_module_patched("socket") and not monkey.is_module_patched("threading")
+    return monkey is not None and bool(monkey.is_module_patched(module))

@@ -9,7 +9,7 @@ from langchain_llmcache._valkey.aio import LoopNodes
 from langchain_llmcache._valkey.router import Nodes, Router
 from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.sync import SyncNodes, ThreadNodes
-from langchain_llmcache._valkey.topology import Address, Topology
+from langchain_llmcache._valkey.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def open_routers(
 
 def _topology(settings: ConnectionSettings) -> Topology:
     """Return what is known before anything was asked."""
-    if "host" not in settings.arguments:
+    if settings.address is None:
         # Unix sockets and others' connection classes lead to one server.
         return Topology((), is_cluster=False)
-    here = Address(settings.arguments["host"], int(settings.arguments["port"]))
     cluster = settings.cluster
-    return Topology(cluster.seeds or (here,), cluster.remap, is_cluster=cluster.enabled)
+    seeds = cluster.seeds or (settings.address,)
+    return Topology(seeds, cluster.remap, is_cluster=cluster.enabled)

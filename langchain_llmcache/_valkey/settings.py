@@ -10,8 +10,9 @@ import contextlib
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 from valkey import Valkey
@@ -35,6 +36,7 @@ from langchain_llmcache._valkey.topology import Address, ClusterSettings
 from langchain_llmcache._valkey.url import (
     FLAG,
     NUMBER,
+    PORT,
     TEXT,
     Option,
     options_of,
@@ -51,6 +53,8 @@ ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection]
     TlsConnection: AsyncTlsConnection,
     UnixDomainSocketConnection: aio.UnixDomainSocketConnection,
 }
+_WITH_HOST: Final = frozenset({Connection, SSLConnection, TlsConnection})
+_HOST: Final = "localhost"
 # What these connections decide for themselves: entries are bytes, retries are the cache's, and
 # no CLIENT SETINFO (two round trips, and a command that a minimal ACL does not allow).
 OWN: Final = {
@@ -135,15 +139,23 @@ class ConnectionSettings:
     @property
     def name(self) -> str:
         """Scheme, host and port, or the like: what a log line may tell."""
-        host, port = self.arguments.get("host"), self.arguments.get("port")
         if "path" in self.arguments:
             return f"unix://{self.arguments['path']}"
-        if host is None:
+        if self.address is None:
             service = getattr(self.arguments.get("connection_pool"), "service_name", None)
             return f"Sentinel service {service}" if service else self.blocking.__name__
         scheme = "valkeys" if issubclass(self.blocking, SSLConnection) else "valkey"
         database = f"/{self.arguments['db']}" if self.arguments.get("db") else ""
+        host, port = self.address
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{database}"
+
+    @property
+    def address(self) -> Address | None:
+        """Host and port; None where these lead elsewhere (a socket, others' connection classes)."""
+        # A pool that was told neither leaves them to valkey-py's own connections.
+        is_usual = self.blocking in _WITH_HOST
+        host = self.arguments.get("host", _HOST if is_usual else None)
+        return None if host is None else Address(host, int(self.arguments.get("port", PORT)))
 
     def at(self, node: Address | None) -> ConnectionSettings:
         """Return the same settings for a node of a cluster; None: for where these lead."""
@@ -152,7 +164,8 @@ class ConnectionSettings:
         own: dict[str, Any] = {"host": node.host, "port": node.port}
         async_own = dict(own)
         if self.cluster.read_from_replicas:
-            own["valkey_connect_func"] = _begin_readonly
+            greet = self.arguments.get("valkey_connect_func")
+            own["valkey_connect_func"] = partial(_begin_readonly, greet)
             async_own["valkey_connect_func"] = _async_begin_readonly
         return replace(
             self,
@@ -213,7 +226,7 @@ class ConnectionSettings:
             return ValkeyConnectionError(
                 f"{error} (Perhaps it wants TLS: valkeys://, or it is not a Valkey server)"
             )
-        if "ssl_certfile" not in self.arguments:
+        if not self.arguments.get("ssl_certfile"):
             return ValkeyConnectionError(
                 f"{error} (Perhaps it wants a client certificate: ssl_certfile=)"
             )
@@ -307,9 +320,12 @@ def _connecting(connection: AbstractConnection | aio.AbstractConnection) -> Iter
         raise
 
 
-def _begin_readonly(connection: AbstractConnection) -> None:
+def _begin_readonly(greet: Callable[[Any], None] | None, connection: AbstractConnection) -> None:
     # Without READONLY a replica redirects reads to its primary.
-    connection.on_connect()
+    if greet is None:
+        connection.on_connect()
+    else:
+        greet(connection)
     connection.send_command("READONLY", check_health=False)
     connection.read_response()
 

@@ -20,6 +20,8 @@ from langchain_llmcache._signals import Latch, pass_on
 from langchain_llmcache._threads import start_thread
 from langchain_llmcache._valkey.addresses import distrust
 from langchain_llmcache._valkey.deadline import DeadlineConnection
+from langchain_llmcache._valkey.green import runs_apart
+from langchain_llmcache._valkey.packing import pack
 from langchain_llmcache._valkey.router import Command
 from langchain_llmcache._valkey.settings import (
     ConnectionSettings,
@@ -87,8 +89,8 @@ class SyncPool:
 
     @property
     def has_idle(self) -> bool:
-        """Whether there is a connection that was kept."""
-        return bool(self._idle)
+        """Whether there is a connection that was kept, and that this thread can use."""
+        return bool(self._idle) and not runs_apart()
 
     def close(self) -> None:
         """Close the idle connections. A later exchange opens new ones."""
@@ -99,7 +101,7 @@ class SyncPool:
                 return
 
     def _kept(self) -> DeadlineConnection | None:
-        while self._idle:
+        while self.has_idle:
             try:
                 connection = self._idle.pop()
             except IndexError:  # another thread took it
@@ -120,10 +122,8 @@ class SyncPool:
     ) -> list[Any]:
         connection.set_deadline(deadline, largest)
         try:
-            if len(commands) == 1:
-                packed = connection.pack_command(*commands[0])
-            else:
-                packed = connection.pack_commands(commands)
+            chunks = [chunk for command in commands for chunk in pack(*command)]
+            packed = chunks if len(commands) == 1 else [b"".join(chunks)]
             connection.send_packed_command(packed, check_health=False)
             replies = [_reply(connection, last=last) for _ in commands]
         except BaseException as error:
@@ -138,7 +138,7 @@ class SyncPool:
         return replies
 
     def _release(self, connection: DeadlineConnection) -> None:
-        if len(self._idle) < _IDLE_KEPT:
+        if len(self._idle) < _IDLE_KEPT and not runs_apart():
             self._idle.append(connection)
         else:
             connection.disconnect()

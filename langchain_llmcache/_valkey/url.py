@@ -31,7 +31,7 @@ _EXPECTED: Final = (
     "expected valkey://, valkeys://, redis://, rediss://, unix://, memory:// or sqlite:///path"
 )
 _ENCODE: Final = "percent-encode # ? / @ in the password (# is %23, ? is %3F, / is %2F, @ is %40)"
-_PORT: Final = 6379
+PORT: Final = 6379
 _MOST_PORTS: Final = 65_535
 # A path of a unix socket that is longer does not fit into its address.
 _LONGEST_SOCKET: Final = 107
@@ -95,6 +95,8 @@ def split(url: object) -> Url:
         refuse(f"the store's URL is {kind_of(url)}; expected text such as {EXAMPLES['valkey']!r}")
     if not url.strip():
         refuse(f"the store's URL is empty; {_EXPECTED}")
+    if url.strip()[0] in "'\"":
+        refuse("there are quotation marks around the store's URL; remove them")
     scheme = _scheme(url.strip())
     if url != url.strip():
         refuse(
@@ -240,7 +242,7 @@ def _location(text: str) -> tuple[str, int]:
 
 def _port(text: str | None) -> int:
     if text is None:
-        return _PORT
+        return PORT
     if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) <= _MOST_PORTS:
         refuse(
             f"the port in the store's URL is not a number from 1 to {_MOST_PORTS}, so there is no valid "

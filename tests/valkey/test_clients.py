@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from langgraph_checkpoint_aws import ValkeyCache
-from valkey import BlockingConnectionPool, ConnectionPool, Valkey
+from valkey import BlockingConnectionPool, Connection, ConnectionPool, Valkey
 from valkey.asyncio import Valkey as AsyncValkey
+from valkey.credentials import UsernamePasswordCredentialProvider
 
 from langchain_llmcache import ConfigurationError, LLMCache
 from tests.support.certificates import Certificates
-from tests.support.servers import StartServer, ValkeyServer
+from tests.support.servers import Server, StartServer, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -25,6 +26,10 @@ async def works(cache: LLMCache, half: Halves) -> bool:
     found = texts(await half(cache).lookup(PROMPT, LLM_STRING))
     await cache.aclose()
     return found == ["found"] and cache.stats().errors == 0
+
+
+class Own(Connection):
+    """A user's own kind of connection."""
 
 
 @pytest.fixture
@@ -49,6 +54,11 @@ CLIENTS: dict[str, Callable[[ValkeyServer], Valkey]] = {
     "single connection": lambda server: Valkey(
         port=server.port, password="p@ss/w:rd %", single_connection_client=True
     ),
+    "caching": lambda server: Valkey.from_url(server.url, protocol=3, cache_enabled=True),
+    "credentials": lambda server: Valkey(
+        port=server.port,
+        credential_provider=UsernamePasswordCredentialProvider("default", "p@ss/w:rd %"),
+    ),
     "own greeting": lambda server: Valkey(
         connection_pool=ConnectionPool.from_url(
             server.url, valkey_connect_func=lambda connection: connection.on_connect()
@@ -62,6 +72,32 @@ async def test_any_client_serves(protected: ValkeyServer, half: Halves, kind: st
     """A client from a URL or keywords, over TCP or a socket, decoding or pooled, just works."""
     with closing(CLIENTS[kind](protected)) as client:
         assert await works(LLMCache(ValkeyCache(client)), half)
+
+
+async def test_a_client_of_another_encoding(server: Server, half: Halves) -> None:
+    """The words of the cache's commands are what they are, with libvalkey and without."""
+    with closing(Valkey.from_url(server.url, encoding="utf-16", decode_responses=True)) as client:
+        cache = LLMCache(ValkeyCache(client))
+        assert await works(cache, half)
+        assert cache.clear() == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: Valkey.from_url("valkey://127.0.0.1"), "valkey://127.0.0.1:6379"),
+        (lambda: Valkey.from_url("valkeys://127.0.0.1/2"), "valkeys://127.0.0.1:6379/2"),
+        (lambda: Valkey.from_url("valkey://"), "valkey://localhost:6379"),
+        (lambda: Valkey(connection_pool=ConnectionPool(port=1)), "valkey://localhost:1"),
+        (lambda: Valkey(connection_pool=ConnectionPool(Own, host="::1")), "valkey://[::1]:6379"),
+    ],
+)
+def test_a_client_that_was_told_no_port(make: Callable[[], Valkey], name: str) -> None:
+    """Nor a host, perhaps: they are those of valkey-py."""
+    store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1))
+    with closing(make()) as client:
+        store.client = client
+        assert f"<LLMCache {name}," in repr(LLMCache(store))
 
 
 async def test_a_tls_client(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from langgraph_checkpoint_aws import ValkeyCache
 from typing_extensions import Self
-from valkey import Valkey
+from valkey import ConnectionPool, Valkey
 from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 from valkey.crc import key_slot
 from valkey.exceptions import InvalidResponse
@@ -227,6 +227,27 @@ async def test_a_cluster_client_inside_a_valkey_cache(
         assert client.ping(target_nodes="all")
 
 
+@pytest.mark.parametrize("read_from_replicas", [False, True])
+async def test_a_cluster_client_that_greets(
+    cluster: ValkeyClusterServers, half: Halves, *, read_from_replicas: bool
+) -> None:
+    """What a user's connections do first (``valkey_connect_func``) is done on the cache's, too."""
+    greeted: list[str] = []
+
+    def greet(connection: Any) -> None:
+        connection.send_command("CLIENT", "SETNAME", "greeted")
+        greeted.append(connection.read_response())
+
+    options: dict[str, Any] = {"read_from_replicas": read_from_replicas}
+    with contextlib.closing(cluster.client(valkey_connect_func=greet, **options)) as client:
+        async with LLMCache(ValkeyCache(client), timeout=PATIENT) as cache:
+            greeted.clear()
+            await fill(half(cache))
+            assert len(greeted) >= len(cluster.primaries)
+            assert await hits(half(cache)) == len(PROMPTS)
+            assert cache.stats().errors == 0
+
+
 async def test_an_asyncio_cluster_client_beside_it(cluster: ValkeyClusterServers) -> None:
     """An asyncio cluster client lends its settings to the async half."""
     async_client = AsyncValkeyCluster.from_url(cluster.url)
@@ -241,7 +262,8 @@ async def test_an_asyncio_cluster_client_beside_it(cluster: ValkeyClusterServers
 
 async def test_a_plain_client_on_a_cluster(cluster: ValkeyClusterServers, half: Halves) -> None:
     """A client for one server that was pointed at a node of a cluster serves, too."""
-    with contextlib.closing(Valkey.from_url(cluster.nodes[1].url)) as client:
+    pool = ConnectionPool(port=cluster.nodes[1].port)  # the host is valkey-py's own
+    with contextlib.closing(Valkey(connection_pool=pool)) as client:
         async with LLMCache(ValkeyCache(client), timeout=PATIENT) as cache:
             await fill(half(cache))
             assert await hits(half(cache)) == len(PROMPTS)

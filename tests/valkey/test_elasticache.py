@@ -192,6 +192,8 @@ def test_what_follows_from_an_endpoint() -> None:
         (SERVERLESS, {"user": "app", "tls": False}, "TLS only"),
         (SERVERLESS, {"user": "no such user!"}, "user_id"),
         (SERVERLESS, {"user": "app", "cache_name": "a/b"}, "serverless_cache_name"),
+        ("cache.internal", {"password": "secret\n"}, "password has a line break"),
+        (SERVERLESS, {"user": "app\r\n"}, "user has a line break"),
         (SERVERLESS, {"prefix": ""}, "prefix"),
         (SERVERLESS, {"timeout": 0}, "timeout"),
         (SERVERLESS, {"ttl": -1}, "ttl"),

@@ -70,6 +70,8 @@ BAD_URLS = [
     # no URL of a store
     ("", "is empty; expected valkey://"),
     ("  ", "is empty"),
+    ("'valkey://user:s3cr3t@h:6379'", "quotation marks around"),
+    ('"valkey://user:s3cr3t@h:6379"\n', "quotation marks around"),
     ("localhost:6379", r"no scheme; did you mean valkey://localhost:6379\?"),
     ("user:s3cr3t@h:6379", r"no scheme; did you mean valkey://localhost:6379\?"),
     ("//user:s3cr3t@h:6379", "no scheme"),
