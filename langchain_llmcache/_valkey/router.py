@@ -239,19 +239,25 @@ class Router:
         # One node of a cluster would list its own keys and give no sign. A command about two keys
         # in different slots makes it: keys that nobody has, and a right that clearing needs (or,
         # for who may only read, one that looking up needs).
-        # (A replica of a cluster redirects; one that refuses to write belongs to none.)
-        if self._topology.is_cluster is not None:
+        # (A replica of a cluster redirects; one that refuses to write belongs to none.) Where the
+        # prefix has a hash tag, all keys share a slot: its node has to be asked.
+        # What looks like a single server may become a cluster: its sign is heeded at any time.
+        if self._topology.is_cluster is not None or self._topology.looks_single:
             return
         deadline = time.monotonic() + self._timeout
+        first, second = two_keys_of_nobody(self._prefix)
+        if key_slot(first) == key_slot(second):
+            [slots] = await self._nodes.exchange(None, [_SLOTS], deadline)
+            if isinstance(slots, list):
+                self._topology.is_cluster = True
+                return
         reply: Any = None
         for word in ("UNLINK", "MGET"):
-            [reply] = await self._nodes.exchange(
-                None, [(word, *two_keys_of_nobody(self._prefix))], deadline
-            )
+            [reply] = await self._nodes.exchange(None, [(word, first, second)], deadline)
             if self._topology.reveals_cluster(reply):
                 return
             if not isinstance(reply, Exception) or isinstance(reply, ReadOnlyError):
-                self._topology.is_cluster = False
+                self._topology.looks_single = True
                 return
         raise reply
 

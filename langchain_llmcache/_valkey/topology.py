@@ -83,6 +83,7 @@ class Topology:
         is_cluster: bool | None = True,
     ) -> None:
         self.is_cluster = is_cluster
+        self.looks_single = False
         self._seeds = tuple(seeds)
         self._remap = remap
         self._shards: list[Shard | None] = [None] * SLOTS

@@ -19,10 +19,10 @@ from typing_extensions import Self
 from valkey import ConnectionPool, Valkey
 from valkey.asyncio import ValkeyCluster as AsyncValkeyCluster
 from valkey.crc import key_slot
-from valkey.exceptions import InvalidResponse
+from valkey.exceptions import InvalidResponse, ResponseError
 
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
-from langchain_llmcache._valkey.router import two_keys_of_nobody
+from langchain_llmcache._valkey.router import Router, two_keys_of_nobody
 from langchain_llmcache._valkey.topology import Address, Topology
 from tests.support.patience import LATE, SOON, soon
 from tests.support.servers import (
@@ -717,6 +717,42 @@ def test_seeds_are_never_forgotten() -> None:
     for _ in range(5):
         topology.was_silent(Address("10.0.0.1", 7001), 0.0, 1.0)
     assert ASKED in topology.candidates()
+
+
+class Becoming:
+    """The connections to a server that becomes part of a cluster."""
+
+    is_in_cluster = False
+
+    async def exchange(self, node: Address | None, commands: Any, *_: Any) -> list[Any]:
+        """Answer as that server, or as the node that has its keys by now."""
+        if not self.is_in_cluster:
+            return [0 for _ in commands]
+        if commands == [("CLUSTER", "SLOTS")]:
+            return [[[0, 16_383, [b"10.0.0.1", 7001, b"id"]]]]
+        there = node == Address("10.0.0.1", 7001)
+        return [b"value" if there else ResponseError("MOVED 5 10.0.0.1:7001") for _ in commands]
+
+    async def share(self, work: Callable[[], Any], _: float) -> None:
+        """Do it."""
+        await work()
+
+    async def sleep(self, _: float) -> None:
+        """Do not."""
+
+    async def retain(self, nodes: set[Address]) -> None:
+        """Keep all."""
+
+
+async def test_a_server_that_becomes_part_of_a_cluster() -> None:
+    """That it was none when all keys were looked for is not remembered for good."""
+    nodes = Becoming()
+    here = Topology([ASKED], is_cluster=None)
+    router = Router(here, nodes, timeout=PATIENT, prefix="llm_cache:")
+    assert await router.survey() == 0
+    nodes.is_in_cluster = True
+    assert await router.send(b"key", ("GET", b"key")) == b"value"
+    assert await router.survey() > 0
 
 
 @pytest.mark.parametrize("prefix", ["llm_cache:", "app[prod]*?\\^-:", "ü:", "{tag}:", ""])
