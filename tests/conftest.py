@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.settings import Settings
 from tests.support import ROOT, acl
 from tests.support.certificates import Certificates
-from tests.support.patience import PATIENT
+from tests.support.patience import LATE, PATIENT
 from tests.support.proxy import FaultProxy
 from tests.support.servers import (
     Server,
@@ -131,6 +132,13 @@ def _no_signing_left_behind() -> Iterator[None]:
         if thread.name == "elasticache-iam-token-refresh":
             thread.join(PATIENT)
             assert not thread.is_alive(), "a cache of from_elasticache was not closed"
+
+
+@pytest.fixture(scope="session")
+def small_process() -> Iterator[Callable[..., Any]]:
+    """Call a function in a process that can be forked: pytest's own may have become too large."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        yield lambda function, *arguments: pool.apply_async(function, arguments).get(LATE)
 
 
 # ---------------------------------------------------------------------------- servers

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta, timezone
 
-from hypothesis import HealthCheck, assume, given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -20,7 +20,7 @@ from langchain_llmcache._request.maker import KeyMaker
 from tests.support.examples import examples
 from tests.support.samples import CODEC, KEY, SAMPLES, from_entry, to_entry
 
-thorough = examples(100, suppress_health_check=[HealthCheck.too_slow])
+thorough = examples(100)
 
 # --- answers ---------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ def digest(request: list[BaseMessage]) -> str:
     return KeyMaker().key((), dumps(request), Asked("m"))[0].digest
 
 
-@examples(300, suppress_health_check=[HealthCheck.too_slow])
+@examples(300)
 @given(requests, st.data())
 def test_different_requests_have_different_keys(
     first: list[BaseMessage], data: st.DataObject

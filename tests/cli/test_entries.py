@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,7 +21,8 @@ from langchain_core.outputs import Generation
 from langchain_llmcache import LLMCache
 from langchain_llmcache._cli.output import note
 from langchain_llmcache._cli.text import counted, duration, harmless, size
-from tests.support import cli
+from tests.support import ROOT, cli
+from tests.support.patience import LATE
 from tests.support.servers import Server
 from tests.support.targets import answer, llm_string
 
@@ -468,19 +470,17 @@ def test_long_notes_break_at_words(
 
 
 def _on_a_terminal(*arguments: str) -> str:
-    import pty
-
-    shown = b""
-
-    def read(descriptor: int) -> bytes:
-        nonlocal shown
-        data = os.read(descriptor, 1024)
-        shown += data
-        return data
-
-    status = pty.spawn([sys.executable, "-c", cli.MAIN, *arguments], read)
-    assert status == 0
-    return shown.decode()
+    # (In a process that is small: pytest's own may have become too large to be forked.)
+    spawn = "import pty, sys; sys.exit(pty.spawn([sys.executable, *sys.argv[1:]]) != 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", spawn, "-c", cli.MAIN, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=ROOT,
+        timeout=LATE,
+    )
+    return done.stdout.decode()
 
 
 @pytest.mark.parametrize(

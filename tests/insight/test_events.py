@@ -377,28 +377,39 @@ def test_the_end_of_the_process_waits_for_listeners() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_process_tells_its_own_events(tmp_path: Path) -> None:
-    """The parent's thread is not there, so a child begins one of its own."""
-    path = tmp_path / "events"
+def told_by_parent_and_child(path: Path) -> None:
+    """Fork, and tell something in both."""
 
     def listener(event: CacheEvent) -> None:
         with path.open("a") as file:
             file.write(f"{os.getpid()} {event.kind}\n")
 
+    def is_told() -> bool:
+        return f"{os.getpid()} miss" in path.read_text()
+
+    path.touch()
     cache = LLMCache(on_event=listener)
     cache.lookup(PROMPT, LLM_STRING)
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             cache.lookup(PROMPT + "?", LLM_STRING)
+            eventually(is_told)
             cache.close()
         os._exit(0)
     os.waitpid(child, 0)
+    assert eventually(is_told)
     cache.close()
     lines = sorted(path.read_text().split("\n")[:-1])
     assert lines == sorted([f"{os.getpid()} miss", f"{child} miss"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_tells_its_own_events(
+    tmp_path: Path, small_process: Callable[..., Any]
+) -> None:
+    """The parent's thread is not there, so a child begins one of its own."""
+    small_process(told_by_parent_and_child, tmp_path / "events")
 
 
 @pytest.mark.parametrize("on_event", [3, "print", [print, 3], [None]])

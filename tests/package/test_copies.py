@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cloudpickle
 import pytest
@@ -39,7 +39,6 @@ from tests.support.servers import Server, StartServer
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 SECRET = "s3cr3t-of-this-test"
-T = TypeVar("T")
 
 
 @pytest.fixture(
@@ -148,10 +147,10 @@ def in_another_process(pickled: bytes) -> tuple[Any, ...]:
     return found[0], caches[0] is caches[1], caches[0]._ttl, caches[0]._opened.name
 
 
-def elsewhere(function: Callable[[T], Any], *given: T) -> list[Any]:
+def elsewhere(function: Callable[[bytes], Any], *pickled: bytes) -> list[Any]:
     """Call a function in a new process, with one after the other."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.map(function, given)
+        return pool.map(function, pickled)
 
 
 def test_it_is_made_again_from_its_arguments(server: Server) -> None:
@@ -307,7 +306,7 @@ def test_the_caches_of_others_are_none_of_our_business() -> None:
 
 
 def after_a_fork(url: str) -> int:
-    """Fork, and return 0 if the child finds all (pytest's own process may be too large for it)."""
+    """Fork, and return 0 if the child finds all."""
     made = LLMCache.from_url(url, timeout=PATIENT)
     made.update(PROMPT, LLM_STRING, answer("found"))
     pickled = pickle.dumps(made)
@@ -320,6 +319,8 @@ def after_a_fork(url: str) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_process_has_the_same_cache(server: Server) -> None:
+def test_a_forked_process_has_the_same_cache(
+    server: Server, small_process: Callable[..., Any]
+) -> None:
     """There is nothing to be made again."""
-    assert elsewhere(after_a_fork, server.url) == [0]
+    assert small_process(after_a_fork, server.url) == 0

@@ -247,18 +247,17 @@ def leave_the_lock(path: Path) -> None:
 
 
 def fork_twice(folder: Path) -> None:
-    """Do both, in a process that is small: pytest's may have become too large to be forked."""
+    """Do both."""
     asyncio.run(leave_what_waits(folder / "tasks.db"))
     leave_the_lock(folder / "lock.db")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_child_leaves_to_its_parent_what_waits_there(tmp_path: Path) -> None:
+def test_a_child_leaves_to_its_parent_what_waits_there(
+    tmp_path: Path, small_process: Callable[..., Any]
+) -> None:
     """What is about to be stored when a process forks is stored once, and by the parent."""
-    process = multiprocessing.get_context("spawn").Process(target=fork_twice, args=(tmp_path,))
-    process.start()
-    process.join(LATE)
-    assert process.exitcode == 0
+    small_process(fork_twice, tmp_path)
 
 
 _HOLD = """

@@ -567,10 +567,9 @@ def test_one_loop_after_another(cluster: ValkeyClusterServers, cache: LLMCache) 
     assert "CLUSTER" not in names
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
-    """A child that was forked off uses connections of its own."""
+def use_before_and_after_a_fork(url: str) -> None:
+    """Use a cache here, in a child, and here again."""
+    cache = LLMCache.from_url(url, timeout=PATIENT)
     cache.update(PROMPT, LLM_STRING, answer())
     assert cache.lookup(PROMPT, LLM_STRING) is not None
     child = os.fork()
@@ -585,6 +584,15 @@ def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
     for _ in range(50):
         assert cache.lookup(PROMPT, LLM_STRING) is not None
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    cache.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_cache_made_before_a_fork(
+    cluster: ValkeyClusterServers, small_process: Callable[..., Any]
+) -> None:
+    """A child that was forked off uses connections of its own."""
+    small_process(use_before_and_after_a_fork, cluster.url)
 
 
 async def test_a_cluster_that_is_not_there(half: Halves) -> None:

@@ -7,9 +7,10 @@ import gc
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,10 +127,9 @@ def test_context_managers(server: Server) -> None:
     asyncio.run(use())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
-    """A child that was forked off uses connections of its own; the parent's go on."""
+def use_before_and_after_a_fork(url: str) -> None:
+    """Use a cache here, in a child, and here again."""
+    cache = LLMCache.from_url(url, timeout=PATIENT)
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(cache.alookup(PROMPT, LLM_STRING))
@@ -151,3 +151,11 @@ def test_a_cache_made_before_a_fork(cache: LLMCache) -> None:
         loop.run_until_complete(cache.aclose())
     finally:
         loop.close()
+        cache.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.usefixtures("cache")  # which has stored something
+def test_a_cache_made_before_a_fork(server: Server, small_process: Callable[..., Any]) -> None:
+    """A child that was forked off uses connections of its own; the parent's go on."""
+    small_process(use_before_and_after_a_fork, server.url)

@@ -14,18 +14,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.single_flight import Flight
 from tests.support import ROOT
-from tests.support.patience import LATE, SOON
+from tests.support.patience import LATE, PATIENT, SOON
 from tests.support.proxy import HangingListener
 from tests.support.servers import Server
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
-
-FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 
 @pytest.fixture
@@ -294,9 +293,7 @@ def in_children(count: int, work: Callable[[int], bool]) -> list[int]:
     return codes
 
 
-@FORKS
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_many_children_of_one_server_process(server: Server, cache: LLMCache) -> None:
+def many_children(cache: LLMCache, server: Server) -> None:
     """A cache that was used before the workers were forked works in each of them, and here."""
     assert asyncio.run(cache.alookup(PROMPT, LLM_STRING)) is not None
 
@@ -320,9 +317,7 @@ def test_many_children_of_one_server_process(server: Server, cache: LLMCache) ->
     server.expect_clients(1)
 
 
-@FORKS
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_children_that_close_first(server: Server, cache: LLMCache) -> None:
+def children_that_close_first(cache: LLMCache, server: Server) -> None:
     """A child that closes the cache it was born with does not close the parent's connections."""
     cache.lookup(PROMPT, LLM_STRING)
 
@@ -339,9 +334,7 @@ def test_children_that_close_first(server: Server, cache: LLMCache) -> None:
         assert {each["id"] for each in client.client_list()} == before
 
 
-@FORKS
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_in_the_middle_of_things(cache: LLMCache) -> None:
+def a_fork_in_the_middle_of_things(cache: LLMCache, server: Server) -> None:
     """A child of a process whose other threads use the cache waits for none of them."""
     over = threading.Event()
 
@@ -365,9 +358,7 @@ def test_a_fork_in_the_middle_of_things(cache: LLMCache) -> None:
             over.set()
 
 
-@FORKS
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_while_a_lock_is_held(cache: LLMCache) -> None:
+def a_fork_while_a_lock_is_held(cache: LLMCache, _: Server) -> None:
     """A lock that another thread holds at the moment of the fork is open in the child."""
     locks = [
         cache._observer._lock,
@@ -388,9 +379,7 @@ def test_a_fork_while_a_lock_is_held(cache: LLMCache) -> None:
             lock.release()
 
 
-@FORKS
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_during_a_model_call(cache: LLMCache) -> None:
+def a_fork_during_a_model_call(cache: LLMCache, _: Server) -> None:
     """A child does not wait for an answer that another thread of its parent was getting."""
     assert cache.lookup("asked by the parent", LLM_STRING) is None
 
@@ -401,6 +390,31 @@ def test_a_fork_during_a_model_call(cache: LLMCache) -> None:
         return not thread.is_alive()
 
     assert in_children(1, work) == [0]
+
+
+def fork_with_a_cache(forks: Callable[[LLMCache, Server], None], url: str) -> None:
+    """Do that with a cache that has one entry."""
+    with LLMCache.from_url(url, timeout=PATIENT) as cache:
+        cache.update(PROMPT, LLM_STRING, answer())
+        forks(cache, Server(url))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize(
+    "forks",
+    [
+        many_children,
+        children_that_close_first,
+        a_fork_in_the_middle_of_things,
+        a_fork_while_a_lock_is_held,
+        a_fork_during_a_model_call,
+    ],
+)
+def test_forks(
+    forks: Callable[[LLMCache, Server], None], server: Server, small_process: Callable[..., Any]
+) -> None:
+    """What the function says."""
+    small_process(fork_with_a_cache, forks, server.url)
 
 
 # ---------------------------------------------------------------------------- nothing accumulates
