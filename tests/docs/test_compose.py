@@ -19,6 +19,7 @@ from valkey import Valkey
 
 from langchain_llmcache import LLMCache
 from tests.support import ROOT
+from tests.support.patience import LATE
 from tests.support.servers import HOST, free_port, wait_until
 from tests.support.targets import LLM_STRING, answer
 
@@ -96,7 +97,7 @@ def running(words: list[str], directory: Path, **environment: str) -> Iterator[N
     finally:
         process.terminate()
         with contextlib.suppress(ProcessLookupError):
-            if process.wait(timeout=20) is None:  # pragma: no cover
+            if process.wait(timeout=LATE) is None:  # pragma: no cover
                 os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -109,7 +110,7 @@ def is_healthy(line: str, **environment: str) -> bool:
         env={**os.environ, **environment},
         capture_output=True,
         check=False,
-        timeout=10,
+        timeout=LATE,
     )
     return run.returncode == 0
 

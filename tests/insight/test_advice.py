@@ -22,7 +22,7 @@ from langchain_llmcache._insight.observer import Observer
 from tests.support.proxy import NotValkey
 from tests.support.sentinel import ValkeySentinel
 from tests.support.servers import HOST, Server, StartServer
-from tests.support.targets import LLM_STRING, PROMPT, Half, answer
+from tests.support.targets import LLM_STRING, PROMPT, Half, answer, keep_open
 
 Halves = Callable[[LLMCache], Half]
 
@@ -32,6 +32,7 @@ ALL = "+get +set +mget +unlink +scan +eval"
 
 async def use(cache: LLMCache, half: Halves, times: int = 20) -> None:
     """Use a cache that is in trouble, as an application would."""
+    keep_open(cache)
     for number in range(times):
         assert await half(cache).lookup(f"{PROMPT} {number}", LLM_STRING) is None
         await half(cache).update(f"{PROMPT} {number}", LLM_STRING, answer())
@@ -178,10 +179,12 @@ async def test_no_valkey(half: Halves, caplog: pytest.LogCaptureFixture) -> None
 
 
 async def test_tls_where_there_is_none(
-    server: Server, half: Halves, caplog: pytest.LogCaptureFixture
+    half: Halves, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """valkeys:// to a server without TLS is named."""
-    await use(LLMCache.from_url(f"valkeys://{HOST}:{server.port}"), half)
+    monkeypatch.setattr(NotValkey, "ANSWER", b"-ERR unknown command\r\n")  # Valkey's own
+    with NotValkey() as service:
+        await use(LLMCache.from_url(f"valkeys://{HOST}:{service.port}"), half)
     assert "? There is no TLS connection" in advised(caplog)[0]
     assert "valkey://" in advised(caplog)[0]
 

@@ -26,7 +26,16 @@ from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, cache_o
 from langchain_llmcache._insight.listeners import Listeners
 from tests.support import ROOT
 from tests.support.patience import LATE, SOON, eventually, soon
-from tests.support.targets import LLM_STRING, PROMPT, Half, Target, answer, set_clock, texts
+from tests.support.targets import (
+    LLM_STRING,
+    PROMPT,
+    Half,
+    Target,
+    answer,
+    keep_open,
+    set_clock,
+    texts,
+)
 
 Halves = Callable[[LLMCache], Half]
 USAGE: Any = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -102,7 +111,7 @@ async def test_a_miss_a_store_and_a_hit_are_told(target: Target, half: Halves, s
     assert store.saved is not None
     assert hit.saved == pytest.approx(store.saved, abs=0.001)
     assert hit.age is not None
-    assert 0 <= hit.age < 10
+    assert 0 <= hit.age < LATE
     assert hit.bytes == store.bytes > 0
     assert (hit.input_tokens, hit.output_tokens) == (10, 20)
     assert hit.money == store.money == pytest.approx((10 * 1.0 + 20 * 2.0) / 1e6)
@@ -122,7 +131,8 @@ async def test_waiting_is_told(seen: Seen) -> None:
     leader = asyncio.create_task(lead())
     await leader_asks.wait()
     follower = asyncio.create_task(cache.alookup(PROMPT, LLM_STRING))
-    await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(eventually, lambda: [e for e in seen if e.kind == "wait"])
+    await asyncio.sleep(0.02)
     answered.set()
     await asyncio.gather(leader, follower)
     await cache.aclose()
@@ -178,7 +188,8 @@ def test_removals_are_told_with_their_number(target: Target, seen: Seen) -> None
 
 def test_trouble_with_the_store_is_told(seen: Seen) -> None:
     """Errors with their name and what is known about them, the breaker, and what it skips."""
-    cache = LLMCache.from_url("valkey://127.0.0.1:1", timeout=0.2, on_event=seen, namespace="acme")
+    cache = LLMCache.from_url("valkey://127.0.0.1:1", on_event=seen, namespace="acme")
+    keep_open(cache)
     for _ in range(5):
         cache.lookup(PROMPT, LLM_STRING)
     kinds = seen.kinds(cache)
@@ -236,7 +247,7 @@ def test_nothing_confidential_is_told(seen: Seen) -> None:
         cache.lookup(SECRET, f"[('_type', '{SECRET}'), ('stop', None)]")
         cache.delete(SECRET, llm_string)
         cache.close()
-    bad = LLMCache.from_url(f"valkey://user:{SECRET}@127.0.0.1:1/0", timeout=0.2, on_event=seen)
+    bad = LLMCache.from_url(f"valkey://user:{SECRET}@127.0.0.1:1/0", on_event=seen)
     bad.lookup(SECRET, llm_string)
     bad.close()
     assert {"hit", "store", "refused", "uncacheable", "error"} <= {event.kind for event in seen}
@@ -278,13 +289,20 @@ def test_listeners_that_raise_break_nothing(caplog: pytest.LogCaptureFixture, se
     assert SECRET not in caplog.text
 
 
-def test_a_listener_that_never_returns_slows_nothing() -> None:
+def test_a_listener_that_never_returns_slows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls take no longer, what does not fit into the queue is counted, a close gives up."""
-    stop = threading.Event()
-    cache = LLMCache(on_event=lambda _: stop.wait(LATE))
-    cache._observer._listeners = Listeners([lambda _: stop.wait(LATE)], queued=10)
+    monkeypatch.setattr(Listeners.close, "__defaults__", (0.1,))
+    told, stop = threading.Event(), threading.Event()
+
+    def never_returns(_: CacheEvent) -> None:
+        told.set()
+        stop.wait(LATE)
+
+    cache = LLMCache(on_event=never_returns)
+    cache._observer._listeners = Listeners([never_returns], queued=10)
     try:
         cache.update(PROMPT, LLM_STRING, answer())
+        assert told.wait(SOON)
         with soon():
             for _ in range(1000):
                 assert cache.lookup(PROMPT, LLM_STRING)

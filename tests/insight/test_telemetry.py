@@ -225,8 +225,8 @@ def worker(url):
     if pid:
         os.waitpid(pid, 0)
         return pid
-    cache = LLMCache.from_url(url, timeout=0.1, on_event=PrometheusMetrics())
-    for number in range(5):
+    cache = LLMCache.from_url(url, timeout=5, on_event=PrometheusMetrics())
+    for number in range(3):
         cache.lookup(f"q{number}", "m")
     cache.close()
     os._exit(0)
@@ -257,7 +257,7 @@ def test_the_gauge_of_a_dead_worker_disappears(tmp_path: Path) -> None:
     assert 'llmcache_breaker_state{cache="valkey://127.0.0.1:1"} 2.0' in alive
     assert "llmcache_breaker_state{" not in dead
     assert 'llmcache_events_total{event="error",model=""} 3.0' in dead
-    assert 'llmcache_events_total{event="miss",model=""} 5.0' in dead
+    assert 'llmcache_events_total{event="miss",model=""} 3.0' in dead
 
 
 def test_prometheus_table_is_complete() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
+
+from tests.support.patience import LATE
 
 
 @functools.cache
@@ -45,18 +47,22 @@ class WordEmbeddings(Embeddings):
 
 
 class SlowEmbeddings(WordEmbeddings):
-    """The same, as late as ``seconds`` says."""
+    """The same, while it is let."""
 
-    seconds = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+        self.let_go.set()
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """As LangChain says."""
         vectors = super().embed_documents(texts)
-        time.sleep(self.seconds)
+        self.let_go.wait(LATE)
         return vectors
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """As LangChain says."""
         vectors = super().embed_documents(texts)
-        await asyncio.sleep(self.seconds)
+        while not self.let_go.is_set():  # noqa: ASYNC110 - it is set from anywhere
+            await asyncio.sleep(0.01)
         return vectors

@@ -17,6 +17,7 @@ from langchain_llmcache._similar.embedding import (
     EmbeddingFailedError,
 )
 from tests.similar.embedders import WordEmbeddings
+from tests.support.patience import LATE
 
 
 class Broken(Embeddings):
@@ -44,7 +45,7 @@ class Hanging(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """As the class says."""
-        self.let_go.wait(60)
+        self.let_go.wait(LATE)
         return [[1.0, 0.0]] * len(texts)
 
     def embed_query(self, text: str) -> list[float]:
@@ -70,28 +71,28 @@ NONSENSE: list[Any] = [
 async def test_whatever_an_embedder_does_wrong_is_told_without_its_text(reply: Any) -> None:
     """Sync and async: one error of ours."""
     with pytest.raises(EmbeddingFailedError) as failure:
-        run(BlockingEmbedder(Broken(reply), 5.0).embed("a secret question"))
+        run(BlockingEmbedder(Broken(reply), LATE).embed("a secret question"))
     assert "secret" not in str(failure.value)
     with pytest.raises(EmbeddingFailedError) as failure:
-        await AsyncEmbedder(Broken(reply), 5.0).embed("a secret question")
+        await AsyncEmbedder(Broken(reply), LATE).embed("a secret question")
     assert "secret" not in str(failure.value)
 
 
 async def test_a_vector_has_length_one() -> None:
     """Whatever the embedder's own scale is."""
-    vector = np.frombuffer(await AsyncEmbedder(Broken([[3.0, 4.0]]), 5.0).embed("x"), "<f4")
+    vector = np.frombuffer(await AsyncEmbedder(Broken([[3.0, 4.0]]), LATE).embed("x"), "<f4")
     assert vector.tolist() == pytest.approx([0.6, 0.8])
 
 
 async def test_the_texts_of_a_loop_turn_travel_together() -> None:
     """Equal ones once."""
     embeddings = WordEmbeddings()
-    embedder = AsyncEmbedder(embeddings, 5.0)
+    embedder = AsyncEmbedder(embeddings, LATE)
     texts = [f"question {number % 10}" for number in range(50)]
     vectors = await asyncio.gather(*map(embedder.embed, texts))
     assert embeddings.batches == [10]
     assert len(set(vectors)) == 10
-    assert run(BlockingEmbedder(embeddings, 5.0).embed("question 3")) == vectors[3]
+    assert run(BlockingEmbedder(embeddings, LATE).embed("question 3")) == vectors[3]
 
 
 async def test_a_slow_embedder_is_not_waited_for() -> None:
@@ -111,7 +112,7 @@ async def test_a_slow_embedder_is_not_waited_for() -> None:
 
 async def test_a_cancelled_caller_leaves_the_others_alone() -> None:
     """They share a batch."""
-    embedder = AsyncEmbedder(WordEmbeddings(), 5.0)
+    embedder = AsyncEmbedder(WordEmbeddings(), LATE)
     one, other = (asyncio.ensure_future(embedder.embed("x")) for _ in range(2))
     await asyncio.sleep(0)
     one.cancel()

@@ -211,17 +211,18 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        if isinstance(self._fault, Reset):
+        if isinstance(self._fault, Reset | Refuse):
             _reset(writer)
             return
+        self._clients.add(writer)
         try:
             server_reader, server_writer = await asyncio.open_connection(HOST, self.upstream)
         except BaseException as error:
+            self._clients.discard(writer)
             writer.close()  # the client sees its connection closed
             if not isinstance(error, OSError):
                 raise
             return
-        self._clients.add(writer)
         pumps: list[asyncio.Task[None]] = []
         try:
             pumps = [

@@ -53,7 +53,7 @@ class ValkeySentinel(ValkeyServer):
             lambda: len(self.sentinel().discover_slaves(SERVICE)) == number, "replicas are known"
         )
 
-    def _configuration(self, port: int, bus_port: int, plain_port: int) -> str:
+    def _configuration(self, port: int, bus_port: int | None, plain_port: int) -> str:
         lines = [
             f"bind {HOST}",
             *self._own_tls(port),

@@ -36,13 +36,14 @@ from valkey import exceptions as errors
 from valkey.cluster import ValkeyCluster
 
 from tests.support.certificates import Certificates, KeyPair
+from tests.support.patience import LATE, SOON
 from tests.support.tls_front import TlsFront, server_context
 
 HOST = "127.0.0.1"
 # Below the ports that the kernel hands out to clients (from 32768): a server that is restarted
 # must find its port free.
 PORTS = range(20_000, 32_000)
-START_SECONDS = 20.0
+START_SECONDS = LATE
 SLOTS = 16_384
 
 
@@ -103,14 +104,26 @@ def speaks_tls(binary: str) -> bool:
     return b"tls-cert-file configured" in run.stdout
 
 
+_handed_out: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on (somebody may before we do: callers retry)."""
-    for port in random.sample(PORTS, 200):
+    """A port of 127.0.0.1 that nobody listens on (somebody may before we do: callers retry).
+
+    Each process of pytest-xdist has ports of its own, and uses none of them twice: that of a
+    server that is down stays free for it.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = PORTS[number * share : (number + 1) * share]
+    fresh = [port for port in own if port not in _handed_out]
+    for port in random.sample(fresh or own, min(200, len(fresh) or len(own))):
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
+            _handed_out.add(port)
             return port
     raise RuntimeError("No free port between 20000 and 32000")
 
@@ -269,7 +282,7 @@ class Server:
 
         A ``Valkey``; typed as Any, because valkey-py types each reply as perhaps awaitable.
         """
-        defaults = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0}
+        defaults = {"socket_timeout": LATE, "socket_connect_timeout": LATE}
         return Valkey.from_url(self.url, **(defaults | options))
 
     def flush(self) -> None:
@@ -435,10 +448,9 @@ class ValkeyServer(Server):
         attempts = 5 if self._port is None else 50  # a known port may take a moment to be free
         for attempt in range(attempts):
             port = self._port or free_port()
-            bus_port = self._bus_port or free_port()
+            bus_port = self._bus_port or (free_port() if self._is_cluster_node else None)
             if self._launch(port, bus_port, loaded=loaded):
-                self._port = port
-                self._bus_port = bus_port if self._is_cluster_node else None
+                self._port, self._bus_port = port, bus_port
                 return self
             if attempt + 1 < attempts and self._port is not None:
                 time.sleep(0.1)
@@ -508,7 +520,7 @@ class ValkeyServer(Server):
     def _is_cluster_node(self) -> bool:
         return any(line.split()[0] == "cluster-enabled" for line in self._directives)
 
-    def _configuration(self, port: int, bus_port: int, plain_port: int) -> str:
+    def _configuration(self, port: int, bus_port: int | None, plain_port: int) -> str:
         lines = [
             f"bind {HOST}",
             'save ""',
@@ -523,7 +535,7 @@ class ValkeyServer(Server):
             lines += [f'unixsocket "{self.unix_path}"', "unixsocketperm 700"]
         if self._password is not None:
             lines.append(f'requirepass "{self._password}"')
-        if self._is_cluster_node:
+        if bus_port is not None:
             lines.append(f"cluster-port {bus_port}")
         if self._is_cluster_node and self._needs_front:
             lines.append(f"cluster-announce-port {port}")
@@ -573,7 +585,7 @@ class ValkeyServer(Server):
             return False
         return True
 
-    def _launch(self, port: int, bus_port: int, *, loaded: bool) -> bool:
+    def _launch(self, port: int, bus_port: int | None, *, loaded: bool) -> bool:
         """Start the process; False if the port was taken meanwhile.
 
         Raises:
@@ -631,7 +643,7 @@ class ValkeyServer(Server):
                 os.killpg(process.pid, signal.SIGCONT)
                 os.killpg(process.pid, how)
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=SOON)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -763,7 +775,7 @@ class ValkeyClusterServers:
 
     def wait_until_whole(self) -> None:
         """Return once each running node serves, knows all slots, and its replication is up."""
-        wait_until(self._is_whole, "the cluster is whole", seconds=30, every=0.05)
+        wait_until(self._is_whole, "the cluster is whole", every=0.05)
 
     def flush(self) -> None:
         """Empty every primary."""
@@ -772,31 +784,22 @@ class ValkeyClusterServers:
                 node.flush()
 
     def fail_over(self, node: ValkeyServer) -> ValkeyServer:
-        """Kill a primary and wait until one of its replicas took over; return that one."""
-        before = {
-            n.port for n in self.nodes if n is not node and self._runs(n) and self.is_primary(n)
-        }
+        """Kill a primary, and have its replica take over; return that one.
+
+        The replica is told to: the silence after which it would do so by itself is long, because
+        a machine may be busy.
+        """
         node.kill()
-        promoted: list[ValkeyServer] = []
-
-        def took_over() -> bool:
-            promoted[:] = [
-                n
-                for n in self.nodes
-                if self._runs(n)
-                and n.port not in before
-                and self.is_primary(n)
-                and self.slots_of(n)
-            ]
-            return bool(promoted)
-
-        wait_until(took_over, "a replica takes over", seconds=30, every=0.05)
+        replica = next(n for n in self.nodes if self._runs(n) and self._primary_of(n) == node.port)
+        with _asking(replica) as client:
+            client.execute_command("CLUSTER FAILOVER", "TAKEOVER")
+        wait_until(lambda: self.slots_of(replica), "a replica takes over", every=0.05)
         wait_until(
             lambda: all(node.port not in self._owners(n) for n in self.nodes if self._runs(n)),
             "every node knows it",
             every=0.05,
         )
-        return promoted[0]
+        return replica
 
     def restart(self) -> None:
         """Kill all nodes at once, start them again, and wait until the cluster is whole."""
@@ -865,6 +868,13 @@ class ValkeyClusterServers:
     # -- inside
 
     @staticmethod
+    def _primary_of(replica: ValkeyServer) -> int | None:
+        """Port of the primary that a node follows; None: it is one itself."""
+        with _asking(replica) as client:
+            role: list[Any] = client.execute_command("ROLE")
+        return int(role[2]) if role[0] == b"slave" else None
+
+    @staticmethod
     def _owners(node: ValkeyServer) -> set[int]:
         """Ports of those who serve slots, as a node sees it."""
         with _asking(node) as client:
@@ -894,7 +904,26 @@ class ValkeyClusterServers:
                     return False
                 if any(self._disagrees(client, other) for other in self.nodes):
                     return False
-        return True
+        return self._all_are_told_of()
+
+    def _all_are_told_of(self) -> bool:
+        """Whether each node tells clients of all nodes; if not, see to it.
+
+        A node tells of a replica when it has heard how far that is: by itself after ten seconds.
+        """
+        running = [node for node in self.nodes if self._runs(node)]
+        everyone = {node.port for node in running}
+        complete = True
+        for node in running:
+            with _asking(node) as client:
+                slots = client.execute_command("CLUSTER SLOTS")
+                told = {int(each[1]) for item in slots for each in item[2:]}
+                complete = complete and everyone <= told
+                if everyone - told and client.execute_command("ROLE")[0] == b"master":
+                    client.execute_command("FUNCTION FLUSH")  # something to replicate
+                for other in map(self._node_at, everyone - told):
+                    client.execute_command("CLUSTER MEET", HOST, other.port, other.bus_port)
+        return complete
 
     def _disagrees(self, client: Any, node: ValkeyServer) -> bool:
         """Whether a node, as its peers see it, is not what it says about itself."""

@@ -11,6 +11,7 @@ from valkey import exceptions as errors
 
 from tests.support import ROOT, servers
 from tests.support.certificates import Certificates
+from tests.support.patience import SOON
 from tests.support.proxy import (
     BlackHole,
     Delay,
@@ -146,12 +147,11 @@ def test_own_server_dies_and_comes_back_on_its_port(own_valkey_server: StartServ
 def test_frozen_server_accepts_and_says_nothing(own_valkey_server: StartServer) -> None:
     """A frozen server lets a client connect and wait; thawed, it answers."""
     server = own_valkey_server()
-    client = server.client(socket_timeout=0.2, retry=None)
     with server.frozen():
-        socket.create_connection((HOST, server.port), timeout=1).close()
+        socket.create_connection((HOST, server.port), timeout=SOON).close()
         with pytest.raises(errors.TimeoutError):
             server.client(socket_timeout=0.2).get("a")
-    assert client.get("a") is None
+    assert server.client().get("a") is None
 
 
 def test_nothing_of_a_server_stays(server_binary: str) -> None:
@@ -216,7 +216,7 @@ def test_own_server_speaks_tls(own_valkey_server: StartServer, certificates: Cer
 
 def test_cluster_serves_and_fails_over(valkey_cluster: StartCluster) -> None:
     """A cluster takes writes on each shard; a killed primary is replaced; restarted, it is whole."""
-    cluster = valkey_cluster(primaries=3, replicas=3, node_timeout=2)
+    cluster = valkey_cluster(primaries=3, replicas=3)
     assert len(cluster.primaries) == len(cluster.replicas) == 3
     assert sum(cluster.slots_of(node) for node in cluster.primaries) == SLOTS
     client = cluster.client()
@@ -260,17 +260,20 @@ def test_proxy_delays_replies(fault_proxy: FaultProxy) -> None:
 
 def test_proxy_swallows(fault_proxy: FaultProxy, server: Server) -> None:
     """``BlackHole`` lets nothing through in either direction."""
-    client = Server(fault_proxy.url).client(socket_timeout=0.2)
-    client.ping()
-    with server.monitor() as seen, fault_proxy.faulty(BlackHole()):
-        with pytest.raises(errors.TimeoutError):
-            client.get("a")
-        assert seen.names == []
+    with socket.create_connection((HOST, fault_proxy.port), timeout=SOON) as plain:
+        plain.sendall(b"PING\r\n")
+        assert plain.recv(100) == b"+PONG\r\n"
+        with server.monitor() as seen, fault_proxy.faulty(BlackHole()):
+            plain.sendall(b"GET a\r\n")
+            plain.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                plain.recv(100)
+            assert seen.names == []
 
 
 def test_proxy_resets(fault_proxy: FaultProxy) -> None:
     """``Reset`` cuts open connections at once and new ones as they come."""
-    with socket.create_connection((HOST, fault_proxy.port), timeout=5) as waiting:
+    with socket.create_connection((HOST, fault_proxy.port), timeout=SOON) as waiting:
         waiting.sendall(b"PING\r\n")
         assert waiting.recv(100) == b"+PONG\r\n"
         with fault_proxy.faulty(Reset()):
@@ -285,7 +288,7 @@ def test_proxy_garbles(fault_proxy: FaultProxy) -> None:
     """``Garbage`` answers in no protocol."""
     with (
         fault_proxy.faulty(Garbage(b"?what\r\n")),
-        socket.create_connection((HOST, fault_proxy.port), timeout=5) as plain,
+        socket.create_connection((HOST, fault_proxy.port), timeout=SOON) as plain,
     ):
         plain.sendall(b"PING\r\n")
         assert plain.recv(100) == b"?what\r\n"
@@ -295,7 +298,7 @@ def test_proxy_truncates(fault_proxy: FaultProxy) -> None:
     """``Truncate`` ends a reply, and its connection, in the middle."""
     with (
         fault_proxy.faulty(Truncate(3)),
-        socket.create_connection((HOST, fault_proxy.port), timeout=5) as plain,
+        socket.create_connection((HOST, fault_proxy.port), timeout=SOON) as plain,
     ):
         plain.sendall(b"PING\r\n")
         received = b"".join(iter(lambda: plain.recv(100), b""))
@@ -306,22 +309,27 @@ def test_proxy_drips(fault_proxy: FaultProxy) -> None:
     """``Drip`` sends a reply byte by byte: each read is quick, the whole is slow."""
     with (
         fault_proxy.faulty(Drip(0.03)),
-        socket.create_connection((HOST, fault_proxy.port), timeout=5) as plain,
+        socket.create_connection((HOST, fault_proxy.port), timeout=SOON) as plain,
     ):
-        plain.sendall(b"PING\r\n")
-        pieces: list[bytes] = []
-        start = time.monotonic()
-        while b"".join(pieces) != b"+PONG\r\n":
-            pieces.append(plain.recv(100))
-        assert time.monotonic() - start >= 0.03 * 7
-    assert len(pieces) >= 4
+
+        def dripped() -> list[bytes]:
+            pieces: list[bytes] = []
+            start = time.monotonic()
+            plain.sendall(b"PING\r\n")
+            while b"".join(pieces) != b"+PONG\r\n":
+                pieces.append(plain.recv(100))
+            assert time.monotonic() - start >= 0.03 * 7
+            return pieces
+
+        # (A busy machine may read several of them at once.)
+        assert any(len(dripped()) >= 4 for _ in range(20))
 
 
 def test_proxy_refuses_and_listens_again(fault_proxy: FaultProxy) -> None:
     """``Refuse`` closes the port, and the same port opens again after it."""
     port = fault_proxy.port
     with fault_proxy.faulty(Refuse()), pytest.raises(ConnectionRefusedError):
-        socket.create_connection((HOST, port), timeout=5)
+        socket.create_connection((HOST, port), timeout=SOON)
     assert fault_proxy.port == port
     assert Server(fault_proxy.url).client().ping()
 

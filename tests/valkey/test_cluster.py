@@ -24,7 +24,7 @@ from valkey.exceptions import InvalidResponse, ResponseError
 from langchain_llmcache import ConfigurationError, LLMCache, StoreError
 from langchain_llmcache._valkey.router import Router, two_keys_of_nobody
 from langchain_llmcache._valkey.topology import Address, Topology
-from tests.support.patience import LATE, SOON, soon
+from tests.support.patience import LATE, PATIENT, SOON, soon
 from tests.support.servers import (
     Server,
     StartCluster,
@@ -36,8 +36,6 @@ from tests.support.servers import (
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
-# Seconds, for tests of anything but deadlines on machines that have other things to do.
-PATIENT = 5
 # Enough for each of three primaries to have many of them.
 PROMPTS = [f"prompt {number}" for number in range(60)]
 
@@ -194,8 +192,8 @@ async def test_replicas_are_read(cluster: ValkeyClusterServers, half: Halves) ->
 async def test_leases(cluster: ValkeyClusterServers, half: Halves) -> None:
     """One cache asks for all, on a cluster too: another one waits for its answer."""
     async with (
-        LLMCache.from_url(cluster.url, lease=5, timeout=PATIENT) as first,
-        LLMCache.from_url(cluster.nodes[2].url, lease=5, timeout=PATIENT) as second,
+        LLMCache.from_url(cluster.url, lease=LATE, timeout=PATIENT) as first,
+        LLMCache.from_url(cluster.nodes[2].url, lease=LATE, timeout=PATIENT) as second,
     ):
         for prompt in PROMPTS[:5]:
             assert await half(first).lookup(prompt, LLM_STRING) is None
@@ -408,7 +406,7 @@ def wait_and_hit(cache: LLMCache) -> bool:
 @pytest.mark.long
 def test_a_primary_is_killed_under_load(valkey_cluster: StartCluster) -> None:
     """Failover: no exception, no wrong answer, then hits on every shard again."""
-    servers = valkey_cluster(primaries=3, replicas=3, node_timeout=2)
+    servers = valkey_cluster(primaries=3, replicas=3)
     trouble_under_load(servers, lambda: servers.fail_over(servers.nodes[0]))
 
 

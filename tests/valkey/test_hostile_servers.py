@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from langchain_llmcache import CacheEvent, ConfigurationError, LLMCache, StoreError
+from tests.support.patience import LATE, eventually
 from tests.support.proxy import FaultProxy, Garbage, HangingListener, NotValkey, Truncate
 from tests.support.servers import HOST, Server, StartServer, ValkeyServer
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, llm_string, texts
@@ -181,7 +182,7 @@ async def test_a_scan_that_is_none_has_an_end(
 
 async def test_another_type_in_the_place_of_a_lease(server: Server, half: Halves) -> None:
     """A list that takes the place of a lease is an answer to nobody, and raises nothing."""
-    async with LLMCache.from_url(server.url, lease=5, max_wait=1) as cache:
+    async with LLMCache.from_url(server.url, lease=LATE, max_wait=1) as cache:
         assert await half(cache).lookup(PROMPT, LLM_STRING) is None
         with server.client() as client:
             [key] = client.keys()
@@ -189,8 +190,7 @@ async def test_another_type_in_the_place_of_a_lease(server: Server, half: Halves
             client.rpush(key, "a list")
             # Not stored (an empty answer is flawed), so the lease is given back.
             await half(cache).update(PROMPT, LLM_STRING, answer(""))
-            await asyncio.sleep(0.05)
-            assert cache.stats().denied == 1
+            assert await asyncio.to_thread(eventually, lambda: cache.stats().denied == 1)
             assert await half(cache).lookup(PROMPT, LLM_STRING) is None
             await half(cache).update(PROMPT, LLM_STRING, answer())
             assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
@@ -226,6 +226,7 @@ class Echo:
 
     def close(self) -> None:
         """Stop listening."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # its thread sits in accept
         self._listener.close()
 
 
