@@ -203,9 +203,9 @@ async def test_a_copy_is_kept_of_what_is_quickly_copied(
 
 @pytest.mark.server
 async def test_many_large_stores_at_once(server: Server) -> None:
-    """More than the server takes within the deadline: each has its own time, and the loop goes on."""
+    """All are stored, and the loop goes on."""
     large = answer("x" * 3_000_000)
-    async with LLMCache.from_url(server.url, timeout=2, max_entry_bytes=None) as cache:
+    async with LLMCache.from_url(server.url, max_entry_bytes=None) as cache:
         turns = 0
 
         async def count_turns() -> None:

@@ -444,7 +444,7 @@ async def test_who_waits_behind_others_has_more_time(
     """What is read in turn within twice the deadline is read."""
     with cache_at(path, timeout=SOON, single_flight=False) as cache:
         read: Any = vars(type(cache.store))["read"]
-        turns = threading.Semaphore(8)
+        turns = threading.Semaphore(0)
         begun: list[Any] = []
 
         def slow(*args: Any) -> Any:
@@ -455,6 +455,8 @@ async def test_who_waits_behind_others_has_more_time(
         monkeypatch.setattr(type(cache.store), "read", slow)
         looking = [cache.alookup(PROMPT, LLM_STRING) for _ in range(28)]  # in four threads
         finding = asyncio.gather(*looking)
+        assert await asyncio.to_thread(eventually, lambda: len(begun) == 4)
+        turns.release(8)  # now that all wait
         assert await asyncio.to_thread(eventually, lambda: len(begun) == 12)
         monkeypatch.setattr(threads_module, "_LATE", float("inf"))
         turn_clock(SOON, monkeypatch)
