@@ -510,9 +510,8 @@ def test_addresses_are_tried_by_turns() -> None:
 @pytest.fixture
 def behind_nat(valkey_cluster: StartCluster) -> Iterator[ValkeyServer]:
     """A cluster of one node that announces an address which swallows everything."""
-    [node] = valkey_cluster(primaries=1).nodes
-    with HangingListener("127.0.0.9", node.port), node.client() as client:
-        client.config_set("cluster-announce-ip", "127.0.0.9")
+    [node] = valkey_cluster(1, 0, "cluster-announce-ip 127.0.0.9").nodes
+    with HangingListener("127.0.0.9", node.port):
         yield node
 
 
