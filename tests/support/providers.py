@@ -22,6 +22,11 @@ from typing_extensions import Self
 Body = dict[str, Any]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # bursts: what does not fit would be tried again after a second
+
+
 class ModelServer:
     """A context manager; ``url`` is where it listens, ``requests`` what it was asked.
 
@@ -63,8 +68,7 @@ class ModelServer:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
                 """Print nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 

@@ -9,6 +9,7 @@ from typing import Any
 from valkey.asyncio.sentinel import Sentinel as AsyncSentinel
 from valkey.sentinel import Sentinel
 
+from tests.support.patience import PATIENT
 from tests.support.servers import HOST, ValkeyServer, wait_until
 
 SERVICE = "mymaster"
@@ -34,15 +35,17 @@ class ValkeySentinel(ValkeyServer):
 
     def sentinel(self) -> Sentinel:
         """The client that asks it, for threads."""
-        return Sentinel([(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=1.0)
+        return Sentinel([(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=PATIENT)
 
     def async_sentinel(self) -> AsyncSentinel:
         """The client that asks it, for an event loop."""
-        return AsyncSentinel([(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=1.0)
+        return AsyncSentinel(
+            [(HOST, self.port)], sentinel_kwargs=self._login, socket_timeout=PATIENT
+        )
 
     @property
     def _login(self) -> dict[str, Any]:
-        login: dict[str, Any] = {"password": self._password, "socket_timeout": 1.0}
+        login: dict[str, Any] = {"password": self._password, "socket_timeout": PATIENT}
         if self._key_pair is not None and self.certificates is not None:
             login |= {"ssl": True, "ssl_ca_certs": str(self.certificates.ca)}
         return login

@@ -30,10 +30,12 @@ def workers(script: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         assert process.stdout.readline() == "ready\n"
         return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def go(*processes: subprocess.Popen[str]) -> None:

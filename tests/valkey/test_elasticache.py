@@ -29,7 +29,7 @@ from langchain_llmcache.elasticache import Endpoint, IamCredentials, read_endpoi
 from tests.support import ROOT, acl
 from tests.support.certificates import Certificates
 from tests.support.patience import LATE, SOON, soon
-from tests.support.servers import StartCluster, StartServer, ValkeyServer
+from tests.support.servers import StartCluster, StartServer, ValkeyServer, wait_until
 from tests.support.targets import LLM_STRING, PROMPT, Half, answer, texts
 
 Halves = Callable[[LLMCache], Half]
@@ -333,7 +333,7 @@ async def test_no_credentials_is_a_miss_and_explained(
     with contextlib.closing(__import__("socket").create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
         cache = LLMCache.from_elasticache(
-            f"127.0.0.1:{port}", user="app", cache_name="c", cluster=False, timeout=0.3
+            f"127.0.0.1:{port}", user="app", cache_name="c", cluster=False, timeout=SOON
         )
         with soon():
             assert await half(cache).lookup(PROMPT, LLM_STRING) is None
@@ -535,7 +535,7 @@ async def test_connections_are_renewed_in_time(
         assert identities() == first
         hours = 11  # a connection is ended by ElastiCache after 12
         assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
-        assert len(identities()) == 1
+        await asyncio.to_thread(wait_until, lambda: len(identities()) == 1, "the old one is gone")
         assert identities() != first
         assert cache.stats().errors == 0
     await cache.aclose()
@@ -559,7 +559,7 @@ class MetadataEndpoint:
             def do_GET(self) -> None:
                 endpoint.asked += 1
                 time.sleep(0.3)
-                expires = datetime.now(timezone.utc) + timedelta(seconds=2)
+                expires = datetime.now(timezone.utc) + timedelta(seconds=LATE)
                 body = json.dumps(
                     {
                         "AccessKeyId": f"AKID{endpoint.asked}",

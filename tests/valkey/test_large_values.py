@@ -128,8 +128,11 @@ async def test_a_huge_value_on_a_node_that_was_silent(
         for prompt in prompts[:2]:
             assert await half(cache).lookup(prompt, LLM_STRING) is None
         holder.thaw()
-        await asyncio.sleep(1.1)  # as long as it is left alone
-        assert await half(cache).lookup(prompts[2], LLM_STRING) is None
+        for _ in range(10):  # a busy server is silent again
+            await asyncio.sleep(1.1)  # as long as it is left alone
+            assert await half(cache).lookup(prompts[2], LLM_STRING) is None
+            if cache.stats().corrupt:
+                break
         assert cache.stats().corrupt == 1
         assert key not in keys_at(holder)
         assert texts(await half(cache).lookup(prompts[0], LLM_STRING)) == [prompts[0]]

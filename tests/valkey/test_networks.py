@@ -338,10 +338,11 @@ async def test_a_name_whose_first_address_says_nothing(
     ):
         name_server.hosts = ["127.0.0.2", HOST]
         async with LLMCache.from_url(f"valkey://{NAME}:{hole.port}", timeout=TIMEOUT) as cache:
-            await half(cache).update(PROMPT, LLM_STRING, answer())
-            await half(cache).update(PROMPT, LLM_STRING, answer())
-            assert await half(cache).lookup(PROMPT, LLM_STRING) is not None
-            assert cache.stats().errors <= 2
+            for _ in range(5):  # (perhaps more than two on a busy machine)
+                await half(cache).update(PROMPT, LLM_STRING, answer())
+                if cache.stats().stores:
+                    break
+            assert await first_hit(half(cache)) <= 4
 
 
 @pytest.mark.parametrize(
@@ -465,26 +466,30 @@ async def test_a_name_that_is_slow_to_look_up(
 ) -> None:
     """A name server that takes longer than the deadline costs a few lookups, and not all."""
     name_server.hosts = [HOST]
-    known, asked = threading.Event(), threading.Event()
-    quick = socket.getaddrinfo
+    quick, asked = socket.getaddrinfo, 0
 
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        asked.set()
-        known.wait(10)
-        return quick(*args, **kwargs)
+    # (The attempt goes on for as long as a deadline, in which a busy machine may do nothing.)
+    for seconds in (0.3, 1.5, 7.5):
+        known, asked = threading.Event(), 0
 
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    async with LLMCache.from_url(f"valkey://{NAME}:{server.port}", timeout=0.3) as cache:
-        await half(cache).update(PROMPT, LLM_STRING, answer())
-        assert cache.stats().errors == 1
-        assert asked.is_set()
-        # The attempt goes on, for another caller.
-        known.set()
-        await asyncio.sleep(0.1)
-        asked.clear()
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("asked again"))
-        await half(cache).update(PROMPT, LLM_STRING, answer())
-        assert cache.stats().stores == 1
+        def slow(*args: Any, known: threading.Event = known, **kwargs: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            known.wait(LATE)
+            return quick(*args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        async with LLMCache.from_url(f"valkey://{NAME}:{server.port}", timeout=seconds) as cache:
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert (cache.stats().errors, cache.stats().stores) == (1, 0)
+            # The attempt goes on, for another caller.
+            known.set()
+            await asyncio.sleep(seconds / 3)
+            await half(cache).update(PROMPT, LLM_STRING, answer())
+            assert cache.stats().stores == 1
+        if asked == 1:
+            break
+    assert asked == 1
 
 
 def test_addresses_are_tried_by_turns() -> None:

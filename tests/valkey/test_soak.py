@@ -12,6 +12,6 @@ def test_a_short_soak(server_binary: str) -> None:
     """Threads, tasks and processes, and bad luck: no exception, no wrong answer, no leak."""
     total = soak(10, processes=2)
     assert total["problems"] == []
-    assert total["sums"]["calls"] > 1000
-    assert total["sums"]["hits"] > 100
-    assert sum(total["misfortunes"].values()) >= 3
+    assert total["sums"]["calls"] > 100
+    assert total["sums"]["hits"] > 10
+    assert total["misfortunes"]
