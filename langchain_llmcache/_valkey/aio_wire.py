@@ -293,6 +293,8 @@ class TaskWire(Wire):
             return await self.connection.read_response(disable_decoding=True)
         except ResponseError as error:
             return error
+        except ValueError as error:  # valkey-py's own parser expected a number
+            raise InvalidResponse(str(error)) from error
         finally:
             self.count += 1
 

@@ -24,7 +24,7 @@ from valkey.connection import (
     SSLConnection,
     UnixDomainSocketConnection,
 )
-from valkey.exceptions import AuthenticationError, ReadOnlyError, ResponseError
+from valkey.exceptions import AuthenticationError, InvalidResponse, ReadOnlyError, ResponseError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
 from langchain_llmcache._threads import in_thread
@@ -315,8 +315,10 @@ def _connecting(connection: AbstractConnection | aio.AbstractConnection) -> Iter
     except ResponseError as error:
         distrust(connection)
         raise ValkeyConnectionError(str(error)) from error
-    except Exception:
+    except Exception as error:
         distrust(connection)
+        if isinstance(error, ValueError) and "invalid literal" in str(error):  # as in replies
+            raise InvalidResponse(str(error)) from error
         raise
 
 

@@ -162,6 +162,8 @@ def _reply(connection: DeadlineConnection, *, last: bool) -> Any:
         if not last and is_worth_a_fresh_connection(error):
             raise
         return error  # the server's answer; the conversation itself is intact
+    except ValueError as error:  # valkey-py's own parser expected a number
+        raise InvalidResponse(str(error)) from error
 
 
 class _Attempt:

@@ -325,18 +325,21 @@ SERVICES = {
     b"ERROR\r\n": "memcached",
     b"AMQP\x00\x00\x09\x01": "a message broker",
     b"\x15\x03\x01\x00\x02\x02\x46": "expects TLS",
+    b"* OK secret IMAP4rev1\r\n": "does not speak Valkey's protocol",
+    b":secret NOTICE\r\n": "does not speak Valkey's protocol",
     b"secret words\r\n": "does not speak Valkey's protocol",
 }
 
 
+@pytest.mark.parametrize("login", ["", "app:pw@"])
 @pytest.mark.parametrize("said", SERVICES)
 async def test_a_wrong_service_is_named(
-    said: bytes, half: Halves, monkeypatch: pytest.MonkeyPatch
+    said: bytes, login: str, half: Halves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What listens at the port tells what it is; of its words nothing is repeated."""
     monkeypatch.setattr(NotValkey, "ANSWER", said)
     with NotValkey() as service:
-        cache = LLMCache.from_url(service.url, timeout=5)
+        cache = LLMCache.from_url(service.url.replace("://", f"://{login}"), timeout=5)
         named = SERVICES[said]
         if version("valkey") < "6.2" or (not LIBVALKEY_AVAILABLE and not said.endswith(b"\r\n")):
             # An older valkey-py, and a parser that waits for a line's end, only tell that the
