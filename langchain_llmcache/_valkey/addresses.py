@@ -253,7 +253,7 @@ _BY_NAME: Final[dict[type[Any], type[Any]]] = {
     },
     **{
         cls: type(f"Named{cls.__name__}", (AsyncNamedConnection, cls), {})
-        for cls in (aio.Connection, aio.SSLConnection, AsyncTlsConnection)
+        for cls in (aio.Connection, AsyncTlsConnection)
     },
 }
 

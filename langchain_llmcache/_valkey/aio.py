@@ -13,10 +13,6 @@ from langchain_llmcache._valkey.settings import ConnectionSettings
 from langchain_llmcache._valkey.topology import Address
 
 
-async def _at_once() -> None:
-    """There is nothing to wait for."""
-
-
 class LoopNodes:
     """Connections of any number of event loops.
 
@@ -26,9 +22,7 @@ class LoopNodes:
             be closed.
     """
 
-    def __init__(
-        self, settings: ConnectionSettings, settle: Callable[[], Awaitable[None]] = _at_once
-    ) -> None:
+    def __init__(self, settings: ConnectionSettings, settle: Callable[[], Awaitable[None]]) -> None:
         self._loops = PerLoop(lambda loop: _Lines(loop, settings, settle))
 
     def exchange(

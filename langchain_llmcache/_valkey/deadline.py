@@ -9,11 +9,14 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from valkey.connection import AbstractConnection
 
 from langchain_llmcache._valkey.sizes import FIRST_LINE, check_size
+
+T = TypeVar("T")
 
 # Bytes from which on it is worth a look how many there will be.
 _MANY: Final = 16_384
@@ -70,27 +73,22 @@ class _DeadlineSocket:
         self._deadline = deadline
 
     def recv_into(self, buffer: Any) -> int:
-        self._sock.settimeout(self._deadline.remaining())
-        try:
-            count = self._sock.recv_into(buffer)
-        except _NOTHING_THERE:
-            raise TimeoutError("deadline") from None
+        count = self._in_time(self._sock.recv_into, buffer)
         self._deadline.check(buffer, count)
         return count
 
     def recv(self, size: int) -> bytes:
-        self._sock.settimeout(self._deadline.remaining())
-        try:
-            data = self._sock.recv(size)
-        except _NOTHING_THERE:
-            raise TimeoutError("deadline") from None
+        data = self._in_time(self._sock.recv, size)
         self._deadline.check(data, len(data))
         return data
 
     def sendall(self, data: bytes) -> None:
+        self._in_time(self._sock.sendall, data)
+
+    def _in_time(self, operation: Callable[[Any], T], argument: Any) -> T:
         self._sock.settimeout(self._deadline.remaining())
         try:
-            self._sock.sendall(data)
+            return operation(argument)
         except _NOTHING_THERE:
             raise TimeoutError("deadline") from None
 

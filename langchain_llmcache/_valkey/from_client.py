@@ -121,12 +121,12 @@ def _replaced(
 ) -> tuple[type[AbstractConnection], dict[str, Any]]:
     """Return the connection class of a user's pool, or ours for it, and the arguments."""
     arguments = pool.connection_kwargs
-    asks_ocsp = any(value for name, value in arguments.items() if "ocsp" in name)
-    if pool.connection_class is SSLConnection and not asks_ocsp:
-        return TlsConnection, arguments
     if isinstance(pool, SentinelConnectionPool):
         arguments = {**arguments, "connection_pool": sentinel.asking(pool, timeout)}
-    return sentinel.BLOCKING.get(pool.connection_class, pool.connection_class), arguments
+    if any(value for name, value in arguments.items() if "ocsp" in name):
+        return pool.connection_class, arguments  # only valkey-py's own asks for that
+    ours = {SSLConnection: TlsConnection, **sentinel.BLOCKING}
+    return ours.get(pool.connection_class, pool.connection_class), arguments
 
 
 def _of_async_client(

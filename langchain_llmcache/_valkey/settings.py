@@ -49,7 +49,6 @@ from langchain_llmcache._valkey.url import (
 # valkey-py's connections, and the same for asyncio.
 ASYNC_CLASSES: Final[dict[type[AbstractConnection], type[aio.AbstractConnection]]] = {
     Connection: aio.Connection,
-    SSLConnection: aio.SSLConnection,
     TlsConnection: AsyncTlsConnection,
     UnixDomainSocketConnection: aio.UnixDomainSocketConnection,
 }
@@ -248,13 +247,12 @@ class ConnectionSettings:
         return Valkey(connection_pool=pool)
 
     def _own(self) -> dict[str, Any]:
-        own: dict[str, Any] = {
+        return {
             **OWN,
+            "retry_on_error": [],  # valkey-py appends to it
             "socket_timeout": self.timeout,
             "socket_connect_timeout": self.timeout,
         }
-        own["retry_on_error"] = []  # valkey-py appends to it
-        return own
 
     @classmethod
     def from_url(cls, url: str, *, timeout: float) -> ConnectionSettings:

@@ -261,19 +261,12 @@ def _is_ipv6(text: str) -> bool:
 
 def _is_host(text: str) -> bool:
     """Tell whether a name server can be asked for it."""
-    if not re.fullmatch(r"[\w\-]+(\.[\w\-]+)*\.?", text):
-        return False
-    return _has_ascii_form(text)
-
-
-def _has_ascii_form(text: str) -> bool:
-    # (Also of ASCII: no part between two dots may be longer than 63.)
     try:
-        text.encode("idna")
+        text.encode("idna")  # (no part between two dots may be longer than 63)
     except UnicodeError as error:
         pass_on(error)
         return False
-    return True
+    return re.fullmatch(r"[\w\-]+(\.[\w\-]+)*\.?", text) is not None
 
 
 def _database(path: str) -> int | None:

@@ -17,6 +17,7 @@ from langgraph_checkpoint_aws import ValkeyCache
 from valkey import Valkey
 from valkey.asyncio import Valkey as AsyncValkey
 from valkey.cluster import ValkeyCluster
+from valkey.sentinel import Sentinel
 
 from langchain_llmcache import LLMCache, StoreError
 from langchain_llmcache._valkey import tls
@@ -239,6 +240,28 @@ async def test_a_client_keeps_its_own_settings(
         store.client = client
         assert await works(LLMCache(store), half) is not checks
         client.close()
+
+
+@pytest.mark.parametrize("by_sentinel", [False, True])
+async def test_a_client_that_asks_whether_certificates_were_revoked(
+    encrypted: ValkeyServer, certificates: Certificates, half: Halves, *, by_sentinel: bool
+) -> None:
+    """So do the cache's connections (OCSP), in both halves; here nothing can be asked."""
+    options: dict[str, Any] = {"ssl": True, "ssl_ca_certs": str(certificates.ca)}
+    options["ssl_validate_ocsp"] = True
+    if by_sentinel:
+        watching = Sentinel([])
+        watching.discover_master = lambda _: ("127.0.0.1", encrypted.port)
+        client = watching.master_for("mymaster", **options)
+    else:
+        client = Valkey(port=encrypted.port, **options)
+    store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1))
+    store.client = client
+    cache = LLMCache(store)
+    await half(cache).update(PROMPT, LLM_STRING, answer())
+    assert (cache.stats().stores, cache.stats().errors) == (0, 1)
+    await cache.aclose()
+    client.close()
 
 
 async def test_an_asyncio_client_with_tls(
