@@ -114,9 +114,16 @@ class AsyncTlsConnection(aio.SSLConnection):
     """An asyncio TLS connection. Takes the arguments of the blocking one."""
 
     def __init__(
-        self, *, ssl_ca_path: str | None = None, ssl_password: str | None = None, **arguments: Any
+        self,
+        *,
+        ssl_ca_path: str | None = None,
+        ssl_password: str | None = None,
+        ssl_cert_reqs: Any = "required",
+        **arguments: Any,
     ) -> None:
-        super().__init__(**arguments)
+        if isinstance(ssl_cert_reqs, int):  # ssl.CERT_NONE: the blocking one takes it, too
+            ssl_cert_reqs = ssl.VerifyMode(ssl_cert_reqs).name.removeprefix("CERT_").lower()
+        super().__init__(ssl_cert_reqs=ssl_cert_reqs, **arguments)
         given = self.ssl_context
         self._options = TlsOptions(
             given.ca_certs,

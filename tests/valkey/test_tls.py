@@ -242,6 +242,21 @@ async def test_a_client_keeps_its_own_settings(
         client.close()
 
 
+async def test_a_client_with_a_constant_for_its_checks(
+    encrypted: ValkeyServer, certificates: Certificates, half: Halves
+) -> None:
+    """``ssl_cert_reqs=ssl.CERT_NONE`` and the like are what they are, in both halves."""
+    own = {"ssl_ca_certs": str(certificates.ca)}
+    for checks, more, trusted in (
+        (ssl.CERT_NONE, {}, True),
+        (ssl.CERT_REQUIRED, own, True),
+        (ssl.CERT_REQUIRED, {}, False),
+    ):
+        store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1), ttl=60)
+        store.client = Valkey(port=encrypted.port, ssl=True, ssl_cert_reqs=checks, **more)
+        assert await works(LLMCache(store), half) is trusted
+
+
 @pytest.mark.parametrize("by_sentinel", [False, True])
 async def test_a_client_that_asks_whether_certificates_were_revoked(
     encrypted: ValkeyServer, certificates: Certificates, half: Halves, *, by_sentinel: bool
