@@ -125,8 +125,9 @@ def _replaced(
         arguments = {**arguments, "connection_pool": sentinel.asking(pool, timeout)}
     if any(value for name, value in arguments.items() if "ocsp" in name):
         return pool.connection_class, arguments  # only valkey-py's own asks for that
-    ours = {SSLConnection: TlsConnection, **sentinel.BLOCKING}
-    return ours.get(pool.connection_class, pool.connection_class), arguments
+    if pool.connection_class is SSLConnection:
+        return TlsConnection, arguments
+    return sentinel.BLOCKING.get(pool.connection_class, pool.connection_class), arguments
 
 
 def _of_async_client(

@@ -246,14 +246,15 @@ async def test_a_client_with_a_constant_for_its_checks(
     encrypted: ValkeyServer, certificates: Certificates, half: Halves
 ) -> None:
     """``ssl_cert_reqs=ssl.CERT_NONE`` and the like are what they are, in both halves."""
-    own = {"ssl_ca_certs": str(certificates.ca)}
-    for checks, more, trusted in (
-        (ssl.CERT_NONE, {}, True),
+    own = str(certificates.ca)
+    for checks, authority, trusted in (
+        (ssl.CERT_NONE, None, True),
         (ssl.CERT_REQUIRED, own, True),
-        (ssl.CERT_REQUIRED, {}, False),
+        (ssl.CERT_REQUIRED, None, False),
     ):
         store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1), ttl=60)
-        store.client = Valkey(port=encrypted.port, ssl=True, ssl_cert_reqs=checks, **more)
+        options: dict[str, Any] = {"ssl_cert_reqs": checks, "ssl_ca_certs": authority}
+        store.client = Valkey(port=encrypted.port, ssl=True, **options)
         assert await works(LLMCache(store), half) is trusted
 
 
@@ -265,9 +266,9 @@ async def test_a_client_that_asks_whether_certificates_were_revoked(
     options: dict[str, Any] = {"ssl": True, "ssl_ca_certs": str(certificates.ca)}
     options["ssl_validate_ocsp"] = True
     if by_sentinel:
-        watching = Sentinel([])
+        watching: Any = Sentinel([])
         watching.discover_master = lambda _: ("127.0.0.1", encrypted.port)
-        client = watching.master_for("mymaster", **options)
+        client: Valkey = watching.master_for("mymaster", **options)
     else:
         client = Valkey(port=encrypted.port, **options)
     store: ValkeyCache[Any] = ValkeyCache(Valkey(port=1))
