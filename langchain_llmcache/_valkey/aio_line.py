@@ -246,7 +246,7 @@ class Line:
         """Send what waits, as much of it as there is room for."""
         wire = self._usable_wire()
         if wire is None:
-            if self._waiting:
+            if not all(ask.done for ask in self._waiting):
                 self._connect()
             return
         chunks: list[bytes] = []
@@ -362,6 +362,8 @@ class Line:
         self._forget(wire)
         sent = list(wire.sent)
         wire.sent.clear()
+        # (Those who waited for it would wait for another like it.)
+        unused = [] if sent else [ask for ask in self._waiting if self._is_new(wire, ask)]
         raised = raised_by_handler(error)
         if raised is not None:
             _fail(_asks(sent), raised)
@@ -371,7 +373,7 @@ class Line:
         elif isinstance(error, ValkeyConnectionError):
             # The server may have closed it while it was idle: what was sent is sent once more.
             error = self._settings.with_hint(error)
-            asks = _asks(sent)
+            asks = [*_asks(sent), *unused]
             again = [each for each in asks if not self._is_hopeless(wire, each, error)]
             if len(again) < len(asks):
                 distrust(wire.connection)
@@ -380,7 +382,7 @@ class Line:
             self._put_back(again)
         else:
             distrust(wire.connection)
-            _fail(_asks(sent), error)
+            _fail([*_asks(sent), *unused], error)
         self._take_turn()
 
     def _set_apart(self, first: Sent, error: TooLargeError) -> None:

@@ -1,7 +1,7 @@
 """One connection of an event loop: commands go out, and replies come back in their order.
 
 valkey-py connects and authenticates. Then replies are read where their bytes arrive, without a
-task that waits for them, if that can be: with libvalkey, over a transport of the loop's own.
+task that waits for them: by libvalkey, or by valkey-py's own parser, step by step.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Coroutine, Generator
+from types import coroutine
 from typing import Any, Final, Protocol
 
 from valkey._parsers.libvalkey import NOT_ENOUGH_DATA
@@ -16,13 +18,14 @@ from valkey.asyncio.connection import AbstractConnection
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
-from langchain_llmcache._signals import suppressed
+from langchain_llmcache._signals import pass_on, suppressed
 from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
 _ROOM: Final = 4 * 2**20
 # Bytes of an incomplete reply, from which on it is worth a look how many there will be.
 _MANY: Final = 65_536
+_UNASKED: Final = "a reply to no question"
 
 
 class Sent(Protocol):
@@ -132,8 +135,7 @@ class Wire:
     def _take(self, reply: Any) -> bool:
         """Give a reply to whoever asked; tell whether the connection can still be used."""
         if not self.sent:
-            unasked = InvalidResponse("a reply to no question")
-            self._end(reply if isinstance(reply, ValkeyError) else unasked)
+            self._end(reply if isinstance(reply, ValkeyError) else InvalidResponse(_UNASKED))
         elif isinstance(reply, ValkeyConnectionError):
             self._end(reply)
         elif isinstance(reply, Exception) and self._owner.refuses(self, reply):
@@ -156,7 +158,8 @@ class DirectWire(Wire, asyncio.Protocol):
         super().__init__(connection, owner)
         self._loop = asyncio.get_running_loop()
         parser: Any = connection._parser  # noqa: SLF001
-        self._reader = parser._reader  # noqa: SLF001
+        stream: Any = connection._reader  # noqa: SLF001
+        self._reader = getattr(parser, "_reader", None) or ParserReader(parser)
         # (What is dropped while it is connected complains.)
         connection._reader = connection._writer = None  # noqa: SLF001
         self._transport: Any = self._writer.transport
@@ -165,13 +168,18 @@ class DirectWire(Wire, asyncio.Protocol):
         self._start = b""
         self._arrived = 0
         self._transport.set_protocol(self)
+        # What came, or ended, already: the loop does not tell it again.
+        early = bytes(getattr(stream, "_buffer", b""))
+        if early or self._reader.has_data():
+            self._loop.call_soon(self.data_received, early)
+        if getattr(stream, "_eof", False) or self._transport.is_closing():
+            self._loop.call_soon(self.connection_lost, stream.exception())
 
     @staticmethod
     def serves(connection: AbstractConnection) -> bool:
         """Tell whether this connection has what is needed."""
-        reader = getattr(connection._parser, "_reader", None)  # noqa: SLF001
         transport = getattr(connection._writer, "transport", None)  # noqa: SLF001
-        return hasattr(reader, "gets") and hasattr(transport, "set_protocol")
+        return hasattr(transport, "set_protocol")
 
     def write(self, chunks: list[bytes]) -> None:
         self._transport.write(b"".join(chunks))
@@ -234,26 +242,21 @@ class DirectWire(Wire, asyncio.Protocol):
 
     def _check(self, start: bytes, count: int) -> None:
         """Look at how much of a reply has come that is not here yet in full, and how it begins."""
+        if not self.sent:
+            raise InvalidResponse(_UNASKED)
         if self._arrived == 0:
             self._start = start[:FIRST_LINE]
         self._arrived += count
-        if self._arrived >= _MANY and self.sent and self.sent[0].largest is not None:
+        if self._arrived >= _MANY and self.sent[0].largest is not None:
             check_size(self._start, self._arrived, self.sent[0].largest)
 
 
 class TaskWire(Wire):
-    """Any other connection: a task reads what was asked for."""
+    """A connection without a transport, as a fake server's: a task reads what was asked for."""
 
     def __init__(self, connection: AbstractConnection, owner: Owner) -> None:
         super().__init__(connection, owner)
         self._reading: asyncio.Task[None] | None = None
-        transport = self._writer.transport
-        if hasattr(transport, "get_protocol"):  # a fake server's has none
-            # The loop holds the transport, and must hold this: asyncio's protocol holds no reader.
-            transport.get_protocol().wire = self
-        parser: Any = connection._parser  # noqa: SLF001
-        if hasattr(parser, "_stream"):
-            parser._stream = _Measured(parser._stream, self)  # noqa: SLF001
 
     def write(self, chunks: list[bytes]) -> None:
         self._writer.writelines(chunks)
@@ -265,16 +268,6 @@ class TaskWire(Wire):
         self.connection._close()  # noqa: SLF001
         if self._reading is not None and self._reading is not asyncio.current_task():
             self._reading.cancel()
-
-    def drop(self) -> None:
-        self.close()
-        _abort(self._writer.transport)
-
-    async def closed(self, seconds: float) -> None:
-        # (TLS says goodbye and waits for the other side's.)
-        with suppressed(OSError, asyncio.TimeoutError):  # apart before Python 3.11
-            await asyncio.wait_for(self._writer.wait_closed(), seconds)
-        _abort(self._writer.transport)
 
     async def _read(self) -> None:
         try:
@@ -299,28 +292,77 @@ class TaskWire(Wire):
             self.count += 1
 
 
-class _Measured:
-    """The stream of valkey-py's own parser, which asks for as many bytes as a reply announces."""
+class ParserReader:
+    """valkey-py's own parser as a reader like libvalkey's, which goes on when bytes arrive.
 
-    def __init__(self, stream: Any, wire: Wire) -> None:
-        self._stream = stream
-        self._wire = wire
+    Args:
+        parser: Of asyncio. It gets its bytes from here from now on.
+    """
 
-    async def readexactly(self, count: int) -> Any:
-        sent = self._wire.sent
-        if sent and sent[0].largest is not None and count > sent[0].largest + FIRST_LINE:
-            raise TooLargeError(f"a value of {count} bytes, where {sent[0].largest} are expected")
-        data = bytearray()
-        while len(data) < count:
-            part = await self._stream.read(count - len(data))
-            if not part:
-                raise asyncio.IncompleteReadError(bytes(data), count)
-            data += part
-            self._wire.count += 1
-        return bytes(data)
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+        self._bytes = bytearray()
+        self._parsing: Coroutine[Any, Any, Any] | None = None
+        parser._stream = self  # noqa: SLF001
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    def feed(self, data: bytes) -> None:
+        self._bytes += data
+
+    def has_data(self) -> bool:
+        """Tell whether there is a part of a reply."""
+        return self._parsing is not None
+
+    def gets(self, _: bool) -> Any:  # noqa: FBT001 - as libvalkey has it
+        """Return the next reply, or NOT_ENOUGH_DATA."""
+        if self._parsing is None:
+            if not self._bytes:
+                return NOT_ENOUGH_DATA
+            self._parsing = self._parser.read_response(disable_decoding=True)
+        try:
+            self._parsing.send(None)
+        except StopIteration as end:
+            reply = end.value
+        except ValkeyConnectionError as error:  # so says the server
+            pass_on(error)
+            reply = error
+        except InvalidResponse:
+            raise
+        except Exception as error:
+            pass_on(error)
+            raise InvalidResponse("no reply of a server") from error
+        else:
+            return NOT_ENOUGH_DATA
+        self._parsing = None
+        return reply
+
+    # -- of the parser
+
+    async def readline(self) -> bytes:
+        searched = 0
+        while (end := self._bytes.find(b"\r\n", searched)) < 0:
+            if len(self._bytes) > _MANY:
+                raise InvalidResponse("a line without an end")
+            searched = max(0, len(self._bytes) - 1)
+            await _more()
+        return self._first(end + 2)
+
+    async def readexactly(self, count: int) -> bytes:
+        if count < 2:  # noqa: PLR2004 - with the end of a line
+            raise InvalidResponse("a value of less than no bytes")
+        while len(self._bytes) < count:
+            await _more()
+        return self._first(count)
+
+    def _first(self, count: int) -> bytes:
+        data = bytes(self._bytes[:count])
+        del self._bytes[:count]
+        return data
+
+
+@coroutine
+def _more() -> Generator[None, None, None]:
+    """Wait for the next ``gets``."""
+    yield
 
 
 def _abort(transport: Any) -> None:

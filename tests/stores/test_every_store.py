@@ -15,8 +15,9 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_llmcache import LLMCache
 from langchain_llmcache._valkey import aio_line
-from langchain_llmcache._valkey.aio_wire import DirectWire, TaskWire, Wire, wire_of
+from langchain_llmcache._valkey.aio_wire import Wire, wire_of
 from tests.support.call_ids import numbered
+from tests.support.parsers import use_own_parser
 from tests.support.patience import outlive
 from tests.support.targets import (
     LLM_STRING,
@@ -76,18 +77,20 @@ async def test_requests_are_told_apart(target: Target, half: Halves) -> None:
 
 
 @pytest.mark.parametrize("target", ON_SERVERS, indirect=True)
-@pytest.mark.parametrize("wire", [DirectWire, TaskWire])
+@pytest.mark.parametrize("parser", ["own", "fastest"])
 async def test_collected_garbage_takes_no_connection_along(
-    target: Target, wire: type[Wire], monkeypatch: pytest.MonkeyPatch
+    target: Target, parser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a loop that rests holds of a cache is no garbage, however replies are read."""
     made = Counter[str]()
 
     def counted(connection: Any, owner: Any) -> Wire:
         made["connections"] += 1
-        return (wire if wire is TaskWire else wire_of)(connection, owner)
+        return wire_of(connection, owner)
 
     monkeypatch.setattr(aio_line, "wire_of", counted)
+    if parser == "own":
+        use_own_parser(monkeypatch)
     cache = target.make(timeout=5)
     prompts = [f"{PROMPT} {number}" for number in range(20)]
     for prompt in prompts:
