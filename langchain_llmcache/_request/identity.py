@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 
 # Models, whose identities are remembered.
-_KEPT: Final = 512
+_KEPT: Final = 4096
 # Packages whose classes have places of their own in LangChain's list.
 _LANGCHAINS: Final = "langchain"
 

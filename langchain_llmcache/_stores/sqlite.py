@@ -6,6 +6,7 @@ their own, and what may be much (expired rows, a clear, a file that shrinks) is 
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import sqlite3
@@ -37,6 +38,8 @@ _PIECE_BYTES: Final = 1 << 20
 _INDEXED_AT_ONCE: Final = 10_000
 # Pages that one step gives back to the disk, and how many free ones are kept.
 _PAGES: Final = 500
+# Bytes of a log that are kept on the disk; what a long reader (a backup, say) made it grow by is not.
+_LOG_BYTES: Final = 1 << 24
 # Of the timeout, what a writer waits for others: then it can still tell so in time.
 _PATIENCE: Final = 0.9
 # Idle connections kept for lookups.
@@ -60,6 +63,7 @@ _NAMESPACES: Final = """
 _INCREMENTAL: Final = 2
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS cache_expiry ON cache (expiry) WHERE expiry IS NOT NULL"
 _BUSY: Final = "others are writing to the file all the time"
+_SLOW: Final = "the disk takes long to write; lookups go on"
 # Connections that a fork brought along: not even closed, because that would touch the file.
 _of_parents: Final[list[Any]] = []
 
@@ -129,13 +133,15 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
     async def awrite(self, pairs: Mapping[FullKey, tuple[bytes, float | None]]) -> None:
         """Store bytes, each with its TTL (seconds; None: no expiry)."""
         store = _Store(pairs)
-        self._file.waiting().append(store)
+        waiting = self._file.waiting()
+        if self._file.is_late:
+            raise Overloaded(_SLOW)
+        waiting.append(store)
         try:
             await self._writing.call(lambda: self._write_with_others(store), self._timeout)
         except TimeoutError as error:
-            if self._file.is_waiting:
-                raise Overloaded(_BUSY) from error
-            raise
+            # (Whether the file can be read, the lookups tell.)
+            raise Overloaded(_BUSY if self._file.is_waiting else _SLOW) from error
         finally:
             store.is_done = True  # also if it was given up: it is not to come after a clear
 
@@ -154,12 +160,14 @@ class SqliteStore(OwnStore, SqliteCache[Any]):
         """Store this, and as much of what waits as fits into a transaction."""
         while not store.is_done:
             batch = list(_piece(self._file.waiting()))
+            self._file.began = time.monotonic()
             try:
                 self._file.write([row for each in batch for row in self._rows(each.pairs)])
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 pass_on(error)
                 for each in batch:
                     each.error = error
+            self._file.began = math.inf
             for each in batch:
                 each.is_done = True
         if store.error is not None:
@@ -201,6 +209,7 @@ class _File:
 
     Attributes:
         is_waiting: Whether the thread that wants to write waits for others that do.
+        began: When tasks' stores began to be written, ``time.monotonic()``; ``inf``: there are none.
     """
 
     def __init__(self, path: str, timeout: float) -> None:
@@ -219,6 +228,7 @@ class _File:
         self._is_indexed = False
         self._idle: list[sqlite3.Connection] = []
         self.is_waiting = False
+        self.began = math.inf
         # Whether the last one who wanted to write has waited in vain.
         self._is_kept_out = False
         self._waiting: deque[_Store] = deque()
@@ -231,6 +241,11 @@ class _File:
         if self._process != os.getpid():
             _of_parents.append((self._opened, self._idle))
             self._begin()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the disk takes so long already that another store would come too late as well."""
+        return not self.is_waiting and time.monotonic() - self.began > self._timeout
 
     def waiting(self) -> deque[_Store]:
         """Return what tasks of this process want to store."""
@@ -295,6 +310,7 @@ class _File:
             self._is_kept_out = False
         except sqlite3.Error as error:
             if _says(error, "locked"):
+                self._is_kept_out = True
                 raise Overloaded(_BUSY) from error
             if _says(error, "readonly", "is full"):
                 raise Refused(str(error)) from error
@@ -310,21 +326,17 @@ class _File:
 
     def write(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Store rows (ns, key, expiry, encoding, val), and remove a few that are expired."""
-        # (After one who has waited in vain, the next ones only try.)
+        # (After one who has waited for another process in vain, the next ones only try.)
         seconds = 0.0 if self._is_kept_out else _PATIENCE * self._timeout
-        try:
-            with self.writer(seconds) as connection:
-                connection.executemany(
-                    "INSERT OR REPLACE INTO cache (ns, key, expiry, encoding, val) "
-                    "VALUES (?, ?, ?, ?, ?)",
-                    rows,
-                )
-                self._writes += 1
-                if self._writes % _PURGE_EVERY == 1:
-                    self._purge(connection)
-        except Overloaded:
-            self._is_kept_out = True
-            raise
+        with self.writer(seconds) as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO cache (ns, key, expiry, encoding, val) "
+                "VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
+            self._writes += 1
+            if self._writes % _PURGE_EVERY == 1:
+                self._purge(connection)
 
     def remove(self, condition: str, value: Any) -> int:
         """Remove all rows that meet a condition, piece by piece; return how many were entries."""
@@ -418,11 +430,15 @@ class _File:
     def _open(self, seconds: float) -> sqlite3.Connection:
         connection = self._connect(seconds)
         try:
+            [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+            if not pages:  # there is nothing to lose, and a slow disk would be waited for ten times
+                connection.execute("PRAGMA synchronous = OFF")
             # Of a new file only: free pages can be given back.
             connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
             connection.execute("PRAGMA journal_mode = WAL")
             # Safe against a crash of the process; a power cut may lose the newest answers.
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS cache (ns TEXT, key TEXT, expiry REAL, "
                 "encoding TEXT NOT NULL, val BLOB NOT NULL, PRIMARY KEY (ns, key))"

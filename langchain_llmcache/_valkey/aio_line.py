@@ -31,7 +31,7 @@ from langchain_llmcache._valkey.aio_wire import Sent, Wire, wire_of
 from langchain_llmcache._valkey.packing import pack
 from langchain_llmcache._valkey.router import Command, is_not_to_be_had
 from langchain_llmcache._valkey.settings import ConnectionSettings, FailoverProbe
-from langchain_llmcache._valkey.sizes import TooLargeError
+from langchain_llmcache._valkey.sizes import TooLargeError, not_in_time
 
 # Keys of one MGET. A longer one would keep the server from its other clients.
 _READ_BATCH: Final = 128
@@ -596,15 +596,15 @@ class Line:
             # would cost another deadline.
             self._leave_all_idle()
         where = wire.connection._host_error()  # noqa: SLF001 - as valkey-py says it
-        error = ValkeyTimeoutError(f"Timeout reading from {where}")
+        error: Exception = ValkeyTimeoutError(f"Timeout reading from {where}")
+        if wire.is_flowing:
+            error = not_in_time()
         sent = list(wire.sent)
         wire.sent.clear()
-        if wire.is_partial:
-            # It is the first reply that takes too long. The others were not even begun.
-            _fail(_asks(sent[:1]), error)
-            self._put_back(sent[1:])
-            return
-        _fail(_asks(sent), error)
+        # If a part is here, it is that reply that takes too long. The others were not even begun.
+        silent = sent[:1] if wire.is_partial else sent
+        _fail(_asks(silent), error)
+        self._put_back(sent[len(silent) :])
         soon = now + self._timeout * _LOOK_AGAIN
         _fail((ask for ask in self._waiting if ask.deadline <= soon), error)
 
@@ -615,6 +615,8 @@ class Line:
         all the while, has as much time again.
         """
         since = max((wire.since for wire in self._wires), default=0.0)
+        if any(wire.is_flowing for wire in self._wires):
+            since = now
         has_more = self._may_connect or now - since < self._timeout * _RECENTLY
         more = self._timeout if has_more else 0.0
 

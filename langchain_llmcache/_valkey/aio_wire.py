@@ -19,7 +19,7 @@ from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import InvalidResponse, ResponseError, ValkeyError
 
 from langchain_llmcache._signals import pass_on, suppressed
-from langchain_llmcache._valkey.sizes import FIRST_LINE, TooLargeError, check_size
+from langchain_llmcache._valkey.sizes import FIRST_LINE, FLOWING, TooLargeError, check_size
 
 # Bytes under way, of requests and of the replies that are expected, before others wait.
 _ROOM: Final = 4 * 2**20
@@ -76,6 +76,7 @@ class Wire:
         began: When it was ready, ``time.monotonic()``.
         since: When the server began with the first of ``sent``, as far as can be seen.
         is_partial: Whether a part of the first reply is here.
+        arrived: Bytes of it, about.
         count: How often anything came.
     """
 
@@ -84,12 +85,18 @@ class Wire:
         self.sent: deque[Sent] = deque()
         self.began = self.since = time.monotonic()
         self.is_partial = False
+        self.arrived = 0
         self.count = 0
         self.is_open = True
         self._owner = owner
         self._writer: Any = connection._writer  # noqa: SLF001 - valkey-py has no public way
         self._weight = 0
         self._is_paused = False
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether the first reply is a large one, and much of it is here."""
+        return self.is_partial and self.arrived >= FLOWING
 
     def has_room(self, more: int) -> bool:
         """Tell whether anything may be sent after so many more bytes."""
@@ -164,9 +171,8 @@ class DirectWire(Wire, asyncio.Protocol):
         connection._reader = connection._writer = None  # noqa: SLF001
         self._transport: Any = self._writer.transport
         self._gone: asyncio.Future[None] | None = None
-        # Of a reply that is not here in full: its beginning, where that is known, and its bytes.
+        # Of a reply that is not here in full: its beginning, where that is known.
         self._start = b""
-        self._arrived = 0
         self._transport.set_protocol(self)
         # What came, or ended, already: the loop does not tell it again.
         early = bytes(getattr(stream, "_buffer", b""))
@@ -210,7 +216,7 @@ class DirectWire(Wire, asyncio.Protocol):
             reader.feed(data)
             while (reply := reader.gets(False)) is not NOT_ENOUGH_DATA:  # noqa: FBT003
                 was_partial = True  # what follows does not begin with these bytes
-                self._arrived = 0
+                self.arrived = 0
                 if not self._take(reply):
                     return
             self.is_partial = reader.has_data()
@@ -244,11 +250,11 @@ class DirectWire(Wire, asyncio.Protocol):
         """Look at how much of a reply has come that is not here yet in full, and how it begins."""
         if not self.sent:
             raise InvalidResponse(_UNASKED)
-        if self._arrived == 0:
+        if self.arrived == 0:
             self._start = start[:FIRST_LINE]
-        self._arrived += count
-        if self._arrived >= _MANY and self.sent[0].largest is not None:
-            check_size(self._start, self._arrived, self.sent[0].largest)
+        self.arrived += count
+        if self.arrived >= _MANY and self.sent[0].largest is not None:
+            check_size(self._start, self.arrived, self.sent[0].largest)
 
 
 class TaskWire(Wire):

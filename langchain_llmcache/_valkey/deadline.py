@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from valkey.connection import AbstractConnection
 
-from langchain_llmcache._valkey.sizes import FIRST_LINE, check_size
+from langchain_llmcache._valkey.sizes import FIRST_LINE, FLOWING, check_size
 
 T = TypeVar("T")
 
@@ -22,19 +22,31 @@ T = TypeVar("T")
 _MANY: Final = 16_384
 
 
+class Flow:
+    """When much was last on its way, over any of the connections that share this.
+
+    Attributes:
+        at: ``time.monotonic()``.
+    """
+
+    at = 0.0
+
+
 class _Deadline:
     """A moment that a connection and its socket share, and how much may come until then."""
 
-    __slots__ = ("arrived", "at", "largest", "start")
+    __slots__ = ("arrived", "at", "flow", "half", "largest", "moved", "start")
 
     def __init__(self) -> None:
+        self.flow = Flow()
         self.begin(float("inf"), None)
 
     def begin(self, at: float, largest: int | None) -> None:
         """Begin an operation."""
         self.at = at
+        self.half = (time.monotonic() + at) / 2
         self.largest = largest
-        self.arrived = 0
+        self.arrived = self.moved = 0
         self.start = b""
 
     def remaining(self) -> float:
@@ -48,8 +60,15 @@ class _Deadline:
             self.at -= 2 * left
         return abs(left)
 
+    def note(self, count: int) -> None:
+        """Note that so many bytes went out or came in."""
+        self.moved += count
+        if self.moved >= FLOWING:
+            self.flow.at = time.monotonic()
+
     def check(self, data: Any, count: int) -> None:
         """Refuse to read more than may come."""
+        self.note(count)
         if self.largest is None:
             return
         if self.arrived == 0:
@@ -83,7 +102,11 @@ class _DeadlineSocket:
         return data
 
     def sendall(self, data: bytes) -> None:
-        self._in_time(self._sock.sendall, data)
+        left = memoryview(data)
+        while left:
+            count = self._in_time(self._sock.send, left)
+            self._deadline.note(count)
+            left = left[count:]
 
     def _in_time(self, operation: Callable[[Any], T], argument: Any) -> T:
         self._sock.settimeout(self._deadline.remaining())
@@ -106,6 +129,15 @@ class DeadlineConnection(AbstractConnection):
     def set_deadline(self, at: float, largest: int | None = None) -> None:
         """End every wait by ``at`` (``time.monotonic()``), and read no value of more bytes."""
         self._deadline.begin(at, largest)
+
+    def share(self, flow: Flow) -> None:
+        """Note there, too, what is on its way here."""
+        self._deadline.flow = flow
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether much was on its way, over this connection or another one, late in the time."""
+        return self._deadline.flow.at > self._deadline.half
 
     def _connect(self) -> Any:
         sock = super()._connect()  # type: ignore[safe-super]

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from langchain_llmcache._flow.ports import Overloaded
+
 # Bytes of a reply's first line, with room to spare.
 FIRST_LINE: Final = 32
+# Bytes from which on it is the amount that takes long, as long as more are on their way.
+FLOWING: Final = 2**20
 # Keys that are suspected at a time.
 _SUSPECTS: Final = 1000
 # What surrounds a value in a reply.
 _FRAME: Final = 64
+
+
+def not_in_time() -> Overloaded:
+    """Return what is said of a large value that was on its way, but not there in full in time."""
+    return Overloaded("too much at once: a large value was not there in full in time")
 
 
 class TooLargeError(Exception):

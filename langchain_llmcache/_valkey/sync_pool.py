@@ -19,7 +19,7 @@ from langchain_llmcache._forks import this_process
 from langchain_llmcache._signals import Latch, pass_on
 from langchain_llmcache._threads import start_thread
 from langchain_llmcache._valkey.addresses import distrust
-from langchain_llmcache._valkey.deadline import DeadlineConnection
+from langchain_llmcache._valkey.deadline import DeadlineConnection, Flow
 from langchain_llmcache._valkey.green import runs_apart
 from langchain_llmcache._valkey.packing import pack
 from langchain_llmcache._valkey.router import Command
@@ -28,6 +28,7 @@ from langchain_llmcache._valkey.settings import (
     FailoverProbe,
     is_worth_a_fresh_connection,
 )
+from langchain_llmcache._valkey.sizes import not_in_time
 
 # Idle connections kept for the next operation; more are made when more are needed at once.
 _IDLE_KEPT: Final = 32
@@ -49,6 +50,7 @@ class SyncPool:
         self._idle: list[DeadlineConnection] = []
         self._process = this_process()
         self._probe = FailoverProbe()
+        self._flow = Flow()
 
     def exchange(
         self, commands: Sequence[Command], deadline: float, largest: int | None = None
@@ -120,6 +122,7 @@ class SyncPool:
         *,
         last: bool,
     ) -> list[Any]:
+        connection.share(self._flow)
         connection.set_deadline(deadline, largest)
         try:
             chunks = [chunk for command in commands for chunk in pack(*command)]
@@ -130,6 +133,8 @@ class SyncPool:
             # A reply may still be on its way: nobody else must read it.
             connection.disconnect()
             pass_on(error)
+            if isinstance(error, TimeoutError) and connection.is_flowing:
+                raise not_in_time() from error
             # (A kept one may have been closed by a server that is well.)
             if isinstance(error, _OF_NO_USE) or (last and isinstance(error, ValkeyConnectionError)):
                 distrust(connection)

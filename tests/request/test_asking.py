@@ -710,6 +710,14 @@ def test_a_call_makes_one_key(cache: LLMCache, monkeypatch: pytest.MonkeyPatch) 
     assert cache.stats().stores == 2
 
 
+def test_many_models_are_remembered() -> None:
+    """One for each user's settings, say: none of them is read again at each call."""
+    models = [Chat(temperature=number) for number in range(1000)]
+    known = identity.Identities()
+    first = [known.of(model) for model in models]
+    assert all(known.of(model) is each for model, each in zip(models, first, strict=True))
+
+
 def test_nothing_keeps_a_model_alive(cache: LLMCache) -> None:
     """Neither what is remembered of it, nor of a request of its that was never answered."""
 

@@ -368,6 +368,78 @@ async def test_a_table_that_others_drop(path: Path, half: Halves) -> None:
         assert cache.stats().breaker == "closed"
 
 
+def test_threads_that_wait_for_each_other(path: Path) -> None:
+    """One that waits in vain for this process's own writer does not keep the next ones from waiting."""
+    with cache_at(path, timeout=1) as cache:
+        store: Any = cache.store
+        with store._file.lock:
+            waiting = threading.Thread(target=cache.update, args=("1", LLM_STRING, answer()))
+            waiting.start()
+            waiting.join(LATE)
+        assert cache.stats().shed == 1
+        assert not store._file._is_kept_out
+
+
+# --- disks -------------------------------------------------------------------------------------
+
+
+async def test_a_disk_that_takes_long_to_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores are given up, and not those that come later only; lookups go on."""
+    go_on, write = threading.Event(), module._File.write
+
+    def slow(file: Any, rows: Any) -> None:
+        go_on.wait(LATE)
+        write(file, rows)
+
+    with cache_at(path, timeout=1) as cache:
+        monkeypatch.setattr(module._File, "write", slow)
+        await asyncio.gather(*(cache.aupdate(f"{n}", LLM_STRING, answer()) for n in range(5)))
+        for _ in range(3):
+            with soon():
+                await cache.aupdate("late", LLM_STRING, answer())
+        assert texts(await cache.alookup(PROMPT, LLM_STRING)) == ["found"]
+        stats = cache.stats()
+        assert (stats.shed, stats.errors, stats.breaker, stats.stores) == (8, 0, "closed", 1)
+        go_on.set()
+        while cache.stats().stores == 1:
+            await cache.aupdate("again", LLM_STRING, answer())
+
+
+def test_a_new_file_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there is nothing in it; a file that is there is written as ever."""
+    said: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr(module.sqlite3, "connect", traced)
+    settings = []
+    for _ in range(2):
+        said.clear()
+        cache_at(path).close()
+        settings.append([each for each in said if "synchronous =" in each])
+    normal = "PRAGMA synchronous = NORMAL"
+    assert settings == [["PRAGMA synchronous = OFF", normal], [normal]]
+
+
+def test_the_log_shrinks_after_a_long_reader(path: Path) -> None:
+    """What a backup, say, made it grow by is given back to the disk."""
+    log = Path(f"{path}-wal")
+    with cache_at(path) as cache:
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM cache").fetchall()
+            for number in range(20):
+                cache.update(f"{number}", LLM_STRING, answer("x" * 1_000_000))
+            assert size_of(log) > 19_000_000
+        for number in range(3):
+            cache.update(f"{number}", LLM_STRING, answer())
+        assert size_of(log) < 17_000_000
+
+
 # --- a clear -----------------------------------------------------------------------------------
 
 

@@ -10,14 +10,17 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from valkey import Connection
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from langchain_llmcache import LLMCache
-from langchain_llmcache._valkey import aio_line
+from langchain_llmcache._flow.ports import Overloaded
+from langchain_llmcache._valkey import aio_line, deadline
 from langchain_llmcache._valkey.aio_line import Line
+from langchain_llmcache._valkey.sync_pool import SyncPool
 from tests.support.patience import LATE, PATIENT, soon
 from tests.support.proxy import BlackHole, Delay, Drip, FaultProxy, Throttle
-from tests.support.servers import Server, ValkeyClusterServers
+from tests.support.servers import HOST, Server, ValkeyClusterServers
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
 
 pytestmark = pytest.mark.server
@@ -426,3 +429,100 @@ async def test_replies_that_drip_in_are_given_up(server: Server, fault_proxy: Fa
         with soon():
             while cache.stats().breaker == "closed":
                 assert await hits(cache, prompts(20)) == 0
+
+
+# ---------------------------------------------------------------------------- large values
+
+
+class Stalling(asyncio.Protocol):
+    """A server that says of each value that it has 4 MB, and sends so many bytes of it."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Reply to all that was asked at once."""
+        value = b"$4000000\r\n" + bytes(self._count)
+        self.transport.write(value if b"GET" in data else b"+OK\r\n" * data.count(b"*"))
+
+
+@pytest.mark.parametrize(("count", "counted"), [(2_000_000, "shed"), (1000, "errors")])
+async def test_a_large_value_that_is_on_its_way(count: int, counted: str) -> None:
+    """It is its size that takes long, and no failure of the server."""
+    listening: Any = await asyncio.get_running_loop().create_server(lambda: Stalling(count), HOST)
+    [where] = listening.sockets
+    url = f"valkey://{HOST}:{where.getsockname()[1]}"
+    async with LLMCache.from_url(url, cluster=False, timeout=1) as cache:
+        assert await cache.alookup(PROMPT, LLM_STRING) is None
+        stats = cache.stats()
+    listening.close()
+    assert {"shed": stats.shed, "errors": stats.errors} == {"shed": 0, "errors": 0, counted: 1}
+
+
+class Pipe:
+    """A socket through which a piece goes in a while, until it is full; and the time meanwhile."""
+
+    now = 1000.0
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._timeout = 0.0
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait no longer."""
+        self._timeout = seconds
+
+    def send(self, data: memoryview) -> int:
+        """Send a piece."""
+        return self._moved(len(data))
+
+    def recv_into(self, buffer: Any) -> int:
+        """Receive a piece of a large value."""
+        start = b"$90000000\r\n"
+        buffer[: len(start)] = start
+        return self._moved(len(buffer))
+
+    def recv(self, size: int) -> bytes:
+        """Do the same without libvalkey."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self.recv_into(buffer)])
+
+    def _moved(self, count: int) -> int:
+        count = min(count, 300_000, self._room)
+        if not count or self._timeout < 0.004:
+            self.now += self._timeout
+            raise TimeoutError
+        self.now += 0.004
+        self._room -= count
+        return count
+
+    def shutdown(self, how: int) -> None:
+        """End."""
+
+    def close(self) -> None:
+        """End."""
+
+
+@pytest.mark.parametrize("word", ["SET", "GET"])
+@pytest.mark.parametrize(
+    ("room", "expected"), [(90_000_000, Overloaded), (3_000_000, ValkeyTimeoutError)]
+)
+def test_large_values_of_threads(
+    monkeypatch: pytest.MonkeyPatch, word: str, room: int, expected: type[Exception]
+) -> None:
+    """As long as they move, nothing is wrong with the server; buffers that fill up are no sign."""
+    pipe = Pipe(room)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: pipe.now))
+    connection: Any = deadline.with_deadline(Connection)()
+    connection._sock = deadline._DeadlineSocket(pipe, connection._deadline)  # type: ignore[arg-type]
+    connection._parser.on_connect(connection)
+    if word == "GET":
+        pipe.send = len  # type: ignore[assignment]
+    pool = SyncPool(SimpleNamespace())  # type: ignore[arg-type]
+    command = (word, "key", bytes(60_000_000)) if word == "SET" else (word, "key")
+    with pytest.raises(expected):
+        pool._exchange(connection, [command], pipe.now + DEFAULT, None, last=True)
