@@ -34,6 +34,8 @@ from langchain_llmcache._valkey.sizes import not_in_time
 _IDLE_KEPT: Final = 32
 # What is said by an address that is of no use, be the connection new or not.
 _OF_NO_USE: Final = (TimeoutError, InvalidResponse, ReadOnlyError)
+# Seconds between two looks for a connection that is free before a new one is there.
+_LOOK_AGAIN: Final = 0.05
 # Seconds by which a thread may be late without having been kept from looking.
 _LATE: Final = 0.02
 
@@ -82,7 +84,7 @@ class SyncPool:
                 if not is_worth_a_fresh_connection(error):
                     raise
         try:
-            fresh = self._connected(deadline)
+            fresh = self._connected(deadline, or_kept=kept is None)
             replies = self._exchange(fresh, commands, deadline, largest, last=True)
         except ValkeyConnectionError as error:
             raise self._settings.with_hint(error) from error.__cause__
@@ -148,15 +150,27 @@ class SyncPool:
         else:
             connection.disconnect()
 
-    def _connected(self, deadline: float) -> DeadlineConnection:
+    def _connected(self, deadline: float, *, or_kept: bool) -> DeadlineConnection:
         """Return a new connection, or raise by the deadline.
 
         Looking up a name cannot be interrupted: so a thread connects, and whoever needs the
         connection waits no longer than it may. A connection that comes too late serves another
         caller.
+
+        Args:
+            deadline: ``time.monotonic()``.
+            or_kept: Whether one that another thread does not need any more will do: where many
+                connect at once, the server's part in that (with TLS, above all) takes long.
         """
         attempt = _Attempt(self._settings, deadline, self._release)
         start_thread(attempt.run, "llmcache-connect")
+        while or_kept and not attempt.is_over_by(min(deadline, time.monotonic() + _LOOK_AGAIN)):
+            kept = self._kept()
+            if kept is not None and attempt.leave():
+                return kept
+            if kept is not None:
+                self._release(kept)
+            or_kept = time.monotonic() < deadline
         return attempt.result(deadline)
 
 
@@ -205,12 +219,9 @@ class _Attempt:
 
     def result(self, deadline: float) -> DeadlineConnection:
         """Return the connection, or raise by the deadline."""
-        if not self._is_over(deadline):
-            with self._lock:
-                self._given_up = not self._over.is_open
-            if self._given_up:
-                distrust(self._connection)
-                raise TimeoutError("Timeout connecting to server")
+        if not self._is_over(deadline) and self.leave():
+            distrust(self._connection)
+            raise TimeoutError("Timeout connecting to server")
         if self._error is not None:
             try:
                 raise self._error
@@ -218,8 +229,18 @@ class _Attempt:
                 self._error = None  # no reference cycle through its traceback
         return self._connection
 
+    def leave(self) -> bool:
+        """Let another caller have the connection, unless it is there; tell whether it is not."""
+        with self._lock:
+            self._given_up = not self._over.is_open
+        return self._given_up
+
+    def is_over_by(self, moment: float) -> bool:
+        """Wait until then, ``time.monotonic()``; tell whether there is an outcome."""
+        return self._over.wait(moment - time.monotonic())
+
     def _is_over(self, deadline: float) -> bool:
-        if self._over.wait(deadline - time.monotonic()):
+        if self.is_over_by(deadline):
             return True
         # If this thread was kept from looking, so was the one that connects.
         late = time.monotonic() - deadline

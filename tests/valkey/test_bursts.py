@@ -18,7 +18,7 @@ from langchain_llmcache._flow.ports import Overloaded
 from langchain_llmcache._valkey import aio_line, deadline
 from langchain_llmcache._valkey.aio_line import Line
 from langchain_llmcache._valkey.sync_pool import SyncPool
-from tests.support.patience import LATE, PATIENT, soon
+from tests.support.patience import LATE, PATIENT, eventually, soon
 from tests.support.proxy import BlackHole, Delay, Drip, FaultProxy, Throttle
 from tests.support.servers import HOST, Server, ValkeyClusterServers
 from tests.support.targets import LLM_STRING, PROMPT, answer, texts
@@ -377,6 +377,31 @@ async def test_a_cluster_that_cannot_be_learned(cluster: ValkeyClusterServers) -
             assert cache.stats().stores == 0
             assert cache.stats().breaker == "open"
             assert proxy.accepted <= 3
+
+
+def test_a_connection_that_is_free_before_a_new_one() -> None:
+    """Of threads that connect at once, one takes what another does not need any more."""
+    go_on = threading.Event()
+    settings: Any = SimpleNamespace(
+        timeout=LATE,
+        connection=mock.Mock,
+        connect=lambda _: go_on.wait(LATE),
+        is_too_old=lambda _: False,
+    )
+    pool, free = SyncPool(settings), mock.Mock()
+    found: list[Any] = []
+
+    def connect() -> None:
+        found.append(pool._connected(time.monotonic() + LATE, or_kept=True))
+
+    waiting = threading.Thread(target=connect)
+    waiting.start()
+    pool._release(free)
+    waiting.join(LATE)
+    assert found == [free]
+    assert not pool.has_idle
+    go_on.set()
+    assert eventually(lambda: pool.has_idle)  # the new one serves another thread
 
 
 # ---------------------------------------------------------------------------- slow servers
