@@ -47,8 +47,6 @@ _LATE: Final = 0.02
 _LOOK_AGAIN: Final = 0.05
 # Of the timeout: what there is for a reply, in any case.
 _AT_LEAST: Final = 0.1
-# Of the timeout: a server that has replied within this time is at work.
-_RECENTLY: Final = 0.1
 
 
 class Ask:
@@ -56,7 +54,6 @@ class Ask:
 
     Attributes:
         weight: Bytes of the request.
-        seconds: That it may take, while the loop is free.
         resent: Whether it was sent once more already.
         alone: Whether it is to have a command of its own, because its value is large.
     """
@@ -75,7 +72,6 @@ class Ask:
         self.began = time.monotonic()
         self.commands = commands
         self.deadline = deadline
-        self.seconds = deadline - self.began
         self.largest = largest
         self.future = future
         self.replies: list[Any] = []
@@ -611,14 +607,10 @@ class Line:
     def _shed(self, now: float) -> None:
         """Give up what could not be sent, or answered, in time; the oldest first.
 
-        What waits for a connection that is being made, or behind others to whom the server replies
-        all the while, has as much time again.
+        What waits for a connection that is being made, or over one where the server is not silent
+        (``_is_silent``), has as much time again.
         """
-        since = max((wire.since for wire in self._wires), default=0.0)
-        if any(wire.is_flowing for wire in self._wires):
-            since = now
-        has_more = self._may_connect or now - since < self._timeout * _RECENTLY
-        more = self._timeout if has_more else 0.0
+        more = self._timeout if self._wires or self._may_connect else 0.0
 
         def is_over(ask: Ask) -> bool:
             return ask.deadline + more <= now
@@ -626,22 +618,15 @@ class Line:
         sent = [each for wire in self._wires for each in wire.sent]
         over = [ask for ask in [*self._waiting, *_asks(sent)] if is_over(ask)]
         self._waiting = deque(ask for ask in self._waiting if not is_over(ask))
-        for ask in over:
-            if not ask.done:
-                ask.fail(self._verdict(ask, since, now))
+        error: Exception = Overloaded("too much at once: its turn did not come in time")
+        if not self._wires:
+            error = ValkeyTimeoutError("Timeout connecting to server")
+        _fail(over, error)
 
     @property
     def _may_connect(self) -> bool:
         """Whether a connection is being made, and the attempt before it did not hang as well."""
         return self._connecting is not None and not self._hung
-
-    def _verdict(self, ask: Ask, since: float, now: float) -> Exception:
-        """Return what is to blame: the server, if it was silent for half of the time."""
-        if not self._wires:
-            return ValkeyTimeoutError("Timeout connecting to server")
-        if now - since >= (now - ask.deadline + ask.seconds) / 2:
-            return ValkeyTimeoutError("Timeout reading from server")
-        return Overloaded("too much at once: its turn did not come in time")
 
     # -- the end
 
