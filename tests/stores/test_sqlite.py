@@ -411,11 +411,11 @@ def test_a_new_file_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.M
     connect = sqlite3.connect
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
+        connection: sqlite3.Connection = connect(*args, **options)
         connection.set_trace_callback(said.append)
         return connection
 
-    monkeypatch.setattr(module.sqlite3, "connect", traced)
+    monkeypatch.setattr(sqlite3, "connect", traced)
     settings = []
     for _ in range(2):
         said.clear()
