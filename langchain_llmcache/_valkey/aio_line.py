@@ -54,6 +54,7 @@ class Ask:
 
     Attributes:
         weight: Bytes of the request.
+        seconds: That it may take, while the loop is free.
         resent: Whether it was sent once more already.
         alone: Whether it is to have a command of its own, because its value is large.
     """
@@ -72,6 +73,7 @@ class Ask:
         self.began = time.monotonic()
         self.commands = commands
         self.deadline = deadline
+        self.seconds = deadline - self.began
         self.largest = largest
         self.future = future
         self.replies: list[Any] = []
@@ -607,21 +609,24 @@ class Line:
     def _shed(self, now: float) -> None:
         """Give up what could not be sent, or answered, in time; the oldest first.
 
-        What waits for a connection that is being made, or over one where the server is not silent
-        (``_is_silent``), has as much time again.
+        What waits for a connection that is being made, or over one where the server was silent for
+        less than it may be, has as much time again.
         """
-        more = self._timeout if self._wires or self._may_connect else 0.0
+        since = max((wire.since for wire in self._wires), default=-math.inf)
+
+        def is_silent(ask: Ask) -> bool:
+            return now - since >= ask.seconds * (1 - _LOOK_AGAIN)
 
         def is_over(ask: Ask) -> bool:
-            return ask.deadline + more <= now
+            has_more = self._may_connect or not is_silent(ask)
+            return ask.deadline + (self._timeout if has_more else 0.0) <= now
 
         sent = [each for wire in self._wires for each in wire.sent]
         over = [ask for ask in [*self._waiting, *_asks(sent)] if is_over(ask)]
         self._waiting = deque(ask for ask in self._waiting if not is_over(ask))
-        error: Exception = Overloaded("too much at once: its turn did not come in time")
-        if not self._wires:
-            error = ValkeyTimeoutError("Timeout connecting to server")
-        _fail(over, error)
+        where = "reading from" if self._wires else "connecting to"
+        _fail(filter(is_silent, over), ValkeyTimeoutError(f"Timeout {where} server"))
+        _fail(over, Overloaded("too much at once: its turn did not come in time"))
 
     @property
     def _may_connect(self) -> bool:

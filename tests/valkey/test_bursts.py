@@ -205,19 +205,23 @@ async def test_what_waits_while_a_loop_is_blocked() -> None:
 
 async def test_a_server_that_is_slow_and_not_silent() -> None:
     """What waited for a connection, and then for a slow reply, has more time; none is its failure."""
-    settings: Any = SimpleNamespace(timeout=DEFAULT)
+    settings: Any = SimpleNamespace(timeout=LATE)
     line: Any = Line(asyncio.get_running_loop(), settings, gathers=True, leave_idle=lambda: None)
     now = time.monotonic()
-    line._wire = SimpleNamespace(sent=[], since=now + 0.6 * DEFAULT)
+    line._wire = SimpleNamespace(sent=[], since=now + 0.6 * LATE)
     line._has_turn = True  # nothing is sent
-    asking = line.exchange([("GET", b"key")], now + DEFAULT, None)
-    line._shed(now + 1.1 * DEFAULT)
+    asking = line.exchange([("GET", b"key")], now + LATE, None)
+    shorter = line.exchange([("GET", b"key")], now + 0.4 * LATE, None)
+    line._shed(now + 1.1 * LATE)
     assert not asking.done()
-    line._shed(now + 2.1 * DEFAULT)
+    line._wire.since = now + 1.9 * LATE
+    line._shed(now + 2.1 * LATE)
     line._wire = None
     line.let_go()
     with pytest.raises(Overloaded):
         await asking
+    with pytest.raises(ValkeyTimeoutError, match="reading"):
+        await shorter
 
 
 class Hanging:
