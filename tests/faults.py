@@ -556,9 +556,9 @@ def sentinel_failover() -> Iterator[Scene]:
 
 
 @contextmanager
-def _cluster(**nodes: Any) -> Iterator[tuple[ValkeyClusterServers, Callable[..., LLMCache]]]:
+def _cluster() -> Iterator[tuple[ValkeyClusterServers, Callable[..., LLMCache]]]:
     """Yield a cluster, and what makes a cache all of whose entries are on one of its nodes."""
-    with ValkeyClusterServers(3, 3, *_modules(), **nodes) as servers:
+    with ValkeyClusterServers(3, 3, *_modules()) as servers:
 
         def make(url: str = servers.url, **options: Any) -> LLMCache:
             return LLMCache.from_url(
@@ -581,7 +581,7 @@ def _holder(servers: ValkeyClusterServers) -> ValkeyServer:
 @fault("cluster: a primary is killed, its replica takes over", is_costly=True)
 def cluster_failover() -> Iterator[Scene]:
     """Cluster: a primary is killed, its replica takes over."""
-    with _cluster(node_timeout=2) as (servers, make):
+    with _cluster() as (servers, make):
         gone: list[ValkeyServer] = []
 
         def begin() -> None:
@@ -595,7 +595,7 @@ def cluster_failover() -> Iterator[Scene]:
 @fault("cluster: a primary is frozen, and continued", is_costly=True)
 def cluster_frozen() -> Iterator[Scene]:
     """Cluster: a primary is frozen, and continued."""
-    with _cluster(node_timeout=2) as (servers, make):
+    with _cluster() as (servers, make):
         gone: list[ValkeyServer] = []
 
         def begin() -> None:
