@@ -165,22 +165,21 @@ class Topology:
     # -- silence
 
     def is_resting(self, node: Address, now: float) -> bool:
-        """Tell whether a node is left alone for now, because it was silent twice in a row."""
+        """Tell whether a node was silent twice in a row, a moment ago: another will do better."""
         times, until = self._silent.get(node, (0, 0.0))
-        return times >= _PATIENCE and now < until and not self._is_all(node, now)
+        return times >= _PATIENCE and now < until
 
     def take_rest(self, node: Address, now: float, pause: float) -> bool:
-        """Tell whether to leave a node alone; after each pause, one caller may try."""
+        """Tell whether to leave a node alone; after each pause, one caller may try.
+
+        Where no other node is asked, its silence is for the circuit breaker, which sees all of it.
+        """
         if self.is_resting(node, now):
-            return True
+            return self.others_answer(node, now - LATELY)
         times, _ = self._silent.get(node, (0, 0.0))
         if times >= _PATIENCE:
             self._silent[node] = (times, now + pause)
         return False
-
-    def _is_all(self, node: Address, now: float) -> bool:
-        """Tell whether a node's silence is for the circuit breaker, which sees all of it."""
-        return len(self.primaries()) == 1 and not self.others_answer(node, now - LATELY)
 
     def is_silent(self, node: Address) -> bool:
         """Tell whether a node did not answer in time when it was last asked."""

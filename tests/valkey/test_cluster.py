@@ -513,6 +513,17 @@ async def test_a_primary_that_hangs_leaves_reads_to_its_replica(
         assert sum(each is not None for each in found) > 10
 
 
+def test_only_beside_others_is_a_silent_node_left_alone() -> None:
+    """Where nobody asks another node, the breaker sees all of it, and no probe must be spared."""
+    node, other = Address("127.0.0.1", 1), Address("127.0.0.1", 2)
+    topology = Topology((node, other))
+    for _ in range(3):
+        topology.was_silent(node, 100.0, pause=1.0)
+    assert not topology.take_rest(node, 100.5, pause=1.0)
+    topology.has_answered(other, 100.5)
+    assert topology.take_rest(node, 100.5, pause=1.0)
+
+
 async def test_a_node_that_hangs_delays_few(valkey_cluster: StartCluster, half: Halves) -> None:
     """A frozen primary costs a few deadlines; then its keys are misses at once, others' hits."""
     servers = valkey_cluster(primaries=3)
