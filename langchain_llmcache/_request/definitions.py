@@ -124,7 +124,7 @@ def slots_of(value: Any) -> dict[str, Any]:
         for base in type(value).__mro__
         if "__slots__" in vars(base)
         for name, member in vars(base).items()
-        if isinstance(member, types.MemberDescriptorType) and not name.startswith("__")
+        if isinstance(member, types.MemberDescriptorType) and not name.startswith("__pydantic_")
     ]
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 

@@ -154,11 +154,15 @@ class Kept(dict[str, int]):
 class Above:
     """Has slots, one of which is its own."""
 
-    __slots__ = ("__own", "hidden")
+    __slots__ = ("__given__", "__own", "hidden")
 
     def keep(self, own: int) -> None:
         """Put something into its own slot."""
         self.__own = own
+
+    def give(self, given: int) -> None:
+        """Put something into the slot with a name like Python's."""
+        self.__given__ = given
 
 
 @dataclass
@@ -189,6 +193,13 @@ def owning(own: int) -> Below:
     return made
 
 
+def given(given: int) -> Below:
+    """Return an object with something in a slot with a name like Python's."""
+    made = Below(1)
+    made.give(given)
+    return made
+
+
 Top = namedtuple("Top", "count")  # noqa: PYI024 - the older kind, too
 Beam = namedtuple("Beam", "count")  # noqa: PYI024
 WINTER = datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -202,6 +213,7 @@ WINTER = datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
         (kept("a"), kept("b")),
         (below(1), below(2)),
         (owning(1), owning(2)),
+        (given(1), given(2)),
         (WINTER, WINTER.replace(tzinfo=timezone(timedelta(hours=1)))),
         (WINTER, WINTER.replace(tzinfo=ZoneInfo("Europe/Paris"))),
         (datetime(2024, 1, 1), datetime(2024, 1, 1, fold=1)),  # noqa: DTZ001 - without a zone
