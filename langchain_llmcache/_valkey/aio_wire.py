@@ -373,10 +373,8 @@ def _more() -> Generator[None, None, None]:
 
 def _abort(transport: Any) -> None:
     """Close a transport at once, as far as that was not done."""
-    abort = getattr(transport, "abort", None)
-    if abort is not None:  # a fake server's has none
-        with suppressed(AttributeError):  # of Python up to 3.11, where one with TLS has ended
-            abort()
+    with suppressed(AttributeError):  # of Python up to 3.11, where one with TLS has ended
+        transport.abort()
 
 
 def wire_of(connection: AbstractConnection, owner: Owner) -> Wire:

@@ -166,9 +166,9 @@ class SyncPool:
         start_thread(attempt.run, "llmcache-connect")
         while or_kept and not attempt.is_over_by(min(deadline, time.monotonic() + _LOOK_AGAIN)):
             kept = self._kept()
-            if kept is not None and attempt.leave():
-                return kept
             if kept is not None:
+                if attempt.leave():
+                    return kept
                 self._release(kept)
             or_kept = time.monotonic() < deadline
         return attempt.result(deadline)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +17,7 @@ from langchain_llmcache._valkey import aio_line
 from langchain_llmcache._valkey.aio_wire import Wire, wire_of
 from tests.support.call_ids import numbered
 from tests.support.parsers import use_own_parser
-from tests.support.patience import outlive
+from tests.support.patience import collect_garbage, outlive
 from tests.support.targets import (
     LLM_STRING,
     PROMPT,
@@ -97,7 +96,7 @@ async def test_collected_garbage_takes_no_connection_along(
         await cache.aupdate(prompt, LLM_STRING, answer())
     before = made.copy()
     await asyncio.sleep(0.3)  # until no timer is left
-    gc.collect()
+    collect_garbage()
     for prompt in prompts:
         assert await cache.alookup(prompt, LLM_STRING) is not None
     assert made == before
